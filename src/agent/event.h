@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * event - what the outside may tell the agent: its only input
+ *
+ * Payload pointers belong to the caller and are valid during agent_step() only.
+ */
+#ifndef PGHA_AGENT_EVENT_H
+#define PGHA_AGENT_EVENT_H
+
+#include "core/config.h"
+#include "core/types.h"
+#include "wire/etcdmsg.h"
+#include "wire/restmsg.h"
+
+#define EVENT_TYPES(X)                                                                   \
+	X(START, "start")             /* first event: local facts known at start */      \
+	X(TIMER, "timer")             /* wake_at came */                                 \
+	X(ETCD, "etcd")               /* answer to port.etcd */                          \
+	X(WATCH, "watch")             /* something changed below the prefix */           \
+	X(WATCH_LOST, "watch-lost")   /* the stream ended or was compacted */            \
+	X(ETCD_INFO, "etcd-info")     /* versions of the members became known */         \
+	X(PG_PROBE, "pg-probe")       /* answer to PGOP_PROBE */                         \
+	X(PG_EXIT, "pg-exit")         /* the postmaster's pidfd fired */                 \
+	X(PG_DONE, "pg-done")         /* answer to any other port.pg request */          \
+	X(PEER, "peer")               /* answer to port.peer */                          \
+	X(COMMAND, "command")         /* REST write */                                   \
+	X(CONFIG, "config")           /* new local configuration (SIGHUP, POST /reload) */ \
+	X(STOP, "stop")               /* SIGTERM, SIGINT: the orderly end */
+
+enum event_type {
+#define X(n, t) EVENT_##n,
+	EVENT_TYPES(X)
+#undef X
+	EVENT__MAX
+};
+
+/* What was learnt at start, before anything else. */
+struct start_facts {
+	/* A lease that an earlier life of the agent proved in this boot, from the lease page;
+	 * epoch 0: none. */
+	int64_t lease_epoch;
+	int64_t lease_id;
+	int64_t lease_asked_at_ms;
+	int64_t lease_ttl_ms;
+	bool page_found; /* a page of this boot and this member existed */
+};
+
+struct event {
+	enum event_type type;
+	int64_t at_ms;   /* CLOCK_BOOTTIME when it happened */
+	uint64_t ticket; /* of the request it answers; commands: the id to answer */
+	int result;      /* 0, or -err_code with *err set */
+	const struct err *err; /* or NULL */
+
+	/* ETCD: when the attempt that was answered left; a proof counts from here. */
+	int64_t sent_at_ms;
+	const struct etcd_rep *rep;          /* ETCD with result 0 */
+	const struct etcd_watch_msg *watch;  /* WATCH */
+
+	/* ETCD_INFO */
+	uint32_t etcd_members;
+	bool etcd_all_fixed; /* every member known and etcdmsg_version_fixed() */
+	char etcd_min_version[VERSION_SIZE];
+
+	const struct start_facts *start;  /* START */
+	const struct pg_state *pg;        /* START, PG_PROBE, PG_EXIT: the newest facts */
+	const struct walsender *walsenders; /* PG_PROBE of a primary */
+	uint32_t nwalsenders;
+	const struct slot_pos *slots;     /* PG_PROBE: slots of this server with their restart_lsn */
+	uint32_t nslots;
+	bool probe_sql_ok;                /* PG_PROBE: SQL answered */
+
+	const struct history *history;    /* PG_DONE of PGOP_ANCESTRY: the upstream's past */
+	const char *text;                 /* PG_DONE: which way a rewind or clone took, and such */
+
+	const struct vote *vote;          /* PEER */
+	const struct command *command;    /* COMMAND */
+	struct confdoc *confdoc;          /* CONFIG: the local file's document; the agent takes it */
+};
+
+const char *event_type_name(enum event_type type);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * port - all that the agent may ask of the outside
+ *
+ * Requests go out with a ticket (never 0, never reused in one life of the agent) and are
+ * answered by exactly one event with that ticket, also when they fail or are cancelled. The
+ * outside copies what it needs before the call returns, and never calls agent_step() from
+ * inside one of these functions.
+ */
+#ifndef PGHA_AGENT_PORT_H
+#define PGHA_AGENT_PORT_H
+
+#include "core/config.h"
+#include "core/types.h"
+#include "wire/etcdmsg.h"
+#include "wire/restmsg.h"
+
+/* name, text, changes the local Postgres (at most one such at a time; only STOP may interrupt) */
+#define PG_OPS(X)                                                                              \
+	X(PROBE, "probe", false)             /* -> EVENT_PG_PROBE */                           \
+	X(ANCESTRY, "ancestry", false)       /* upstream's sysid, timeline, history */         \
+	X(CHECKPOINT, "checkpoint", false)   /* CHECKPOINT on the local server */              \
+	X(START_STANDBY, "start-standby", true)                                                \
+	X(START_PRIMARY, "start-primary", true)                                                \
+	X(STOP, "stop", true)                /* done when no process of it is left */          \
+	X(PROMOTE, "promote", true)          /* done when seen out of recovery */              \
+	X(FOLLOW, "follow", true)            /* running standby: other upstream, by reload */  \
+	X(APPLY, "apply", true)              /* settings and hba to files, reload if running */ \
+	X(REWIND, "rewind", true)            /* pg_rewind from upstream, Postgres down */      \
+	X(CLONE, "clone", true)              /* base backup beside, swapped in when whole */   \
+	X(INITDB, "initdb", true)            /* beside, swapped in; leaves the boot mark */    \
+	X(POST_BOOTSTRAP, "post-bootstrap", true) /* roles, script; takes the boot mark away */ \
+	X(SLOTS, "slots", false)             /* make the physical slots be as listed */        \
+	X(PRE_PROMOTE, "pre-promote", false) /* the operator's script */
+
+enum pg_op {
+#define X(n, t, m) PGOP_##n,
+	PG_OPS(X)
+#undef X
+	PGOP__MAX
+};
+
+const char *pg_op_name(enum pg_op op);
+bool pg_op_changes(enum pg_op op);
+
+enum stop_mode {
+	STOP_FAST = 0,  /* SIGINT to the postmaster; walsenders drain */
+	STOP_IMMEDIATE, /* SIGQUIT */
+	STOP_KILL,      /* every process: SIGSTOP postmaster, SIGKILL children, then it; leftovers too */
+	STOP__MAX
+};
+
+/* A server to stream, clone or rewind from. host "" = none (archive recovery only). */
+struct upstream {
+	char name[NAME_SIZE];
+	char host[HOST_SIZE];
+	uint16_t port;
+	char slot[NAME_SIZE]; /* primary_slot_name; "" none */
+};
+
+struct slot_want {
+	char name[NAME_SIZE];
+	uint64_t advance_lsn; /* move an inactive slot forward to here; 0: leave */
+};
+
+struct pg_req {
+	enum pg_op op;
+	int64_t timeout_ms;   /* then the answer is -ERR_TIMEOUT; 0: the op's own default */
+	enum stop_mode stop;  /* STOP. A second STOP with a harder mode overtakes the first. */
+	/* STOP: FAST turns into IMMEDIATE, IMMEDIATE into KILL at these BOOTTIME instants; 0 never */
+	int64_t immediate_at_ms;
+	int64_t kill_at_ms;
+	struct upstream upstream; /* START_STANDBY, FOLLOW, ANCESTRY, REWIND, CLONE */
+	bool drop_others;     /* SLOTS: remove physical slots that are not listed and not active */
+	uint32_t nslots;
+	struct slot_want slots[SLOTS_MAX];
+};
+
+struct peer_req {
+	char name[NAME_SIZE];
+	char api_url[URL_SIZE]; /* GET of this; 2 s at most */
+	int64_t timeout_ms;
+};
+
+/* The durable record: survives reboots, lies outside the data directory. */
+struct durable {
+	uint64_t cluster_id;
+	int64_t revision;
+	int64_t epoch;
+	uint32_t timeline;
+	char sysid[SYSID_SIZE];
+};
+
+/* What the guardian and the module may read; see base/leasepage.h. */
+struct page_update {
+	bool armed;
+	int64_t epoch;
+	int64_t lease_id;
+	int64_t asked_at_ms;
+	int64_t ttl_ms;
+	int64_t kill_at_ms; /* s + 0.75 T */
+	int64_t gate_at_ms; /* s + 0.80 T */
+	int64_t postmaster_pid;
+};
+
+enum callback { CB_START = 0, CB_STOP, CB_RESTART, CB_RELOAD, CB_ROLE_CHANGE, CB__MAX };
+
+struct port {
+	void *ctx;
+	int64_t (*now_ms)(void *ctx);  /* CLOCK_BOOTTIME */
+	int64_t (*wall_us)(void *ctx); /* wall clock, for stamps and schedules only */
+	void (*wake_at)(void *ctx, int64_t at_ms); /* replaces the earlier one; EVENT_TIMER */
+	void (*etcd)(void *ctx, uint64_t ticket, const struct etcd_req *req);
+	/* (Re)starts the one watch of the prefix from start_revision on. */
+	void (*watch)(void *ctx, const char *prefix, int64_t start_revision);
+	void (*pg)(void *ctx, uint64_t ticket, const struct pg_req *req);
+	void (*peer)(void *ctx, uint64_t ticket, const struct peer_req *req);
+	/* Effective settings changed: io rebuilds clients, addresses, files. Borrowed until the
+	 * next call. */
+	void (*configure)(void *ctx, const struct config *config);
+	void (*page)(void *ctx, const struct page_update *page); /* plain stores, at once */
+	void (*save)(void *ctx, const struct durable *durable);  /* durable when it returns */
+	/* Takes the status over. */
+	void (*publish)(void *ctx, struct status *status);
+	void (*answer)(void *ctx, uint64_t command_id, int code, const char *content_type,
+		       const char *body);
+	void (*callback)(void *ctx, enum callback what, enum member_role role);
+	/* Writes the dynamic configuration's last good copy beside the data. */
+	void (*cache_config)(void *ctx, const char *json);
+	/* The flight recorder's text after a role change. */
+	void (*dump)(void *ctx, const char *why, const char *text, size_t len);
+	/* Re-reads the local file; EVENT_CONFIG follows (or a log line says why not). */
+	void (*reload)(void *ctx);
+	void (*quit)(void *ctx, int exit_code); /* the agent has nothing left to do */
+};
+
+#endif

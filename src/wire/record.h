@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * record - the cluster's keys <-> structs
+ *
+ * Layout and tolerance of Patroni 4.1.4 (contract 1.6, 7.9): compact JSON out, anything sane in.
+ * Parsers never treat garbage as empty: they fail, and the caller keeps the last good value.
+ * Returned strings are heap, owned by the caller.
+ */
+#ifndef PGHA_WIRE_RECORD_H
+#define PGHA_WIRE_RECORD_H
+
+#include "base/err.h"
+#include "core/config.h"
+#include "core/types.h"
+
+/* What a member publishes of itself; see struct member for the reading side. */
+struct member_out {
+	const char *conn_host; /* IPv6 unbracketed */
+	uint16_t conn_port;
+	const char *database;
+	const char *api_url;   /* http://h:p/patroni */
+	const char *proxy_url; /* or NULL */
+	enum member_state state;
+	enum member_role role;
+	bool checkpoint_pending;   /* writes "checkpoint_after_promote":false */
+	const char *tags_json;     /* "{}": left out */
+	bool pending_restart;
+	const char *pending_restart_reason_json; /* or NULL */
+	bool has_lsn;              /* the position group is written */
+	bool in_recovery;
+	uint64_t xlog_location_lsn;
+	uint64_t replay_lsn;  /* 0: left out */
+	uint64_t receive_lsn; /* 0: left out */
+	const char *replication_state; /* or NULL */
+	uint32_t timeline;             /* 0: left out */
+	const char *scheduled_restart_json; /* or NULL */
+	bool pause;
+	const char *pgha_version; /* goes into "pgha":{"version":...}: we write and honour beats */
+};
+
+char *record_member_text(const struct member_out *out);
+/* `name` is the last part of the key. Accepts the legacy "postgres://..." text as well. */
+int record_member_parse(const char *name, const char *text, size_t len, struct member *ret,
+			struct err *err) _must_check_;
+
+/* "" = pending, digits = set, anything else garbage. */
+enum init_key record_init_parse(const char *text, size_t len, char sysid[SYSID_SIZE]);
+
+/* Member names: [A-Za-z0-9._-]{1,63} for our own; others' names are accepted up to 63 bytes
+ * without control characters or slashes. */
+int record_name_check(const char *name, bool strict, struct err *err) _must_check_;
+
+struct slot_pos {
+	char name[NAME_SIZE];
+	uint64_t lsn;
+};
+
+struct status_key {
+	uint64_t optime_lsn;
+	uint32_t nslots;
+	struct slot_pos slots[SLOTS_MAX];
+	uint32_t nretain;
+	char retain[SLOTS_MAX][NAME_SIZE];
+};
+
+char *record_status_text(const struct status_key *status);
+int record_status_parse(const char *text, size_t len, struct status_key *ret,
+			struct err *err) _must_check_;
+
+/* present=false gives "{}", which is how a request is cleared. scheduled_at is written as ISO
+ * 8601 with +00:00. Legacy text "leader:candidate" is read. */
+char *record_request_text(const struct request *request);
+int record_request_parse(const char *text, size_t len, struct request *ret,
+			 struct err *err) _must_check_;
+
+int record_sync_parse(const char *text, size_t len, struct sync_key *ret,
+		      struct err *err) _must_check_;
+
+/* pgha/release and pgha/beat, ours: JSON objects. */
+char *record_release_text(const struct release *release);
+int record_release_parse(const char *text, size_t len, struct release *ret,
+			 struct err *err) _must_check_;
+char *record_beat_text(int64_t epoch, uint64_t sequence, const char *instance);
+int record_beat_parse(const char *text, size_t len, int64_t *ret_epoch, uint64_t *ret_sequence,
+		      struct err *err) _must_check_;
+
+/* `history`: array of [timeline, lsn, reason, time, new leader]. Timeline of the cluster by it:
+ * last + 1; "[]" = 1. */
+int record_history_timeline(const char *text, size_t len, uint32_t *ret_timeline,
+			    struct err *err) _must_check_;
+/* The array with one entry appended, cut to the newest `max` entries (0: all). An entry for the
+ * same timeline is replaced. `old` may be NULL or garbage: then a new array is begun. */
+char *record_history_append(const char *old, uint32_t timeline, uint64_t lsn, const char *reason,
+			    const char *iso_time, const char *leader, int32_t max);
+
+/* ISO 8601 in UTC with microseconds and +00:00, 'T' or ' ' between date and time. */
+#define ISO_TEXT_MAX 40
+const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_MAX]);
+
+/* Slot name of a member (contract section 0). */
+void record_slot_name(const char *member, char dst[NAME_SIZE]);
+
+#endif

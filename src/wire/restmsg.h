@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * restmsg - the published status as REST answers, and REST requests as commands
+ *
+ * Pure functions of the status, the time and the request, so that the thread which serves HTTP
+ * needs nothing else. Paths, codes, bodies: Patroni 4.1.4 (contract section 2).
+ */
+#ifndef PGHA_WIRE_RESTMSG_H
+#define PGHA_WIRE_RESTMSG_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "core/config.h"
+#include "core/types.h"
+
+struct walsender {
+	char usename[NAME_SIZE];
+	char application_name[NAME_SIZE];
+	char client_addr[48]; /* "" = local socket */
+	char state[16];
+	char sync_state[16];
+	int32_t sync_priority;
+	uint64_t sent_lsn, write_lsn, flush_lsn, replay_lsn;
+};
+
+/* What this member says of itself and of the cluster; replaced whole by the loop after every
+ * cycle, read by the REST thread. Strings are owned (NULL: absent). */
+struct status {
+	char scope[NAME_SIZE];
+	char name[NAME_SIZE];
+	int64_t made_at_ms;
+	int64_t loop_deadline_ms; /* the next cycle must have run by then, else not alive */
+
+	/* Lease: leadership is `now < leader_until_ms` and nothing else. writable: Postgres was
+	 * seen out of recovery under this lease. */
+	int64_t leader_until_ms; /* s + 0.66 T of the newest proof; 0 without a lease */
+	bool writable;
+	bool is_leader_key; /* etcd names us, by the newest read */
+
+	enum member_state state;
+	enum member_role role;
+	bool sql_ok; /* the newest probe answered: position fields are present */
+	struct pg_state pg;
+	uint32_t nwalsenders;
+	struct walsender walsenders[MEMBERS_MAX];
+
+	int64_t dcs_last_seen_at_ms; /* newest successful etcd answer */
+	int64_t dcs_last_seen_wall_s;
+	bool dcs_ok;                 /* cluster view known and younger than ttl */
+	int64_t ttl_ms;
+	int64_t maximum_lag_bytes;
+	bool pause;
+	bool cluster_unlocked; /* no leader key, or no view */
+	bool sync_standby;
+	bool quorum_standby;
+	uint64_t optime_lsn;   /* the leader's published position */
+	struct tags tags;
+	char *tags_json;       /* "{}" when none */
+	bool pending_restart;
+	char *pending_restart_reason_json;
+	char *scheduled_restart_json;
+
+	char *cluster_json; /* body of GET /cluster */
+	char *history_json; /* the `history` array or "[]" */
+	char *config_json;  /* dynamic configuration; NULL: absent or invalid */
+
+	/* Beyond Patroni: what the decision table says, for GET /patroni ("pgha" object) and
+	 * hactl explain. */
+	uint16_t rule_id;
+	char rule_name[48];
+	char rule_why[REASON_SIZE];
+	char situation[320]; /* "leader=other lease=none pg=up ..." */
+	int64_t lease_epoch;
+	int64_t rule_since_wall_us;
+	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
+	char *explain_json;     /* votes, ranks: object; NULL none */
+};
+
+struct status *status_new(void);
+void status_free(struct status *status);
+
+/* A health check or other answer that needs only the status. */
+struct rest_answer {
+	int code;
+	const char *content_type; /* static */
+	struct buf body;
+	bool status_only; /* no body and no headers by contract 2.1 */
+};
+
+void rest_answer_done(struct rest_answer *answer);
+
+/* GET, HEAD or OPTIONS of any path that does not need the loop. query is the raw text behind
+ * '?', or NULL. Unknown paths are 503 with the status document, as in Patroni. */
+void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
+		 const char *query, struct rest_answer *ret);
+/* Leadership by arithmetic: now < leader_until_ms. */
+bool restmsg_leads(const struct status *status, int64_t now_ms);
+
+/* Member of GET /cluster as the leader's and others' keys tell. */
+char *restmsg_cluster_json(const char *scope, const struct cluster *cluster, bool pause,
+			   bool sync_mode);
+
+enum command_type {
+	CMD_NONE = 0,
+	CMD_PATCH_CONFIG,
+	CMD_PUT_CONFIG,
+	CMD_RELOAD,
+	CMD_RESTART,
+	CMD_DELETE_RESTART,
+	CMD_REINIT,
+	CMD_SWITCHOVER,
+	CMD_FAILOVER,
+	CMD_DELETE_SWITCHOVER,
+	CMD__MAX
+};
+
+/* A write that the loop carries out; answered later with a code and a text. */
+struct command {
+	enum command_type type;
+	char *json;        /* PATCH, PUT: the document as sent */
+	char leader[NAME_SIZE];
+	char candidate[NAME_SIZE];
+	bool scheduled;
+	int64_t scheduled_at_us;
+	bool force;        /* reinitialize */
+	bool from_leader;
+	/* restart filters */
+	bool restart_pending;
+	char role[NAME_SIZE];
+	char postgres_version[VERSION_SIZE];
+	int64_t timeout_ms; /* 0: the configured one */
+};
+
+void command_done(struct command *command);
+
+/* Turns a write request into a command.
+ * 0                      *ret filled
+ * > 0                    HTTP status to answer at once, text in *ret_text (400, 411, 422, 501, ...)
+ * Checks that need no cluster state are made here, in the order of contract 2.7; `paused` and
+ * now_wall_us serve the schedule checks. has_body: Content-Length was given. */
+int restmsg_command(const char *method, const char *path, bool has_body, const char *body,
+		    size_t len, bool paused, int64_t now_wall_us, struct command *ret,
+		    struct buf *ret_text);
+
+/* PATCH semantics of /config: null deletes, objects recurse, the rest replaces when its text
+ * differs. Returns the merged document (heap, compact, keys kept in order) and whether anything
+ * changed. NULL when either text is no JSON object. */
+char *restmsg_config_merge(const char *old_json, const char *patch_json, bool *ret_changed);
+/* Deep equality of contract section 0: same keys, same text of values. */
+bool restmsg_config_equal(const char *a_json, const char *b_json);
+
+/* The answer of a peer to GET <api_url>: fills lsn, timeline, in_recovery and tags of *vote.
+ * `vote->failed` for a body without a position. */
+void restmsg_vote_parse(const char *body, size_t len, struct vote *vote);
+
+#endif
