@@ -9,6 +9,13 @@
 #define PGHA_LOG_H
 
 #include <stdarg.h>
+/* sd-journal.h brings syslog.h, whose macros would silently turn our levels into other ones. Once
+ * included here it cannot come back, in whatever order the headers are named. */
+#include <syslog.h>
+#undef LOG_DEBUG
+#undef LOG_INFO
+#undef LOG_NOTICE
+#undef LOG_WARNING
 
 #include "base/base.h"
 
@@ -35,6 +42,7 @@ struct log_field {
 };
 
 #define LOG_FIELDS_MAX 12
+#define LOG_TEXT_MAX   2048 /* longer texts end in "..." */
 
 struct log_line {
 	enum log_level level;
@@ -46,13 +54,16 @@ struct log_line {
 
 typedef void (*log_sink_fn)(void *ctx, const struct log_line *line);
 
+/* NULL goes back to stderr. The sink may be called by every thread that logs. */
 void log_sink_set(log_sink_fn sink, void *ctx);
+/* What is less important than this is dropped; LOG_INFO until set. */
 void log_level_set(enum log_level least);
 bool log_wants(enum log_level level);
 const char *log_level_name(enum log_level level);
 int log_level_priority(enum log_level level);
 
 void log_at(enum log_level level, const char *fmt, ...) _printf_(2, 3);
+/* message_id may be NULL; at most LOG_FIELDS_MAX fields, which need to live for the call only. */
 void log_event(enum log_level level, const char *message_id, const struct log_field *fields,
 	       size_t nfields, const char *fmt, ...) _printf_(5, 6);
 

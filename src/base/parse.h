@@ -16,17 +16,20 @@ int parse_uint(const char *s, uint64_t max, uint64_t *ret, struct err *err);
 /* on,true,yes,1 / off,false,no,0 without regard to case (Patroni 4.1.4 parse_bool). */
 int parse_bool(const char *s, bool *ret, struct err *err);
 /* Number with an optional unit us,ms,s,min,h,d (case matters, as in Postgres); a bare number is
- * in base_unit, e.g. "s". Result in milliseconds, rounded half to even. */
+ * in base_unit, e.g. "s". Result in milliseconds, rounded half to even. Numbers here and in
+ * parse_size() are what Postgres' settings take: sign, 0x and octal, fraction, exponent. */
 int parse_duration_ms(const char *s, const char *base_unit, int64_t *ret, struct err *err);
 /* Number with an optional unit B,kB,MB,GB,TB (x1024, case matters); bare: bytes x base_bytes. */
 int parse_size(const char *s, int64_t base_bytes, int64_t *ret, struct err *err);
 /* "16/B374D848" -> position; both halves 1 to 8 hex digits. */
 int parse_lsn(const char *s, uint64_t *ret, struct err *err);
-/* ISO 8601 "2030-01-01T10:00:00[.ffffff](Z|+hh:mm|+hhmm|+hh)" or with a blank for the T.
+/* ISO 8601 "2030-01-01T10:00[:00[.ffffff]](Z|+hh:mm|+hhmm|+hh)" or with a blank for the T.
  * Result: microseconds since the epoch. *ret_has_zone says whether an offset was given; without
  * one the time is read as UTC. */
 int parse_time_us(const char *s, int64_t *ret, bool *ret_has_zone, struct err *err);
-/* host:port, [v6]:port, or a bare host with default_port. host_size bytes at host. */
+/* host:port, [v6]:port, or a bare host with default_port. host_size bytes at host. Without
+ * brackets the last colon separates the port and the rest must be one IPv6 address, as Patroni
+ * reads "::1:5432". */
 int parse_hostport(const char *s, uint16_t default_port, char *host, size_t host_size,
 		   uint16_t *ret_port, struct err *err);
 

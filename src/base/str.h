@@ -19,6 +19,8 @@ int str_vprintf(char *dst, size_t size, const char *fmt, va_list ap) _printf_(3,
 int str_copy(char *dst, size_t size, const char *src);
 /* Copies at most size-1 bytes of src, cutting at a UTF-8 boundary: for messages meant for people. */
 void str_clip(char *dst, size_t size, const char *src);
+/* The same, for a line of a log: ends in "..." when cut, control characters become blanks. */
+void str_line(char *dst, size_t size, const char *src);
 bool str_eq(const char *a, const char *b); /* NULL equals "" */
 bool str_ieq(const char *a, const char *b); /* ASCII case folded */
 bool str_starts(const char *s, const char *prefix);
@@ -28,7 +30,7 @@ char *str_dup(const char *s);
 char *str_ndup(const char *s, size_t len);
 char *str_dupf(const char *fmt, ...) _printf_(1, 2);
 
-/* calloc() that aborts when memory is gone. */
+/* calloc() and reallocarray() that abort when memory is gone; grown memory is not zeroed. */
 void *mem_new(size_t count, size_t size);
 void *mem_grow(void *p, size_t count, size_t size);
 
