@@ -128,7 +128,9 @@ const char *etcdmsg_path(enum etcd_op op);
 void etcdmsg_body(const struct etcd_req *req, struct buf *ret_body);
 /* Reads an answer to `op`; *rep is zeroed first, free with etcd_rep_done() also on failure.
  * http_status other than 200 is an etcd error (error_code set, returns 0) when the body has
- * etcd's error form, else -ERR_PROTOCOL. */
+ * etcd's error form, else -ERR_PROTOCOL. An answer without the header that etcd always sends is
+ * no answer of etcd. Values longer than ETCD_VALUE_MAX are cut there; a key that holds a NUL
+ * byte is nobody's of ours and left out. */
 int etcdmsg_parse(enum etcd_op op, int http_status, const char *body, size_t len,
 		  struct etcd_rep *rep, struct err *err) _must_check_;
 
@@ -139,6 +141,7 @@ struct etcd_watch_msg {
 	bool created;
 	bool canceled;
 	int64_t compact_revision; /* > 0: the start revision is compacted, read anew */
+	char cancel_reason[ERR_MSG_MAX]; /* "" unless etcd says why, e.g. a refused token */
 	int64_t revision;
 	uint64_t raft_term;
 	struct etcd_kvs events; /* in order */
@@ -148,7 +151,8 @@ void etcd_watch_msg_done(struct etcd_watch_msg *msg);
 /* Takes one complete JSON document off the front of the stream buffer.
  * 0                     *msg filled
  * ETCDMSG_MORE (1)      no complete document yet
- * < 0                   the stream is unreadable, drop it */
+ * < 0                   the stream is unreadable, drop it: -ERR_DENIED for a refused login or
+ *                       token, -ERR_CONNECT for code 14, else -ERR_PROTOCOL */
 #define ETCDMSG_MORE 1
 int etcdmsg_parse_watch(struct buf *stream, struct etcd_watch_msg *msg, struct err *err) _must_check_;
 
@@ -174,7 +178,12 @@ struct etcd_members {
 void etcd_members_done(struct etcd_members *members);
 int etcdmsg_parse_members(const char *body, size_t len, struct etcd_members *ret,
 			  struct err *err) _must_check_;
-/* POST /auth/authenticate */
+/* POST /auth/authenticate
+ * 0                     *ret_token is owned by the caller
+ * ETCDMSG_AUTH_OFF (1)  etcd works without authentication: no token is needed
+ * < 0                   -ERR_DENIED: wrong user or password; -ERR_CONNECT: code 14, try another
+ *                       endpoint; -ERR_PROTOCOL: unreadable */
+#define ETCDMSG_AUTH_OFF 1
 void etcdmsg_auth_body(const char *user, const char *password, struct buf *ret_body);
 int etcdmsg_parse_auth(int http_status, const char *body, size_t len, char **ret_token,
 		       struct err *err) _must_check_;

@@ -13,6 +13,13 @@
 #include "core/config.h"
 #include "core/types.h"
 
+/* Texts of states and roles on the wire. Unknown texts and NULL read as unknown; "master" reads as
+ * primary. */
+const char *record_state_text(enum member_state state);
+const char *record_role_text(enum member_role role);
+enum member_state record_state_parse(const char *text);
+enum member_role record_role_parse(const char *text);
+
 /* What a member publishes of itself; see struct member for the reading side. */
 struct member_out {
 	const char *conn_host; /* IPv6 unbracketed */
@@ -42,6 +49,12 @@ char *record_member_text(const struct member_out *out);
 /* `name` is the last part of the key. Accepts the legacy "postgres://..." text as well. */
 int record_member_parse(const char *name, const char *text, size_t len, struct member *ret,
 			struct err *err) _must_check_;
+
+/* The tags object of a member key or of the configuration, with Patroni's conversions: a tag is
+ * on when Python calls its value true, so the text "false" is on; numbers may be texts; nofailover
+ * and nosync win over the priorities. The result speaks for itself: with nofailover the priority
+ * is 0, with an explicit "nofailover": false it is at least 1. NULL and "{}": the defaults. */
+int record_tags_parse(const char *tags_json, struct tags *ret, struct err *err) _must_check_;
 
 /* "" = pending, digits = set, anything else garbage. */
 enum init_key record_init_parse(const char *text, size_t len, char sysid[SYSID_SIZE]);
