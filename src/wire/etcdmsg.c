@@ -223,6 +223,7 @@ static void add_txn(struct buf *body, const struct etcd_req *req)
 
 void etcdmsg_body(const struct etcd_req *req, struct buf *ret_body)
 {
+	assert(req->op < ETCD_OP__MAX);
 	buf_ch(ret_body, '{');
 	switch (req->op) {
 	case ETCD_RANGE:
@@ -241,7 +242,6 @@ void etcdmsg_body(const struct etcd_req *req, struct buf *ret_body)
 		add_number(ret_body, "ID", req->lease_id);
 		break;
 	case ETCD_OP__MAX:
-		assert(!"an operation");
 		break;
 	}
 	buf_ch(ret_body, '}');

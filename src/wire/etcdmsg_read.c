@@ -162,13 +162,9 @@ static int read_kv(const json_t *object, bool deleted, struct etcd_kvs *kvs, str
 		return 0;
 	kv.key = buf_take(&key);
 	if (!deleted) {
-		kv.len = MIN_OF(value.len, (size_t)ETCD_VALUE_MAX);
-		kv.value = str_ndup(value.data ? value.data : "", 0);
-		if (kv.len > 0) {
-			free(kv.value);
-			value.data[kv.len] = 0;
-			kv.value = TAKE(value.data);
-		}
+		value.len = MIN_OF(value.len, (size_t)ETCD_VALUE_MAX);
+		kv.len = value.len;
+		kv.value = buf_take(&value);
 	}
 	kvs->items = mem_grow(kvs->items, kvs->n + 1, sizeof(*kvs->items));
 	kvs->items[kvs->n++] = kv;
@@ -316,7 +312,6 @@ static int read_answer(json_t *doc, struct etcd_rep *rep, struct err *err)
 	case ETCD_OP__MAX:
 		break;
 	}
-	assert(!"an operation");
 	return -ERR_STATE;
 }
 
@@ -341,6 +336,7 @@ int etcdmsg_parse(enum etcd_op op, int http_status, const char *body, size_t len
 	const char *text;
 	int r;
 
+	assert(op < ETCD_OP__MAX);
 	*rep = (struct etcd_rep){ .op = op };
 	r = load(body, len, &doc, err);
 	if (r < 0 && http_status != 200)

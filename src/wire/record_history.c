@@ -49,7 +49,8 @@ char *record_history_append(const char *old, uint32_t timeline, uint64_t lsn, co
 	size_t keep = max > 0 ? (size_t)max - 1 : SIZE_MAX;
 	size_t n;
 
-	(void)jtext_load(old, old ? strlen(old) : 0, &doc, NULL);
+	if (!old || jtext_load(old, strlen(old), &doc, NULL) < 0)
+		doc = json_array();
 	kept = json_array();
 	for (size_t i = 0; i < json_array_size(doc); i++) {
 		json_t *entry = json_array_get(doc, i);

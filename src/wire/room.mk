@@ -9,3 +9,15 @@ src_libwire_a_SOURCES = \
 	src/wire/record_history.c \
 	src/wire/record_member.c \
 	src/wire/restmsg.h
+
+if HAVE_CRITERION
+WIRE_TEST_LIBS = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CRITERION_LIBS)
+wire_tests = \
+	tests/unit/test_b64
+check_PROGRAMS += $(wire_tests)
+TESTS += $(wire_tests)
+
+tests_unit_test_b64_SOURCES = tests/unit/test_b64.c
+tests_unit_test_b64_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_b64_LDADD = $(WIRE_TEST_LIBS)
+endif
