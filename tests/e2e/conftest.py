@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Fixtures: one run has one network; most tests share one cluster that is made whole between.
+
+Environment: PGHA_BUILD, the build directory (default: the newest build* of the tree);
+PGHA_E2E_TMP, where hosts keep their files (default: /tmp); PGHA_E2E_KEEP=1 keeps them."""
+
+import collections
+import fcntl
+import glob
+import os
+import re
+import shutil
+import signal
+
+import pytest
+
+from lib import cgroup, net
+from lib.cluster import Cluster
+from lib.proc import alive, kill, run, tail, wait_for
+from lib.reaper import run_below_reaper
+from lib.writers import build_prober
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+OUT = os.path.join(HERE, "out")
+TMP = os.environ.get("PGHA_E2E_TMP", "/tmp")
+
+Programs = collections.namedtuple("Programs", "pghad hactl")
+
+
+def pytest_configure():
+    run_below_reaper()
+
+
+def build_dir():
+    if "PGHA_BUILD" in os.environ:
+        return os.path.abspath(os.environ["PGHA_BUILD"])
+    found = [d for d in glob.glob(os.path.join(TOP, "build*"))
+             if os.path.exists(os.path.join(d, "pghad"))]
+    return max(found, key=lambda d: os.path.getmtime(os.path.join(d, "pghad")), default=None)
+
+
+def remove_leftovers():
+    """What a run left behind whose process is gone; a run that lives holds its lock file."""
+    ids = set(re.findall(r"^(pgha\d+)-sw", run("ip", "netns", "list").stdout, re.M))
+    ids |= {os.path.basename(p) for p in glob.glob(os.path.join(TMP, "pgha*"))
+            if re.fullmatch(r"pgha\d+", os.path.basename(p))}
+    for run_id in ids:
+        work = os.path.join(TMP, run_id)
+        lock = os.path.join(work, "lock")
+        if os.path.exists(lock):
+            with open(lock) as f:
+                try:
+                    fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    continue
+                remove_run(run_id, work)
+        else:
+            remove_run(run_id, work)
+
+
+def remove_run(run_id, work):
+    for name in cgroup.leftovers(run_id + "-"):
+        cgroup.Cgroup(name).remove()
+    for ns in re.findall(r"^(%s-\S+)" % run_id, run("ip", "netns", "list").stdout, re.M):
+        for pid in run("ip", "netns", "pids", ns, check=False).stdout.split():
+            kill(int(pid))
+            wait_for("pid %s gone" % pid, lambda p=int(pid): not alive(p), 5)
+        run("ip", "netns", "del", ns, check=False)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def hosts():
+    """The network of this run, with the test runner on its client host; (net, work directory)."""
+    if os.geteuid() != 0:
+        pytest.exit("tests/e2e needs root: hosts are network namespaces", 2)
+    remove_leftovers()
+    run_id = "pgha%d" % os.getpid()
+    work = os.path.join(TMP, run_id)
+    os.makedirs(work)
+    os.chmod(work, 0o755)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    made_run_dir = not os.path.isdir("/run/pgha")
+    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    with open(os.path.join(work, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            network = net.Net(run_id)
+            network.add("client", 100)
+            net.enter_netns(network.ns_path("client"))
+            yield network, work
+        finally:
+            net.enter_netns("/proc/self/fd/%d" % home)
+            os.close(home)
+            if os.environ.get("PGHA_E2E_KEEP") != "1":
+                remove_run(run_id, work)
+                if made_run_dir:
+                    shutil.rmtree("/run/pgha", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def programs(hosts):
+    """Copies of the programs where the postgres user can run them."""
+    build = build_dir()
+    if not build or not os.path.exists(os.path.join(build, "pghad")):
+        pytest.exit("no pghad in %s: build first, or set PGHA_BUILD" % (build or TOP + "/build*"),
+                    2)
+    bin_dir = os.path.join(hosts[1], "bin")
+    os.makedirs(bin_dir, exist_ok=True)
+    for name in Programs._fields:
+        shutil.copy2(os.path.join(build, name), bin_dir)
+    return Programs(*(os.path.join(bin_dir, name) for name in Programs._fields))
+
+
+@pytest.fixture(scope="session")
+def prober(hosts):
+    return build_prober(hosts[1])
+
+
+class Shared:
+    """The cluster that tests share, made anew when a test left it beyond repair."""
+
+    def __init__(self, *args):
+        self.args = args
+        self.cluster = None
+
+    def get(self, record):
+        if self.cluster is not None:
+            try:
+                self.cluster.make_whole()
+                record.append(self.cluster)
+                return self.cluster
+            except Exception as e:
+                print("the shared cluster does not become whole, making a new one: %s" % e)
+                self.drop()
+        cluster = self.new(record)
+        cluster.start()
+        return cluster
+
+    def new(self, record):
+        self.drop()
+        self.cluster = Cluster(*self.args)
+        record.append(self.cluster)
+        return self.cluster
+
+    def drop(self):
+        cluster, self.cluster = self.cluster, None
+        if cluster is not None:
+            cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def shared(hosts, programs, prober):
+    it = Shared(*hosts, programs, prober)
+    yield it
+    it.drop()
+
+
+@pytest.fixture
+def cluster(shared, record):
+    """A whole cluster of three, ready for the next fault."""
+    return shared.get(record)
+
+
+@pytest.fixture
+def fresh(shared, record):
+    """A cluster that was never started; the test starts it as it likes."""
+    return shared.new(record)
+
+
+@pytest.fixture
+def out(request):
+    """Directory for what this test leaves behind; emptied before, kept when it fails."""
+    path = os.path.join(OUT, re.sub(r"[^\w.-]+", "_", request.node.name))
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    yield path
+    if not getattr(request.node, "failed", False):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def record(request, out):
+    """Clusters of this test: when it fails their logs are kept."""
+    clusters = []
+    request.node.keep = (clusters, out)
+    return clusters
+
+
+def keep_logs(cluster, out):
+    with open(os.path.join(out, "etcd-keys.txt"), "w", encoding="utf-8") as f:
+        f.write(cluster.dump())
+    for host in cluster.nodes + cluster.etcd.members:
+        for path in glob.glob(host.dir + "/*.log") + glob.glob(host.dir + "/pglog/*"):
+            shutil.copy(path, os.path.join(out, "%s-%s" % (host.name, os.path.basename(path))))
+        if os.path.exists(host.dir + "/pgha.yml"):
+            shutil.copy(host.dir + "/pgha.yml", os.path.join(out, host.name + "-pgha.yml"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    item.failed = True
+    clusters, out = getattr(item, "keep", ([], None))
+    for cluster in clusters:
+        keep_logs(cluster, out)
+        for node in cluster.nodes:
+            report.sections.append(("pghad of %s, all in %s" % (node.name, out),
+                                    tail(os.path.join(node.dir, "pghad.log"), 25)))
