@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * decide - view -> plan: classify, match one rule, fill in targets
+ */
+#include "core/decide.h"
+
+#include "base/str.h"
+
+/* An orderly stop that hangs is made harder after this long even when the lease allows more:
+ * a client or a walsender must not hold a switchover up for ever. */
+#define STOP_PATIENCE_MS 10000
+#define STOP_KILL_MS     20000
+
+static int32_t member_index(const struct view *view, const char *name)
+{
+	for (uint32_t i = 0; i < view->cluster.nmembers; i++)
+		if (str_eq(view->cluster.members[i].name, name))
+			return (int32_t)i;
+	return -1;
+}
+
+static bool is_usable(const struct member *m)
+{
+	return m->state == STATE_RUNNING && m->host[0] != '\0' && m->port != 0;
+}
+
+/* Whom to stream from: the member named by replicatefrom while it is usable, else the leader. */
+static int32_t pick_upstream(const struct view *view)
+{
+	int32_t from = view->tags.replicatefrom[0] == '\0' ?
+			       -1 :
+			       member_index(view, view->tags.replicatefrom);
+
+	if (view->cluster.leader[0] == '\0' || str_eq(view->cluster.leader, view->name))
+		return -1;
+	if (from >= 0 && !str_eq(view->cluster.members[from].name, view->name) &&
+	    is_usable(&view->cluster.members[from]))
+		return from;
+	return member_index(view, view->cluster.leader);
+}
+
+/* Whom to copy from: a running clonefrom member that is not the leader, else the leader. The
+ * start of the search depends on our name, so that several clones spread. */
+static int32_t pick_source(const struct view *view)
+{
+	uint32_t n = view->cluster.nmembers;
+	uint32_t first = (uint32_t)(unsigned char)view->name[0];
+
+	for (const char *p = view->name; *p != '\0'; p++)
+		first = first * 31 + (unsigned char)*p;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t k = (first + i) % n;
+		const struct member *m = &view->cluster.members[k];
+
+		if (m->tags.clonefrom && is_usable(m) && !str_eq(m->name, view->name) &&
+		    !str_eq(m->name, view->cluster.leader))
+			return (int32_t)k;
+	}
+	return member_index(view, view->cluster.leader);
+}
+
+static void earliest(int64_t *at_ms, int64_t candidate_ms, int64_t now_ms)
+{
+	if (candidate_ms > now_ms && candidate_ms < *at_ms)
+		*at_ms = candidate_ms;
+}
+
+static void fill_wake(const struct view *view, struct plan *plan)
+{
+	int64_t now = view->now_ms;
+	int64_t at = now + view->cfg.loop_wait_ms;
+
+	if (view->lease.epoch != 0) {
+		earliest(&at, lease_renew_at(&view->lease), now);
+		earliest(&at, lease_at(&view->lease, LEASE_FADE_PCT), now);
+		earliest(&at, lease_at(&view->lease, LEASE_STOP_PCT), now);
+		earliest(&at, lease_at(&view->lease, LEASE_IMMEDIATE_PCT), now);
+	}
+	earliest(&at, situation_term_end_ms(view), now);
+	earliest(&at, view->adopt_until_ms, now);
+	earliest(&at, plan->verdict.wait_until_ms, now);
+	earliest(&at, view->work_backoff_until_ms, now);
+	earliest(&at, view->boot_backoff_until_ms, now);
+	earliest(&at, view->step_aside_until_ms, now);
+	if (view->crash_since_ms != 0)
+		earliest(&at, view->crash_since_ms + view->cfg.primary_start_timeout_ms, now);
+	if (view->cluster.request.scheduled_at_us != 0)
+		earliest(&at, now + (view->cluster.request.scheduled_at_us - view->wall_us) / 1000,
+			 now);
+	plan->wake_at_ms = at;
+}
+
+/* A stop under a lease becomes immediate and then a kill before the term allows others in. */
+static void fill_stop(const struct view *view, struct plan *plan)
+{
+	int64_t immediate = view->now_ms + STOP_PATIENCE_MS;
+	int64_t kill = view->now_ms + STOP_KILL_MS;
+
+	if (plan->situation.mode == MODE_PAUSED || plan->situation.role == SROLE_REPLICA) {
+		plan->immediate_at_ms = immediate;
+		plan->kill_at_ms = kill;
+		return;
+	}
+	/* While the lease is renewed these move on; they are set again by each plan. */
+	if (view->lease.epoch != 0) {
+		immediate = MIN_OF(immediate, lease_at(&view->lease, LEASE_IMMEDIATE_PCT));
+		kill = MIN_OF(kill, lease_at(&view->lease, LEASE_KILL_PCT));
+	}
+	plan->immediate_at_ms = immediate;
+	plan->kill_at_ms = kill;
+}
+
+static void wait_for(struct plan *plan, const char *note)
+{
+	plan->pg_verb = PGV_LEAVE;
+	str_clip(plan->note, sizeof(plan->note), note);
+}
+
+/* Verbs that need a target, or patience after failures, turn into waiting without them. */
+static void fill_targets(const struct view *view, struct plan *plan)
+{
+	bool backing_off = view->now_ms < view->work_backoff_until_ms;
+
+	plan->upstream = pick_upstream(view);
+	plan->source = -1;
+
+	switch (plan->pg_verb) {
+	case PGV_CLONE:
+		plan->source = pick_source(view);
+		if (plan->source < 0 || !is_usable(&view->cluster.members[plan->source]))
+			wait_for(plan, "no running member to copy from");
+		else if (backing_off)
+			wait_for(plan, "waiting a while after a failed copy");
+		return;
+	case PGV_REWIND:
+		plan->source = member_index(view, view->cluster.leader);
+		if (plan->source < 0 || !is_usable(&view->cluster.members[plan->source]))
+			wait_for(plan, "the leader is not ready to be rewound from");
+		else if (view->cluster.members[plan->source].checkpoint_done == TRI_NO)
+			wait_for(plan, "the leader has not finished its checkpoint yet");
+		else if (backing_off)
+			wait_for(plan, "waiting a while after a failed rewind");
+		return;
+	case PGV_START_STANDBY:
+	case PGV_START_PRIMARY:
+	case PGV_INITDB:
+	case PGV_POST_BOOTSTRAP:
+		if (backing_off)
+			wait_for(plan, "waiting a while after a failure");
+		return;
+	case PGV_FOLLOW:
+		if (plan->upstream < 0)
+			wait_for(plan, "the leader has not published its address yet");
+		return;
+	case PGV_STOP_FAST:
+		fill_stop(view, plan);
+		return;
+	case PGV_LEAVE:
+	case PGV_KILL:
+	case PGV_CHECKPOINT:
+	case PGV_PROMOTE:
+	case PGV__MAX:
+		return;
+	}
+}
+
+void decide(const struct view *view, struct plan *ret)
+{
+	*ret = (struct plan){ 0 };
+	situation_classify(view, &ret->situation, &ret->verdict);
+	ret->rule = rules_match(&ret->situation);
+	ret->pg_verb = ret->rule->pg_verb;
+	ret->lease_verb = ret->rule->lease_verb;
+	ret->more = ret->rule->more;
+
+	fill_targets(view, ret);
+	if (ret->lease_verb == LV_RELEASE)
+		str_clip(ret->release_to, sizeof(ret->release_to), view->handover_to);
+	if (ret->more == MV_ANCESTRY && ret->upstream < 0)
+		ret->more = MV_NONE;
+	fill_wake(view, ret);
+}

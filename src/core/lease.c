@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * lease - how long we may believe that we lead
+ */
+#include "core/lease.h"
+
+#include <assert.h>
+
+void lease_proven(struct lease *lease, int64_t epoch, int64_t lease_id, int64_t asked_at_ms,
+		  int64_t ttl_ms)
+{
+	assert(epoch > 0 && ttl_ms > 0);
+
+	/* Replies may overtake each other: only a later departure extends the term. */
+	if (lease->epoch == epoch && asked_at_ms <= lease->asked_at_ms)
+		return;
+
+	lease->epoch = epoch;
+	lease->lease_id = lease_id;
+	lease->asked_at_ms = asked_at_ms;
+	lease->ttl_ms = ttl_ms;
+}
+
+void lease_drop(struct lease *lease)
+{
+	*lease = (struct lease){ 0 };
+}
+
+int64_t lease_at(const struct lease *lease, int64_t pct)
+{
+	if (lease->epoch == 0)
+		return 0;
+	return lease->asked_at_ms + lease->ttl_ms * pct / 100;
+}
+
+int64_t lease_renew_at(const struct lease *lease)
+{
+	if (lease->epoch == 0)
+		return 0;
+	return lease->asked_at_ms + lease->ttl_ms / LEASE_RENEWALS;
+}
+
+enum lease_state lease_state(const struct lease *lease, int64_t now_ms)
+{
+	if (lease->epoch == 0)
+		return LEASE_NONE;
+	if (now_ms < lease_at(lease, LEASE_FADE_PCT))
+		return LEASE_HELD;
+	if (now_ms < lease_at(lease, LEASE_STOP_PCT))
+		return LEASE_FADING;
+	if (now_ms < lease_at(lease, LEASE_IMMEDIATE_PCT))
+		return LEASE_ENDING;
+	return LEASE_OVER;
+}
+
+static const char *const lease_names[LEASE__MAX] = {
+#define X(n, t) [LEASE_##n] = t,
+	LEASE_STATES(X)
+#undef X
+};
+
+const char *lease_state_name(enum lease_state state)
+{
+	return lease_names[state];
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * lease - how long we may believe that we lead
+ *
+ * Pure arithmetic on CLOCK_BOOTTIME milliseconds handed in by the caller. BOOTTIME, because a
+ * suspended machine must wake up knowing that its lease is gone. The term counts from the moment
+ * the proven attempt left, because etcd may have started counting as early as that. The fractions
+ * leave room for clocks slewed by 10 % on both hosts: (1 - 0.1) / (1 + 0.1) = 0.818.
+ */
+#ifndef PGHA_CORE_LEASE_H
+#define PGHA_CORE_LEASE_H
+
+#include "base/base.h"
+
+/* Percent of the term, counted from the send time of the newest proof. */
+#define LEASE_FADE_PCT      50
+#define LEASE_STOP_PCT      66
+#define LEASE_IMMEDIATE_PCT 72
+#define LEASE_KILL_PCT      75
+#define LEASE_GATE_PCT      80
+/* A renewal leaves six times in a term. */
+#define LEASE_RENEWALS      6
+
+#define LEASE_STATES(X)                                                          \
+	X(NONE, "none")     /* never proven, or given up */                      \
+	X(ADOPT, "adopt")   /* not proven, but a primary found running at start  \
+	                     * has a bounded moment to be adopted */             \
+	X(HELD, "held")     /* proven, before fade time */                       \
+	X(FADING, "fading") /* the newest proof is older than half a term */     \
+	X(ENDING, "ending") /* the orderly stop must have begun */               \
+	X(OVER, "over")     /* immediate stop time has passed */
+
+enum lease_state {
+#define X(n, t) LEASE_##n,
+	LEASE_STATES(X)
+#undef X
+	LEASE__MAX
+};
+
+struct lease {
+	int64_t epoch; /* create revision of the leader key; 0: no lease */
+	int64_t lease_id;
+	int64_t asked_at_ms; /* send time of the newest proven attempt */
+	int64_t ttl_ms;      /* term that etcd granted */
+};
+
+/* Records a committed proof. An older proof of the same epoch that arrives late changes nothing.
+ * asked_at_ms  when the attempt that was answered left
+ * ttl_ms       term granted by etcd, greater than 0 */
+void lease_proven(struct lease *lease, int64_t epoch, int64_t lease_id, int64_t asked_at_ms,
+		  int64_t ttl_ms);
+void lease_drop(struct lease *lease);
+/* NONE, HELD, FADING, ENDING or OVER. Never ADOPT, which is not a matter of arithmetic. */
+enum lease_state lease_state(const struct lease *lease, int64_t now_ms);
+/* The instant at `pct` percent of the term; 0 without a lease. */
+int64_t lease_at(const struct lease *lease, int64_t pct);
+/* When the next renewal has to leave. */
+int64_t lease_renew_at(const struct lease *lease);
+const char *lease_state_name(enum lease_state state);
+
+#endif

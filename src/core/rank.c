@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * rank - who may be promoted, and in which order
+ */
+#include "core/rank.h"
+
+#include "base/str.h"
+
+static const char *const rank_names[RANK__MAX] = {
+#define X(n, t) [RANK_##n] = t,
+	RANKS(X)
+#undef X
+};
+
+const char *rank_name(enum rank rank)
+{
+	return rank_names[rank];
+}
+
+const struct member *rank_member(const struct cluster *cluster, const char *name)
+{
+	for (uint32_t i = 0; i < cluster->nmembers; i++)
+		if (str_eq(cluster->members[i].name, name))
+			return &cluster->members[i];
+	return NULL;
+}
+
+const struct vote *rank_vote(const struct view *view, const char *name)
+{
+	for (uint32_t i = 0; i < view->nvotes; i++)
+		if (str_eq(view->votes[i].name, name))
+			return &view->votes[i];
+	return NULL;
+}
+
+static bool is_barred(const struct tags *tags)
+{
+	return tags->nofailover || tags->failover_priority <= 0;
+}
+
+bool rank_others_exist(const struct view *view)
+{
+	for (uint32_t i = 0; i < view->cluster.nmembers; i++) {
+		const struct member *m = &view->cluster.members[i];
+
+		if (!str_eq(m->name, view->name) && !is_barred(&m->tags) &&
+		    m->state == STATE_RUNNING && m->role != MROLE_UNINITIALIZED)
+			return true;
+	}
+	return false;
+}
+
+static void say(struct verdict *ret, enum rank rank, int64_t wait_until_ms, const char *other,
+		const char *why)
+{
+	ret->rank = rank;
+	ret->wait_until_ms = wait_until_ms;
+	str_clip(ret->other, sizeof(ret->other), other);
+	str_clip(ret->why, sizeof(ret->why), why);
+}
+
+static uint64_t my_lsn(const struct view *view)
+{
+	if (view->pg.role == ROLE_PRIMARY)
+		return view->pg.flush_lsn;
+	return MAX_OF(view->pg.receive_lsn, view->pg.replay_lsn);
+}
+
+/* A position that is this far behind what the last leader published is not promoted. */
+static bool lags(const struct view *view, uint64_t lsn)
+{
+	uint64_t optime = view->cluster.status_optime_lsn;
+
+	return optime > lsn && optime - lsn > (uint64_t)view->cfg.maximum_lag_bytes;
+}
+
+static bool has_release(const struct view *view)
+{
+	const struct release *r = &view->cluster.release;
+
+	return r->present && r->epoch >= view->last_epoch && view->cluster.leader[0] == '\0';
+}
+
+/* Whether the answers at hand still count. */
+static bool vote_is_usable(const struct view *view, const struct vote *vote)
+{
+	return vote->asked_at_ms != 0 && (vote->answered || vote->failed) &&
+	       vote->asked_at_ms >= view->election_since_ms &&
+	       view->now_ms - vote->asked_at_ms <= RANK_VOTE_AGE_MS;
+}
+
+/* Things about ourselves that bar us whatever the others say; NULL: none. */
+static const char *unfit_me(const struct view *view)
+{
+	const struct pg_state *pg = &view->pg;
+
+	if (is_barred(&view->tags))
+		return "tagged nofailover, or failover_priority is 0";
+	if (pg->run != PG_UP || pg->role != ROLE_REPLICA)
+		return "Postgres does not run as a standby here";
+	if (pg->sysid[0] != '\0' && view->cluster.init == INIT_SET &&
+	    !str_eq(pg->sysid, view->cluster.sysid))
+		return "the system identifier is not the cluster's";
+	if (my_lsn(view) == 0)
+		return "the received position is not known";
+	if (view->now_ms < view->step_aside_until_ms)
+		return "failed as leader a moment ago, others go first";
+	if (view->mode == MODE_PAUSED && !str_eq(view->cluster.request.candidate, view->name) &&
+	    !str_eq(view->cluster.release.to, view->name))
+		return "the cluster is paused";
+	return NULL;
+}
+
+/* A named successor goes first while it can; true when *ret is settled by that. */
+static bool by_name(const struct view *view, struct verdict *ret)
+{
+	const struct release *rel = &view->cluster.release;
+	const struct request *req = &view->cluster.request;
+	int64_t until = view->release_seen_at_ms + RANK_SUCCESSOR_MS;
+
+	if (has_release(view) && rel->to[0] != '\0') {
+		if (str_eq(rel->to, view->name)) {
+			if (my_lsn(view) >= rel->lsn) {
+				say(ret, RANK_BEST, 0, "", "named as successor, has all WAL");
+				return true;
+			}
+			if (view->now_ms < until) {
+				say(ret, RANK_WAIT, until, rel->from,
+				    "named as successor, but WAL of the old leader is missing");
+				return true;
+			}
+		} else if (view->now_ms < until) {
+			say(ret, RANK_WAIT, until, rel->to, "the old leader named a successor");
+			return true;
+		}
+	}
+	if (req->present && str_eq(req->candidate, view->name) && req->scheduled_at_us == 0) {
+		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
+		return true;
+	}
+	return false;
+}
+
+/* The candidate that an operator named, if it is another one that can do it. */
+static bool waits_for_candidate(const struct view *view, struct verdict *ret)
+{
+	const struct request *req = &view->cluster.request;
+	const struct vote *vote;
+
+	if (!req->present || req->candidate[0] == '\0' || req->scheduled_at_us != 0)
+		return false;
+	vote = rank_vote(view, req->candidate);
+	if (vote == NULL || vote->failed || vote->nofailover)
+		return false;
+	if (view->now_ms >= view->election_since_ms + RANK_SUCCESSOR_MS)
+		return false;
+	say(ret, RANK_WAIT, view->election_since_ms + RANK_SUCCESSOR_MS, req->candidate,
+	    "an operator named another candidate");
+	return true;
+}
+
+/* > 0: the peer comes before us; < 0: after us; 0 cannot happen, names differ. */
+static int compare(const struct view *view, const struct vote *vote, bool *ret_ahead)
+{
+	uint64_t mine = my_lsn(view);
+
+	*ret_ahead = false;
+	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline) {
+		*ret_ahead = vote->timeline > view->pg.timeline;
+		return *ret_ahead ? 1 : -1;
+	}
+	if (vote->lsn != mine) {
+		*ret_ahead = vote->lsn > mine;
+		return *ret_ahead ? 1 : -1;
+	}
+	if (vote->failover_priority != view->tags.failover_priority)
+		return vote->failover_priority > view->tags.failover_priority ? 1 : -1;
+	return strcmp(vote->name, view->name) < 0 ? 1 : -1;
+}
+
+/* All answers are there: stand in line. */
+static void stand_in_line(const struct view *view, struct verdict *ret)
+{
+	int64_t retry_at = view->now_ms + RANK_VOTE_AGE_MS;
+	int64_t turn_at;
+	int64_t before = 0;
+	const char *other = "";
+
+	for (uint32_t i = 0; i < view->nvotes; i++) {
+		const struct vote *vote = &view->votes[i];
+		bool ahead;
+
+		if (vote->failed || !vote->answered)
+			continue;
+		retry_at = MIN_OF(retry_at, vote->asked_at_ms + RANK_VOTE_AGE_MS);
+		if (!vote->in_recovery) {
+			say(ret, RANK_WAIT, retry_at, vote->name, "a primary is still alive there");
+			return;
+		}
+		if (vote->nofailover || vote->watchdog_failed)
+			continue;
+		if (compare(view, vote, &ahead) < 0)
+			continue;
+		if (ahead) {
+			say(ret, RANK_WAIT, retry_at, vote->name, "has more WAL than this member");
+			return;
+		}
+		before++;
+		other = vote->name;
+	}
+	turn_at = view->election_since_ms + before * RANK_STEP_MS;
+	if (before > 0 && view->now_ms < turn_at)
+		say(ret, RANK_WAIT, turn_at, other, "equal position, but goes first by order");
+	else
+		say(ret, RANK_BEST, 0, "", "no reachable member is ahead");
+}
+
+void rank_me(const struct view *view, struct verdict *ret)
+{
+	const char *unfit = unfit_me(view);
+	const struct request *req = &view->cluster.request;
+	bool manual = req->present && str_eq(req->candidate, view->name);
+
+	if (unfit != NULL) {
+		say(ret, RANK_NEVER, 0, "", unfit);
+		return;
+	}
+	if (by_name(view, ret))
+		return;
+	if (!manual && lags(view, my_lsn(view))) {
+		say(ret, RANK_NEVER, 0, "", "lags more than maximum_lag_on_failover");
+		return;
+	}
+	if (view->cfg.check_timeline && view->pg.timeline < view->cluster.history_timeline) {
+		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
+		return;
+	}
+	for (uint32_t i = 0; i < view->cluster.nmembers; i++) {
+		const struct member *m = &view->cluster.members[i];
+		const struct vote *vote = rank_vote(view, m->name);
+
+		if (str_eq(m->name, view->name) || m->api_url[0] == '\0' || is_barred(&m->tags))
+			continue;
+		if (vote == NULL || !vote_is_usable(view, vote)) {
+			say(ret, RANK_UNKNOWN, 0, m->name, "its position has to be asked for");
+			return;
+		}
+	}
+	if (!waits_for_candidate(view, ret))
+		stand_in_line(view, ret);
+}
+
+const char *rank_unfit(const struct view *view, const struct vote *vote)
+{
+	if (vote->failed)
+		return "does not answer";
+	if (!vote->in_recovery)
+		return "does not run as a standby";
+	if (vote->nofailover || vote->failover_priority <= 0)
+		return "is tagged nofailover";
+	if (vote->watchdog_failed)
+		return "has no working watchdog";
+	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline)
+		return "is on another timeline";
+	if (view->pg.flush_lsn > vote->lsn &&
+	    view->pg.flush_lsn - vote->lsn > (uint64_t)view->cfg.maximum_lag_bytes)
+		return "lags more than maximum_lag_on_failover";
+	return NULL;
+}
+
+/* Better of two fit successors: more WAL, then priority, then name. */
+static bool is_better(const struct vote *a, const struct vote *b)
+{
+	if (a->lsn != b->lsn)
+		return a->lsn > b->lsn;
+	if (a->failover_priority != b->failover_priority)
+		return a->failover_priority > b->failover_priority;
+	return strcmp(a->name, b->name) < 0;
+}
+
+void rank_successor(const struct view *view, struct verdict *ret)
+{
+	const struct request *req = &view->cluster.request;
+	const char *only = view->mode != MODE_SHUTDOWN && req->present ? req->candidate : "";
+	const struct vote *best = NULL;
+	const char *why = "the cluster has no other member";
+	const char *whose = "";
+
+	for (uint32_t i = 0; i < view->cluster.nmembers; i++) {
+		const struct member *m = &view->cluster.members[i];
+		const struct vote *vote = rank_vote(view, m->name);
+		const char *unfit;
+
+		if (str_eq(m->name, view->name) || m->api_url[0] == '\0')
+			continue;
+		if (only[0] != '\0' && !str_eq(m->name, only))
+			continue;
+		if (vote == NULL || !vote_is_usable(view, vote)) {
+			say(ret, RANK_UNKNOWN, 0, m->name, "its position has to be asked for");
+			return;
+		}
+		unfit = rank_unfit(view, vote);
+		if (unfit != NULL) {
+			why = unfit;
+			whose = m->name;
+			continue;
+		}
+		if (best == NULL || is_better(vote, best))
+			best = vote;
+	}
+	if (best != NULL)
+		say(ret, RANK_BEST, 0, best->name, "fit to take over");
+	else
+		say(ret, RANK_NEVER, 0, whose, why);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * rank - who may be promoted, and in which order
+ *
+ * Comparison by timeline, then received position, then failover_priority, then name. A member
+ * that is reachable and ahead always goes first; equal ones go one after the other, a moment
+ * apart, so that the etcd transaction seldom has to decide.
+ */
+#ifndef PGHA_CORE_RANK_H
+#define PGHA_CORE_RANK_H
+
+#include "core/view.h"
+
+#define RANKS(X)                                                         \
+	X(UNKNOWN, "unknown") /* answers of peers are missing or too old */ \
+	X(NEVER, "never")     /* not allowed, or not able */             \
+	X(WAIT, "wait")       /* somebody else goes first */             \
+	X(BEST, "best")
+
+enum rank {
+#define X(n, t) RANK_##n,
+	RANKS(X)
+#undef X
+	RANK__MAX
+};
+
+/* Answers of peers older than this are asked for again. */
+#define RANK_VOTE_AGE_MS 3000
+/* Between two equal candidates. */
+#define RANK_STEP_MS 250
+/* How long a successor named by a release, or by an operator, is waited for. */
+#define RANK_SUCCESSOR_MS 3000
+
+struct verdict {
+	enum rank rank;
+	int64_t wait_until_ms;   /* WAIT: look again then */
+	char other[NAME_SIZE];   /* who stands in front; "" nobody in particular */
+	char why[REASON_SIZE];
+};
+
+/* May this member take the key, going by view? Assumes that the key may be taken at all. */
+void rank_me(const struct view *view, struct verdict *ret);
+
+/* The leader looks for a successor: the candidate of the request, or the best of all.
+ * RANK_BEST   ret->other is fit
+ * RANK_UNKNOWN  answers are missing
+ * RANK_NEVER  nobody is fit; ret->why says why */
+void rank_successor(const struct view *view, struct verdict *ret);
+
+/* One peer as seen by rank_successor(), for reports: NULL if fit, else why not. */
+const char *rank_unfit(const struct view *view, const struct vote *vote);
+
+/* Is there another member that could lead, as far as etcd's keys tell? */
+bool rank_others_exist(const struct view *view);
+const struct member *rank_member(const struct cluster *cluster, const char *name);
+const struct vote *rank_vote(const struct view *view, const char *name);
+const char *rank_name(enum rank rank);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * situation - the view reduced to one small enum per dimension
+ */
+#include "core/situation.h"
+
+#include "base/str.h"
+#include "core/timeline.h"
+
+/* A standby that streams from nobody this long has its ancestry compared with the leader's. */
+#define CHECK_AFTER_MS 1500
+/* pg_rewind is tried this often, then it is given up. */
+#define REWIND_TRIES 3
+
+#define X(n, t) t,
+static const char *const leader_names[] = { LEADERS(X) };
+static const char *const pg_names[] = { PGS(X) };
+static const char *const role_names[] = { ROLES(X) };
+static const char *const data_names[] = { DATAS(X) };
+static const char *const job_names[] = { JOBS(X) };
+static const char *const mode_names[] = { MODES(X) };
+static const char *const ask_names[] = { ASKS(X) };
+static const char *const store_names[] = { STORES(X) };
+#undef X
+
+const char *situation_leader_name(enum leader_claim leader)
+{
+	return leader_names[leader];
+}
+
+const char *situation_mode_name(enum mode mode)
+{
+	return mode_names[mode];
+}
+
+const char *situation_text(const struct situation *s, char dst[SITUATION_TEXT_MAX])
+{
+	(void)str_printf(dst, SITUATION_TEXT_MAX,
+			 "leader=%s lease=%s pg=%s role=%s data=%s job=%s mode=%s rank=%s ask=%s "
+			 "store=%s",
+			 leader_names[s->leader], lease_state_name(s->lease), pg_names[s->pg],
+			 role_names[s->role], data_names[s->data], job_names[s->job],
+			 mode_names[s->mode], rank_name(s->rank), ask_names[s->ask],
+			 store_names[s->store]);
+	return dst;
+}
+
+bool situation_may_write(const struct situation *s)
+{
+	return s->pg != SPG_DOWN && s->role != SROLE_REPLICA;
+}
+
+int64_t situation_term_end_ms(const struct view *view)
+{
+	int64_t ttl = MAX_OF(view->sign_ttl_ms, view->cfg.ttl_ms);
+
+	return view->sign_at_ms == 0 ? 0 : view->sign_at_ms + ttl;
+}
+
+static bool all_beat(const struct cluster *cluster)
+{
+	for (uint32_t i = 0; i < cluster->nmembers; i++)
+		if (!cluster->members[i].is_pgha)
+			return false;
+	return cluster->nmembers > 0;
+}
+
+bool situation_beat_is_stale(const struct view *view)
+{
+	const struct cluster *c = &view->cluster;
+
+	if (c->leader[0] == '\0' || !c->beat_present || c->beat_epoch != c->leader_epoch)
+		return false;
+	return all_beat(c) && view->now_ms >= situation_term_end_ms(view);
+}
+
+/* The takeover rule for a key that is absent (architecture, "two clocks agree"). */
+static bool may_take(const struct view *view)
+{
+	const struct cluster *c = &view->cluster;
+
+	if (c->release.present && c->release.epoch >= view->last_epoch)
+		return true;
+	if (view->etcd_known && view->etcd_fixed)
+		return true;
+	if (c->init != INIT_SET && view->last_epoch == 0)
+		return true; /* no leader has ever been: the first bootstrap */
+	return view->now_ms >= situation_term_end_ms(view);
+}
+
+static enum leader_claim classify_leader(const struct view *view)
+{
+	const struct cluster *c = &view->cluster;
+
+	if (!c->leader_known)
+		return LEADER_UNKNOWN;
+	if (c->leader[0] == '\0')
+		return may_take(view) ? LEADER_VACANT : LEADER_RECENT;
+	if (str_eq(c->leader, view->name))
+		return LEADER_ME;
+	return situation_beat_is_stale(view) ? LEADER_STALE : LEADER_OTHER;
+}
+
+static enum lease_state classify_lease(const struct view *view)
+{
+	enum lease_state state = lease_state(&view->lease, view->now_ms);
+
+	if (state == LEASE_NONE && view->now_ms < view->adopt_until_ms)
+		return LEASE_ADOPT;
+	return state;
+}
+
+static enum situation_pg classify_pg(const struct view *view)
+{
+	switch (view->pg.run) {
+	case PG_DOWN:
+		return SPG_DOWN;
+	case PG_LEFTOVERS:
+		return SPG_LEFTOVERS;
+	case PG_STARTING:
+		return SPG_STARTING;
+	case PG_UP:
+		return SPG_UP;
+	case PG_STOPPING:
+		return SPG_STOPPING;
+	case PG_UNKNOWN: /* not looked at yet: it may run */
+	case PG_SILENT:
+	case PG_RUN__MAX:
+		break;
+	}
+	return SPG_SILENT;
+}
+
+/* standby.signal is removed durably before Postgres leaves recovery (12 to 18, StartupXLOG), so a
+ * server that still has the file and was never seen as a primary takes no writes. */
+static enum situation_role classify_role(const struct view *view)
+{
+	const struct pg_state *pg = &view->pg;
+
+	if (pg->role == ROLE_PRIMARY)
+		return SROLE_PRIMARY;
+	if (pg->role == ROLE_REPLICA)
+		return SROLE_REPLICA;
+	if (pg->run != PG_UNKNOWN && pg->run != PG_LEFTOVERS && pg->standby_signal)
+		return SROLE_REPLICA;
+	return SROLE_UNKNOWN;
+}
+
+static bool is_foreign(const struct view *view)
+{
+	const struct pg_state *pg = &view->pg;
+
+	if (pg->dir == DIR_BROKEN)
+		return true;
+	return view->cluster.init == INIT_SET && pg->sysid[0] != '\0' &&
+	       !str_eq(pg->sysid, view->cluster.sysid);
+}
+
+/* Which way back diverged data may take. */
+static enum situation_data way_back(const struct view *view)
+{
+	const struct config_ha *cfg = &view->cfg;
+	bool rewindable = cfg->use_pg_rewind && view->pg.can_rewind && view->pg.dir != DIR_HALF;
+	bool tried = view->rewind_failures > 0 || view->pg.dir == DIR_HALF;
+
+	if (rewindable && view->rewind_failures < REWIND_TRIES)
+		return DATA_REWIND;
+	if (cfg->remove_on_diverged_timelines)
+		return DATA_REPLACE;
+	/* A server that pg_rewind cannot serve at all counts as a failed rewind. */
+	if (cfg->remove_on_rewind_failure && (tried || cfg->use_pg_rewind))
+		return DATA_REPLACE;
+	return DATA_STUCK;
+}
+
+static enum situation_data compare_data(const struct view *view)
+{
+	bool rewindable = view->cfg.use_pg_rewind && view->pg.can_rewind;
+
+	if (view->upstream_epoch != view->cluster.leader_epoch)
+		return DATA_CHECK;
+	if (view->upstream_foreign)
+		return DATA_FOREIGN;
+
+	switch (timeline_compare(&view->pg, &view->upstream)) {
+	case ANCESTRY_FOLLOWS:
+		return DATA_READY;
+	case ANCESTRY_DIVERGED:
+		return way_back(view);
+	case ANCESTRY_UNCLEAN:
+		/* pg_rewind finds out where the WAL ends. Without it, recovery as a standby does,
+		 * and the running server is compared again. */
+		return rewindable && view->rewind_failures < REWIND_TRIES ? DATA_REWIND : DATA_READY;
+	case ANCESTRY_UNKNOWN:
+	case ANCESTRY__MAX:
+		break;
+	}
+	return view->pg.run == PG_DOWN ? DATA_READY : DATA_CHECK;
+}
+
+static enum situation_data classify_data(const struct view *view, enum leader_claim leader)
+{
+	const struct pg_state *pg = &view->pg;
+
+	if (pg->dir == DIR_UNKNOWN)
+		return DATA_UNKNOWN;
+	if (pg->dir == DIR_EMPTY)
+		return DATA_EMPTY;
+	if (is_foreign(view)) /* an unfinished bootstrap of ours lost its race: nobody needs it */
+		return pg->boot_unfinished && pg->dir == DIR_PRESENT ? DATA_REPLACE : DATA_FOREIGN;
+	if (pg->dir == DIR_HALF)
+		return way_back(view);
+	if (pg->boot_unfinished)
+		return DATA_BOOT;
+	if (leader != LEADER_OTHER)
+		return DATA_READY;
+	if (pg->run == PG_DOWN)
+		return compare_data(view);
+	if (pg->run == PG_UP && pg->role == ROLE_REPLICA && view->not_streaming_since_ms != 0 &&
+	    view->now_ms - view->not_streaming_since_ms >= CHECK_AFTER_MS)
+		return compare_data(view);
+	return DATA_READY;
+}
+
+/* Without a cluster in etcd: may this member make one, or bring one along? */
+static bool may_found(const struct view *view)
+{
+	if (view->tags.nofailover || view->tags.failover_priority <= 0)
+		return false;
+	if (view->now_ms < view->boot_backoff_until_ms)
+		return false;
+	if (view->pg.dir == DIR_EMPTY)
+		return view->cfg.has_bootstrap;
+	/* Existing data: only what was a primary founds a cluster, a standby waits for it. */
+	return view->pg.dir == DIR_PRESENT && !view->pg.standby_signal;
+}
+
+static enum situation_store classify_store(const struct view *view)
+{
+	switch (view->cluster.init) {
+	case INIT_ABSENT:
+		return may_found(view) ? STORE_FRESH : STORE_PENDING;
+	case INIT_PENDING:
+		return view->init_mine ? STORE_MINE : STORE_PENDING;
+	case INIT_SET:
+		return STORE_LIVE;
+	case INIT_GARBAGE: /* unreadable is not the same as absent: nobody bootstraps over it */
+	case INIT_UNKNOWN:
+	case INIT__MAX:
+		break;
+	}
+	return STORE_UNKNOWN;
+}
+
+/* Leading has failed long enough, and somebody else could. */
+static bool gives_up_leading(const struct view *view)
+{
+	if (view->crash_since_ms == 0 || !rank_others_exist(view))
+		return false;
+	return view->now_ms - view->crash_since_ms >= view->cfg.primary_start_timeout_ms ||
+	       view->start_failures >= 3;
+}
+
+static enum situation_ask classify_ask(const struct view *view, const struct situation *s,
+				       const struct verdict *verdict)
+{
+	bool leads = s->leader == LEADER_ME && s->lease != LEASE_NONE && s->lease != LEASE_ADOPT;
+
+	if (view->boot_failed && s->store == STORE_MINE)
+		return ASK_RELEASE;
+	if (leads && view->handover_begun)
+		return ASK_HANDOVER;
+	if (leads && gives_up_leading(view))
+		return ASK_RELEASE;
+	if (leads && view->handover_asked && s->role == SROLE_PRIMARY && s->pg == SPG_UP) {
+		if (verdict->rank != RANK_BEST)
+			return ASK_SEEK;
+		return view->handover_checkpointed ? ASK_HANDOVER : ASK_PREPARE;
+	}
+	if (view->restart == RESTART_STOPPING)
+		return ASK_RESTART;
+	if (view->reinit)
+		return ASK_REINIT;
+	if (leads && view->promote_pending)
+		return ASK_TAKE;
+	return ASK_NONE;
+}
+
+void situation_classify(const struct view *view, struct situation *ret, struct verdict *verdict)
+{
+	ret->leader = classify_leader(view);
+	ret->lease = classify_lease(view);
+	ret->pg = classify_pg(view);
+	ret->role = classify_role(view);
+	ret->data = classify_data(view, ret->leader);
+	ret->job = (enum situation_job)view->job;
+	ret->mode = view->mode;
+	ret->store = classify_store(view);
+
+	if (ret->leader == LEADER_ME)
+		rank_successor(view, verdict);
+	else
+		rank_me(view, verdict);
+	ret->rank = verdict->rank;
+	ret->ask = classify_ask(view, ret, verdict);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * timeline - ancestry: may this data follow that server
+ */
+#include "core/timeline.h"
+
+static bool is_running(const struct pg_state *local)
+{
+	return local->run == PG_UP || local->run == PG_STARTING || local->run == PG_SILENT ||
+	       local->run == PG_STOPPING;
+}
+
+uint32_t timeline_local(const struct pg_state *local)
+{
+	if (is_running(local) && local->timeline != 0)
+		return local->timeline;
+	return local->control_timeline;
+}
+
+uint64_t timeline_local_end(const struct pg_state *local)
+{
+	uint64_t end = MAX_OF(local->receive_lsn, local->replay_lsn);
+
+	if (is_running(local))
+		return local->role == ROLE_PRIMARY ? local->flush_lsn : end;
+	if (local->control == CONTROL_SHUT_DOWN)
+		return local->control_end_lsn;
+	return MAX_OF(local->min_recovery_lsn, local->control_checkpoint_lsn);
+}
+
+bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *ret_lsn)
+{
+	for (uint32_t i = 0; i < upstream->n; i++) {
+		if (upstream->entries[i].timeline != timeline)
+			continue;
+		*ret_lsn = upstream->entries[i].end_lsn;
+		return true;
+	}
+	return false;
+}
+
+/* True for the states that a primary leaves behind when it did not shut down. */
+static bool is_unclean_primary(const struct pg_state *local)
+{
+	if (is_running(local) || local->standby_signal)
+		return false;
+	return local->control == CONTROL_IN_PRODUCTION ||
+	       local->control == CONTROL_SHUTTING_DOWN ||
+	       local->control == CONTROL_IN_CRASH_RECOVERY;
+}
+
+enum ancestry timeline_compare(const struct pg_state *local, const struct history *upstream)
+{
+	uint32_t timeline = timeline_local(local);
+	uint64_t end = timeline_local_end(local);
+	uint64_t fork;
+
+	if (upstream->timeline == 0 || timeline == 0)
+		return ANCESTRY_UNKNOWN;
+	if (timeline == upstream->timeline)
+		return ANCESTRY_FOLLOWS;
+	if (timeline > upstream->timeline)
+		return ANCESTRY_DIVERGED;
+	if (!timeline_fork(upstream, timeline, &fork))
+		return ANCESTRY_DIVERGED;
+	if (is_unclean_primary(local))
+		return end > fork ? ANCESTRY_DIVERGED : ANCESTRY_UNCLEAN;
+	if (end == 0)
+		return ANCESTRY_UNKNOWN;
+	return end > fork ? ANCESTRY_DIVERGED : ANCESTRY_FOLLOWS;
+}

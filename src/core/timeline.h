@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * timeline - ancestry: may this data follow that server
+ *
+ * A standby can follow a server on another timeline only if its own WAL ends at or before the
+ * point where that server's history left the standby's timeline (Postgres 13 to 18: "requested
+ * starting point is ahead of the WAL flush position" and "new timeline forked off current
+ * database system timeline before current recovery point" are what it says otherwise).
+ */
+#ifndef PGHA_CORE_TIMELINE_H
+#define PGHA_CORE_TIMELINE_H
+
+#include "core/types.h"
+
+enum ancestry {
+	ANCESTRY_UNKNOWN = 0, /* the upstream's history is not known, or our own position */
+	ANCESTRY_FOLLOWS,     /* our WAL is a prefix of the upstream's */
+	ANCESTRY_DIVERGED,    /* we hold WAL that the upstream never had */
+	ANCESTRY_UNCLEAN,     /* a primary that was not shut down: only recovery knows where it ends */
+	ANCESTRY__MAX
+};
+
+/* Compares the local data, running or not, with the history of `upstream`. */
+enum ancestry timeline_compare(const struct pg_state *local, const struct history *upstream);
+/* The fork point of `timeline` in the history; false when the timeline is not part of it. */
+bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *ret_lsn);
+/* End of the local WAL as far as it is known; 0 unknown. */
+uint64_t timeline_local_end(const struct pg_state *local);
+uint32_t timeline_local(const struct pg_state *local);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * view - everything one decision may look at
+ *
+ * A flat snapshot: no pointers, so it can be copied, compared, stored and replayed. Facts carry
+ * the local time at which they were seen; 0 is "never".
+ */
+#ifndef PGHA_CORE_VIEW_H
+#define PGHA_CORE_VIEW_H
+
+#include "core/config.h"
+#include "core/lease.h"
+#include "core/types.h"
+
+enum mode { MODE_AUTO = 0, MODE_PAUSED, MODE_SHUTDOWN, MODE__MAX };
+
+enum view_job {
+	VJOB_IDLE = 0, /* nothing changes the local Postgres */
+	VJOB_BUSY,     /* start, promote, clone, ... is under way */
+	VJOB_STOPPING,
+	VJOB__MAX
+};
+
+enum restart_stage { RESTART_NONE = 0, RESTART_STOPPING, RESTART_STARTING, RESTART__MAX };
+
+struct view {
+	int64_t now_ms;
+	int64_t wall_us; /* for schedules only */
+	char name[NAME_SIZE];
+	struct tags tags;
+	struct config_ha cfg;
+	enum mode mode;
+
+	/* etcd */
+	struct cluster cluster;
+	int64_t dcs_seen_at_ms;    /* newest answer of any kind */
+	int64_t cluster_read_at_ms; /* first complete read in this life */
+	bool etcd_known;           /* versions of all members are known */
+	bool etcd_fixed;           /* ... and their lease expiry can be trusted */
+	int64_t last_epoch;        /* newest epoch of a leader that we saw, ours included */
+	int64_t sign_at_ms;   /* newest sign of life of that epoch received, on our clock */
+	int64_t sign_ttl_ms;  /* longest term such a sign can stand for */
+	int64_t leader_gone_at_ms; /* since when the leader key is absent; 0: present */
+	int64_t release_seen_at_ms;
+	bool init_mine;   /* the pending `initialize` was written by this life of ours */
+	bool boot_failed; /* our bootstrap failed: the race is to be given back */
+	int64_t boot_backoff_until_ms;
+
+	/* lease */
+	struct lease lease;
+	int64_t adopt_until_ms; /* grace for a primary found running at start; 0 none */
+	bool promote_pending;   /* we took the key in order to promote */
+	int64_t step_aside_until_ms; /* failed as leader just now: let others go first */
+
+	/* local Postgres */
+	struct pg_state pg;
+	int64_t pg_seen_at_ms;
+	int64_t pg_changed_at_ms; /* since when pg.run is what it is */
+	enum view_job job;
+	uint8_t job_op; /* enum pg_op of the agent, for people */
+	struct history upstream; /* of the leader of upstream_epoch */
+	int64_t upstream_epoch;
+	bool upstream_foreign; /* that server has another system identifier */
+	int64_t not_streaming_since_ms; /* running standby; 0: streams, or does not run */
+	uint32_t start_failures;
+	uint32_t rewind_failures;
+	int64_t work_backoff_until_ms; /* after a failed start, clone or rewind */
+	int64_t crash_since_ms; /* leader: since when Postgres has been unusable; 0: usable */
+
+	/* operator */
+	enum restart_stage restart;
+	bool reinit;
+	bool handover_asked;   /* a request in etcd, or our own orderly end, wants another leader */
+	bool handover_begun;   /* the stop for it was issued: no way back but taking the key again */
+	bool handover_checkpointed;
+	char handover_to[NAME_SIZE]; /* fit successor; "" none found yet */
+
+	/* election */
+	int64_t election_since_ms; /* since when we see a key that may be taken; 0: none */
+	uint32_t nvotes;
+	struct vote votes[MEMBERS_MAX];
+};
+
+#endif
