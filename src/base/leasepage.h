@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * leasepage - one shared page that says until when this Postgres may take writes
+ *
+ * <run_dir>/<scope>/<name>/lease, 4096 bytes, mapped by the agent, which writes it, and by
+ * whoever stops Postgres when the agent no longer can. It outlives the agent on purpose: a
+ * deadline once proven holds whether or not its author lives. It does not outlive the machine's
+ * boot, nor is it believed in a time namespace other than the agent's, where the same
+ * CLOCK_BOOTTIME number means another instant.
+ *
+ * Every field is one aligned 64-bit word. A sequence word is odd while the agent writes; readers
+ * take a copy and keep it only if the sequence was even and the same before and after.
+ */
+#ifndef PGHA_LEASEPAGE_H
+#define PGHA_LEASEPAGE_H
+
+#include "base/base.h"
+#include "base/err.h"
+
+#define LEASEPAGE_SIZE    4096
+#define LEASEPAGE_VERSION 1
+#define LEASEPAGE_TRIES   1000 /* then a page that never stands still counts as torn */
+
+/* Why the page is armed, or is not. The numbers are in the page: append only. */
+#define LEASEPAGE_REASONS(X)                                        \
+	X(NEW, "nothing has been decided yet")                      \
+	X(PRIMARY, "this Postgres may take writes under its lease") \
+	X(REPLICA, "this Postgres is not the primary")              \
+	X(PAUSED, "the cluster is paused")                          \
+	X(STOPPED, "no process of this Postgres is left")
+
+enum leasepage_reason {
+#define X(n, t) LEASEPAGE_##n,
+	LEASEPAGE_REASONS(X)
+#undef X
+	LEASEPAGE_REASON__MAX
+};
+
+/* What the page says. Times are CLOCK_BOOTTIME milliseconds, 0 is never. */
+struct leasepage_facts {
+	bool armed; /* the deadlines below count */
+	enum leasepage_reason reason;
+	int64_t epoch;
+	int64_t lease_id;
+	int64_t asked_at_ms; /* when the proven attempt left */
+	int64_t ttl_ms;
+	int64_t kill_at_ms;
+	int64_t gate_at_ms;
+	int64_t postmaster_pid;         /* 0 none */
+	int64_t postmaster_start_ticks; /* as leasepage_start_ticks(): a recycled pid differs */
+	int64_t agent_pid;              /* filled in by leasepage_write() */
+};
+
+/* What a reader may find; everything but LEASEPAGE_GOOD means: do not believe the facts. A
+ * reader who must act then acts as if the deadline it last believed stood. */
+#define LEASEPAGE_STATES(X)                                              \
+	X(GOOD, "recognised, of this boot")                              \
+	X(TORN, "a write was begun and not finished")                    \
+	X(NO_PAGE, "not a lease page")                                   \
+	X(OTHER_VERSION, "written by another version of pgha")           \
+	X(OTHER_BOOT, "written before this machine was booted")          \
+	X(OTHER_CLOCK, "written in another time namespace")
+
+enum leasepage_state {
+#define X(n, t) LEASEPAGE_##n,
+	LEASEPAGE_STATES(X)
+#undef X
+	LEASEPAGE_STATE__MAX
+};
+
+struct leasepage {
+	int fd; /* -1 when not open; holds the lock of the one writer */
+	bool writer;
+	_Atomic uint64_t *words;
+	uint64_t boot_hash;
+	uint64_t clock_ns;
+	int64_t agent_pid;
+};
+
+#define LEASEPAGE_CLOSED { .fd = -1 }
+
+/* Opens for writing, making directories (0750) and file (0640) as needed. What a predecessor of
+ * this boot wrote is kept, armed or not; anything else is replaced by a disarmed page.
+ * -ERR_STATE: another agent has it, or another version of pgha left it armed.
+ * -ERR_RANGE: scope or name cannot be a directory's name. */
+int leasepage_open_writer(struct leasepage *page, const char *run_dir, const char *scope,
+			  const char *name, struct err *err) _must_check_;
+/* Opens an existing page for reading. What it is worth is for leasepage_read() to say. */
+int leasepage_open_reader(struct leasepage *page, const char *run_dir, const char *scope,
+			  const char *name, struct err *err) _must_check_;
+/* Unmaps and closes; the content stays. Accepts NULL and a page that was never opened. */
+void leasepage_done(struct leasepage *page);
+
+/* Replaces all facts. Plain stores: no system call, cannot fail. Only for the writer. */
+void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts);
+/* *ret is set only with LEASEPAGE_GOOD. */
+enum leasepage_state leasepage_read(const struct leasepage *page, struct leasepage_facts *ret);
+
+const char *leasepage_state_text(enum leasepage_state state);
+const char *leasepage_reason_text(enum leasepage_reason reason);
+
+/* When a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat). Together
+ * with the pid it names one process for ever. */
+int leasepage_start_ticks(int64_t pid, int64_t *ret_ticks, struct err *err) _must_check_;
+
+#endif
