@@ -545,8 +545,10 @@ int etcdmsg_parse_auth(int http_status, const char *body, size_t len, char **ret
 
 	*ret_token = NULL;
 	r = load(body, len, &doc, err);
+	if (r < 0 && http_status != 200)
+		return err_set(err, ERR_PROTOCOL, "HTTP status %d, not from etcd", http_status);
 	if (r < 0)
-		return err_wrap(err, "HTTP status %d", http_status);
+		return r;
 	if (find_error(doc, &code, &text)) {
 		if (code == GRPC_FAILED_PRECONDITION && strstr(text, "not enabled"))
 			return ETCDMSG_AUTH_OFF;

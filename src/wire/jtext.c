@@ -163,7 +163,7 @@ static void add_escaped(struct buf *buf, uint32_t code)
 
 static bool is_plain(char c)
 {
-	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
 }
 
 void jtext_add_string(struct buf *buf, const char *s, size_t len)
@@ -282,8 +282,10 @@ void jtext_add(struct buf *buf, json_t *value, enum jtext_style style)
 			add_scalar(buf, value);
 		}
 		value = NULL;
-		while (depth > 0 && !(value = next_element(buf, &stack[depth - 1], style)))
-			buf_ch(buf, json_is_object(stack[--depth].value) ? '}' : ']');
+		while (depth > 0 && !(value = next_element(buf, &stack[depth - 1], style))) {
+			depth--;
+			buf_ch(buf, json_is_object(stack[depth].value) ? '}' : ']');
+		}
 		if (!value)
 			return;
 	}

@@ -15,6 +15,12 @@
 
 #define SYSID_DIGITS_MIN 10
 
+static int in_key(int r, struct err *err, const char *key)
+{
+	(void)err_wrap(err, "key '%s'", key);
+	return r;
+}
+
 enum init_key record_init_parse(const char *text, size_t len, char sysid[SYSID_SIZE])
 {
 	char copy[SYSID_SIZE];
@@ -75,7 +81,7 @@ static int get_name(const json_t *object, const char *key, char dst[NAME_SIZE], 
 		return err_set(err, ERR_PARSE, "'%s' is no text", key);
 	r = record_name_check(text, false, err);
 	if (r < 0)
-		return err_wrap(err, "'%s'", key);
+		return in_key(r, err, key);
 	return str_copy(dst, NAME_SIZE, text) < 0 ? err_set(err, ERR_TOOLONG, "'%s'", key) : 0;
 }
 
@@ -177,13 +183,13 @@ int record_status_parse(const char *text, size_t len, struct status_key *ret, st
 
 	r = jtext_load(text, len, &doc, err);
 	if (r < 0)
-		return err_wrap(err, "key 'status'");
+		return in_key(r, err, "status");
 	if (json_is_object(doc))
 		r = get_int(doc, "optime", 0, INT64_MAX, &optime, err);
 	else if (!json_is_integer(doc) || (optime = json_integer_value(doc)) < 0)
 		r = err_set(err, ERR_PARSE, "neither an object nor a position");
 	if (r < 0)
-		return err_wrap(err, "key 'status'");
+		return in_key(r, err, "status");
 	*ret = (struct status_key){ .optime_lsn = (uint64_t)optime };
 	read_slots(doc, ret);
 	read_retain(doc, ret);
@@ -235,10 +241,9 @@ static int parse_old_request(const char *text, size_t len, struct request *ret, 
 	memcpy(leader, text, len);
 	leader[colon - text] = 0;
 	candidate = leader + (colon - text) + 1;
-	if ((*leader && record_name_check(leader, true, err) < 0) ||
-	    (*candidate && record_name_check(candidate, true, err) < 0))
-		return err_wrap(err, "neither JSON nor 'leader:candidate'");
-	if (strlen(candidate) != len - (size_t)(colon - text) - 1)
+	if ((*leader && record_name_check(leader, true, NULL) < 0) ||
+	    (*candidate && record_name_check(candidate, true, NULL) < 0) ||
+	    strlen(candidate) != len - (size_t)(colon - text) - 1)
 		return err_set(err, ERR_PARSE, "neither JSON nor 'leader:candidate'");
 	*ret = (struct request){ .present = *leader || *candidate };
 	(void)str_copy(ret->leader, sizeof(ret->leader), leader);
@@ -259,7 +264,7 @@ static int read_schedule(const json_t *doc, int64_t *ret_us, struct err *err)
 		return err_set(err, ERR_PARSE, "'scheduled_at' is no text");
 	r = parse_time_us(text, ret_us, &has_zone, err);
 	if (r < 0)
-		return err_wrap(err, "'scheduled_at'");
+		return in_key(r, err, "scheduled_at");
 	/* 0 stands for "now" in struct request: nobody schedules for the year 1970. */
 	if (!has_zone || *ret_us <= 0)
 		return err_set(err, ERR_PARSE, "'scheduled_at' '%s' without a time zone", text);
@@ -278,19 +283,19 @@ int record_request_parse(const char *text, size_t len, struct request *ret, stru
 	}
 	if (jtext_load(text, len, &doc, NULL) < 0) {
 		r = parse_old_request(text, len, ret, err);
-		return r < 0 ? err_wrap(err, "key 'failover'") : 0;
+		return r < 0 ? in_key(r, err, "failover") : 0;
 	}
 	if (!json_is_object(doc))
 		return err_set(err, ERR_PARSE, "key 'failover' holds no object");
 	r = get_name(doc, "leader", request.leader, err);
 	if (r < 0)
-		return err_wrap(err, "key 'failover'");
+		return in_key(r, err, "failover");
 	r = get_name(doc, "member", request.candidate, err);
 	if (r < 0)
-		return err_wrap(err, "key 'failover'");
+		return in_key(r, err, "failover");
 	r = read_schedule(doc, &request.scheduled_at_us, err);
 	if (r < 0)
-		return err_wrap(err, "key 'failover'");
+		return in_key(r, err, "failover");
 	request.present = request.leader[0] || request.candidate[0];
 	if (!request.present)
 		request.scheduled_at_us = 0;
@@ -334,7 +339,7 @@ static int read_standbys(const json_t *doc, struct sync_key *sync, struct err *e
 
 		r = add_standby(sync, part, comma ? (size_t)(comma - part) : strlen(part), err);
 		if (r < 0)
-			return err_wrap(err, "'sync_standby'");
+			return in_key(r, err, "sync_standby");
 		part = comma ? comma + 1 : NULL;
 	}
 	return 0;
@@ -349,20 +354,20 @@ int record_sync_parse(const char *text, size_t len, struct sync_key *ret, struct
 
 	r = jtext_load_object(text, len, &doc, err);
 	if (r < 0)
-		return err_wrap(err, "key 'sync'");
+		return in_key(r, err, "sync");
 	r = get_name(doc, "leader", sync.leader, err);
 	if (r < 0)
-		return err_wrap(err, "key 'sync'");
+		return in_key(r, err, "sync");
 	if (!sync.leader[0]) {
 		*ret = (struct sync_key){ 0 };
 		return 0;
 	}
 	r = get_int(doc, "quorum", 0, MEMBERS_MAX, &quorum, err);
 	if (r < 0)
-		return err_wrap(err, "key 'sync'");
+		return in_key(r, err, "sync");
 	r = read_standbys(doc, &sync, err);
 	if (r < 0)
-		return err_wrap(err, "key 'sync'");
+		return in_key(r, err, "sync");
 	sync.present = true;
 	sync.quorum = (int32_t)quorum;
 	*ret = sync;
@@ -403,7 +408,7 @@ int record_release_parse(const char *text, size_t len, struct release *ret, stru
 	if (r >= 0 && (!release.from[0] || release.epoch == 0))
 		r = err_set(err, ERR_PARSE, "without 'from' or 'epoch'");
 	if (r < 0)
-		return err_wrap(err, "key 'pgha/release'");
+		return in_key(r, err, "pgha/release");
 	release.lsn = (uint64_t)lsn;
 	release.timeline = (uint32_t)timeline;
 	*ret = release;
@@ -436,7 +441,7 @@ int record_beat_parse(const char *text, size_t len, int64_t *ret_epoch, uint64_t
 	if (r >= 0 && (epoch == 0 || sequence < 0))
 		r = err_set(err, ERR_PARSE, "without 'epoch' or 'sequence'");
 	if (r < 0)
-		return err_wrap(err, "key 'pgha/beat'");
+		return in_key(r, err, "pgha/beat");
 	*ret_epoch = epoch;
 	*ret_sequence = (uint64_t)sequence;
 	return 0;

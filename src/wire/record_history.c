@@ -28,8 +28,10 @@ int record_history_timeline(const char *text, size_t len, uint32_t *ret_timeline
 	int r;
 
 	r = jtext_load(text, len, &doc, err);
-	if (r < 0)
-		return err_wrap(err, "key 'history'");
+	if (r < 0) {
+		(void)err_wrap(err, "key 'history'");
+		return r;
+	}
 	if (!json_is_array(doc))
 		return err_set(err, ERR_PARSE, "key 'history' holds no array");
 	n = json_array_size(doc);

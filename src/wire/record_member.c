@@ -161,6 +161,18 @@ static bool tag_is_on(const json_t *tags, const char *key, bool *ret_given)
 	return false;
 }
 
+/* round() of Python: half to even. */
+static int64_t round_real(double value)
+{
+	double near = MAX_OF(MIN_OF(value, (double)INT32_MAX), (double)INT32_MIN);
+	int64_t whole = (int64_t)near;
+	double rest = near - (double)whole;
+
+	if (rest > 0.5 || (rest == 0.5 && whole % 2 != 0))
+		return whole + 1;
+	return rest < -0.5 || (rest == -0.5 && whole % 2 != 0) ? whole - 1 : whole;
+}
+
 /* An integer by Patroni's rules; 1 when absent or unreadable. */
 static int32_t tag_priority(const json_t *tags, const char *key)
 {
@@ -170,7 +182,7 @@ static int32_t tag_priority(const json_t *tags, const char *key)
 	if (json_is_boolean(value))
 		return json_is_true(value);
 	if (json_is_real(value))
-		number = json_real_value(value) < 0.5 ? 0 : (int64_t)json_real_value(value);
+		number = round_real(json_real_value(value));
 	else if (!jtext_int(value, &number))
 		return 1;
 	return (int32_t)MAX_OF(MIN_OF(number, (int64_t)INT32_MAX), (int64_t)INT32_MIN);
@@ -215,7 +227,9 @@ int record_tags_parse(const char *tags_json, struct tags *ret, struct err *err)
 	if (tags_json) {
 		r = jtext_load_object(tags_json, strlen(tags_json), &doc, err);
 		if (r < 0)
-			return err_wrap(err, "tags");
+			(void)err_wrap(err, "tags");
+		if (r < 0)
+			return r;
 	}
 	read_tags(doc, ret);
 	return 0;
@@ -348,7 +362,7 @@ int record_member_parse(const char *name, const char *text, size_t len, struct m
 
 	r = record_name_check(name, false, err);
 	if (r < 0)
-		return err_wrap(err, "member key");
+		return r;
 	(void)str_copy(member.name, sizeof(member.name), name);
 	if (len > 8 && memcmp(text, "postgres", 8) == 0 && !memchr(text, 0, len)) {
 		url = str_ndup(text, len);
@@ -364,7 +378,8 @@ int record_member_parse(const char *name, const char *text, size_t len, struct m
 	if (r >= 0)
 		r = read_member(doc, &member, err);
 	if (r < 0)
-		return err_wrap(err, "key of member '%s'", name);
-	*ret = member;
-	return 0;
+		(void)err_wrap(err, "key of member '%s'", name);
+	else
+		*ret = member;
+	return r;
 }
