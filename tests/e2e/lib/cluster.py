@@ -26,6 +26,16 @@ DCS = {
     },
 }
 
+# When a primary without proof begins to stop, and when it must have stopped acknowledging,
+# counted from the proof; a fault comes after the newest proof.
+STOP_S = 0.66 * TTL_S
+GATE_S = 0.80 * TTL_S
+
+# Rows that may be lost without synchronous replication. A host that is cut off goes on for its own
+# clients until its lease says stop; one that dies had a few rows on the way.
+CUT_OFF = int(GATE_S * 200)
+ON_THE_WAY = 200
+
 # Losing a host costs the lease, etcd's expiry tick, the election and the promotion.
 FAILOVER_S = 3 * TTL_S
 WHOLE_S = 45

@@ -239,6 +239,10 @@ class Node(Host):
         return {k.strip(): v.strip() for k, _, v in
                 (line.partition(":") for line in out.splitlines())}
 
+    def data_inode(self):
+        """Which directory it is: a rewind keeps it, a clone puts another one in its place."""
+        return os.stat(self.path(self.data_dir)).st_ino
+
     def wipe_data(self):
         shutil.rmtree(self.path(self.data_dir), ignore_errors=True)
 
@@ -257,6 +261,15 @@ class Node(Host):
             return Answer(e.code, e.read().decode("utf-8", "replace"))
         except (OSError, http.client.HTTPException) as e:
             return Answer(0, repr(e))
+
+    def rest_inside(self, path, timeout=2):
+        """The code of a GET from the host itself, which needs no network; 0 for no answer."""
+        ask = ("import sys, urllib.request as u, urllib.error as e\n"
+               "try: print(u.urlopen(sys.argv[1], timeout=%d).status)\n"
+               "except e.HTTPError as x: print(x.code)\n"
+               "except OSError: print(0)" % timeout)
+        return int(self.run(["/usr/bin/python3", "-c", ask, "http://%s:%d%s"
+                             % (self.addr, REST_PORT, path)]).stdout)
 
     def status(self):
         return self.rest("/patroni").json()

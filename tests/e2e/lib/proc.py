@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 
 
@@ -66,6 +67,24 @@ def kill(pid, sig=signal.SIGKILL):
         return True
     except ProcessLookupError:
         return False
+
+
+class DeathWatch(threading.Thread):
+    """Notes when a process died, to about a millisecond."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.died_at_ns = None
+        self.start()
+
+    def run(self):
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            if not alive(self.pid):
+                self.died_at_ns = time.monotonic_ns()
+                return
+            time.sleep(0.001)
 
 
 def tail(path, lines=40):

@@ -27,7 +27,7 @@ class Writers:
 
         with Writers(...) as w:
             faults
-        report = w.verdict()
+            w.verdict()
     """
 
     count = 0
@@ -42,6 +42,7 @@ class Writers:
         self.primary = primary
         self.popen = None
         self.marks = []
+        self.ops = []
 
     def __enter__(self):
         self.primary().sql("CREATE TABLE %s (id bigint PRIMARY KEY)" % self.table)
@@ -74,8 +75,9 @@ class Writers:
         return next((n.name for n in self.nodes if n.addr == host), "?")
 
     def mark(self, what):
-        """Remember when a fault was made, on the clock of the acknowledgements."""
+        """Remember when a fault is made, on the clock of the acknowledgements."""
         self.marks.append((time.monotonic_ns(), what))
+        return self.marks[-1][0]
 
     def stop(self):
         if self.popen is None:
@@ -102,18 +104,44 @@ class Writers:
             return checker.parse(f, self._node_of)
 
     def verdict(self, max_lost=0):
-        """Stop writing, wait until the cluster is whole, and judge."""
-        self.stop()
+        """Wait until the cluster is whole, under write load, then stop and judge. max_lost: after
+        the loss of a host, asynchronous replication may lose what had not been sent."""
         self.whole()
+        self.stop()
         ops, refused = self.history()
         report = checker.check(ops, self.rows(), refused)
-        acks = [op for op in ops if op.outcome == "ok"]
+        self.tell(ops, report)
+        self.ops = ops
+        return report.assert_safe(max_lost)
+
+    def last_ack_ns(self, node, after_ns=0):
+        """When that node acknowledged for the last time; call after verdict()."""
+        return max((op.done for op in self.ops
+                    if op.outcome == "ok" and op.node == node.name and op.done > after_ns),
+                   default=after_ns)
+
+    def first_ack_ns(self, after_ns, other_than):
+        """When somebody else acknowledged first after that time; None if nobody did."""
+        return min((op.done for op in self.ops if op.outcome == "ok" and op.done > after_ns
+                    and op.node != other_than.name), default=None)
+
+    def tell(self, ops, report):
+        """What was measured goes to the test's output and to out/report.txt."""
+        lines = [os.environ.get("PYTEST_CURRENT_TEST", "?").split(" ")[0]]
+        acks = sorted((op for op in ops if op.outcome == "ok"), key=lambda op: op.done)
         for at, what in self.marks:
             before = [op for op in acks if op.done <= at]
-            after = [op for op in acks if op.done > at]
-            new = [op for op in after if before and op.node != before[-1].node]
-            print("  %s: %s" % (what, "first acknowledgement elsewhere after %.0f ms"
-                                % ((min(op.done for op in new) - at) / 1e6) if new else
-                                "no other node took over"))
-        print("  " + report.summary())
-        return report.assert_safe(max_lost)
+            old = before[-1].node if before else None
+            last = [op for op in acks if op.done > at and op.node == old]
+            new = [op for op in acks if op.done > at and op.node != old]
+            lines.append("  %s: %s; %s" % (
+                what,
+                "%s acknowledged until %+.0f ms" % (old, (last[-1].done - at) / 1e6) if last
+                else "nothing more from %s" % old,
+                "%s from %+.0f ms on" % (new[0].node, (new[0].done - at) / 1e6) if new
+                else "nobody else took over"))
+        lines.append("  " + report.summary())
+        print("\n".join(lines))
+        report_path = os.path.join(os.path.dirname(os.path.dirname(self.path)), "report.txt")
+        with open(report_path, "a", encoding="utf-8") as f:
+            f.write("\n".join(lines) + "\n")

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Switchover and failover on command: nothing acknowledged is lost, and what cannot be done is
+refused with the reason"""
+
+import datetime
+import json
+import os
+import signal
+
+from lib.proc import stays, wait_for
+
+
+def in_seconds(n):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=n)
+    return at.isoformat()
+
+
+def test_switchover_under_write_load(cluster, out):
+    """There and on and back; every standby survives without a new clone."""
+    first, second, third = cluster.leader(), *cluster.replicas()
+    inodes = {n.name: n.data_inode() for n in cluster.nodes}
+    timeline = first.timeline()
+    with cluster.writers(out) as w:
+        for old, new in ((first, second), (second, third), (third, first)):
+            w.mark("switchover %s -> %s" % (old.name, new.name))
+            done = cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name,
+                                 "--force")
+            assert 'Successfully switched over to "%s"' % new.name in done.stdout
+            assert cluster.leader() is new
+            cluster.wait_whole()
+        report = w.verdict(max_lost=0)
+    assert first.timeline() == timeline + 3
+    assert {n.name: n.data_inode() for n in cluster.nodes} == inodes
+    assert report.longest_gap_ms() < 5000
+    history = cluster.history()
+    assert [h[0] for h in history[-3:]] == [timeline, timeline + 1, timeline + 2]
+    assert [h[4] for h in history[-3:]] == [second.name, third.name, first.name]
+
+
+def test_switchover_by_rest_to_anybody(cluster, out):
+    old = cluster.leader()
+    with cluster.writers(out) as w:
+        answer = old.rest("/switchover", "POST", {"leader": old.name}, timeout=30)
+        assert answer.code == 200 and "Successfully switched over to" in answer.text, answer
+        assert cluster.leader() is not old
+        w.verdict(max_lost=0)
+
+
+def test_switchover_asked_of_a_replica(cluster, out):
+    """Any member may be asked."""
+    old, new = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        answer = new.rest("/switchover", "POST", {"leader": old.name, "candidate": new.name},
+                          timeout=30)
+        assert answer.code == 200, answer
+        assert cluster.leader() is new
+        w.verdict(max_lost=0)
+
+
+def test_switchover_by_key_without_rest(cluster, out):
+    """What Patroni's command line does when no API answers."""
+    old, new = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        cluster.etcd.put(cluster.prefix + "failover",
+                         json.dumps({"leader": old.name, "member": new.name}))
+        wait_for("%s leads" % new.name, lambda: cluster.leader_name() == new.name, 15)
+        w.verdict(max_lost=0)
+    assert cluster.key("failover") in (None, "{}")
+
+
+def test_failover_command(cluster, out):
+    new = cluster.replicas()[1]
+    with cluster.writers(out) as w:
+        done = cluster.hactl("failover", "--candidate", new.name, "--force")
+        assert 'Successfully failed over to "%s"' % new.name in done.stdout, done.stdout
+        assert cluster.leader() is new
+        w.verdict(max_lost=0)
+
+
+def test_scheduled_switchover(cluster, out):
+    old, new = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        done = cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name,
+                             "--scheduled", in_seconds(4), "--force")
+        assert "Switchover scheduled" in done.stdout, done.stdout
+        planned = old.rest("/cluster").json()["scheduled_switchover"]
+        assert (planned["from"], planned["to"]) == (old.name, new.name)
+        assert "Switchover scheduled at" in cluster.hactl("list").stdout
+        assert cluster.leader() is old
+        wait_for("%s leads" % new.name, lambda: cluster.leader_name() == new.name, 15)
+        w.verdict(max_lost=0)
+    assert "scheduled_switchover" not in new.rest("/cluster").json()
+
+
+def test_scheduled_switchover_taken_back(cluster):
+    old = cluster.leader()
+    cluster.hactl("switchover", "--leader", old.name, "--scheduled", in_seconds(4), "--force")
+    done = old.rest("/switchover", "DELETE")
+    assert (done.code, done.text) == (200, "scheduled switchover deleted")
+    stays("%s leads" % old.name, lambda: cluster.leader_name() == old.name, 6)
+    again = old.rest("/switchover", "DELETE")
+    assert (again.code, again.text) == (404, "no switchover is scheduled")
+
+
+def test_impossible_switchovers_are_refused(cluster):
+    leader, replica = cluster.leader(), cluster.replicas()[0]
+    for path, body, code, text in (
+            ("/switchover", {"leader": replica.name}, 412, "leader name does not match"),
+            ("/switchover", {"leader": leader.name, "candidate": "nobody"}, 412,
+             "candidate does not exists"),
+            ("/switchover", {"leader": leader.name, "candidate": leader.name}, 400,
+             "Switchover target and source are the same"),
+            ("/switchover", {"candidate": replica.name}, 400,
+             "Switchover could be performed only from a specific leader"),
+            ("/failover", {"leader": ""}, 400,
+             "Failover could be performed only to a specific candidate"),
+            ("/switchover", {"leader": leader.name, "scheduled_at": "2020-01-01T00:00:00+00:00"},
+             422, None),
+            ("/switchover", {"leader": leader.name, "scheduled_at": "2050-01-01T00:00:00"},
+             400, None),
+            ("/switchover", {"leader": leader.name, "scheduled_at": "soon"}, 422, None)):
+        answer = leader.rest(path, "POST", body, timeout=30)
+        assert answer.code == code, (body, answer)
+        assert text is None or answer.text == text, (body, answer)
+    assert cluster.is_whole() is leader
+
+
+def test_switchover_to_a_dead_candidate_leaves_the_primary(cluster, out):
+    leader, dead = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        dead.kill_all()
+        answer = leader.rest("/switchover", "POST",
+                             {"leader": leader.name, "candidate": dead.name}, timeout=40)
+        assert answer.code in (412, 503), answer
+        assert cluster.leader() is leader
+        dead.start_agent()
+        report = w.verdict(max_lost=0)
+    assert report.longest_gap_ms() < 1000, "the primary never stopped serving"
+
+
+def test_switchover_to_a_candidate_that_hangs(cluster, out):
+    """Its agent was alive at the question and is frozen at the hand-over: somebody leads again
+    soon, and nothing is lost."""
+    leader, hung = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        hung.agent.kill(signal.SIGSTOP)
+        try:
+            cluster.etcd.put(cluster.prefix + "failover",
+                             json.dumps({"leader": leader.name, "member": hung.name}))
+            wait_for("the request is dealt with",
+                     lambda: cluster.key("failover") in (None, "{}"), 30)
+            cluster.wait_leader(deadline_s=20)
+        finally:
+            hung.agent.kill(signal.SIGCONT)
+        w.verdict(max_lost=0)
+
+
+def test_callbacks_tell_the_role(cluster):
+    for n in cluster.nodes:
+        script = n.dir + "/callback"
+        with open(script, "w", encoding="ascii") as f:
+            f.write('#!/bin/sh\necho "$@" >>%s/callbacks\n' % n.data_parent)
+        os.chmod(script, 0o755)
+        # The tag shows when the reload has happened.
+        n.change_config(postgresql={"callbacks": {"on_role_change": script}}, tags={"calls": "back"})
+        assert n.rest("/reload", "POST", {}).code == 202
+        cluster.wait_member(n, 10, tags={"calls": "back"})
+    old, new = cluster.leader(), cluster.replicas()[0]
+    cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
+    cluster.wait_whole()
+
+    def told(node):
+        with open(node.data_parent + "/callbacks", encoding="ascii") as f:
+            return f.read().splitlines()
+    wait_for("%s told" % new.name, lambda: told(new) == ["on_role_change primary e2e"], 10)
+    wait_for("%s told" % old.name, lambda: told(old) == ["on_role_change replica e2e"], 10)
