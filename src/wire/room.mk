@@ -1,14 +1,32 @@
 noinst_LIBRARIES += src/libwire.a
 src_libwire_a_SOURCES = \
 	src/wire/b64.c src/wire/b64.h \
-	src/wire/conffile.h \
+	src/wire/confbuild.c src/wire/confbuild.h \
+	src/wire/confcheck.c src/wire/confcheck.h \
+	src/wire/confdone.c \
+	src/wire/confenv.c src/wire/confenv.h \
+	src/wire/conffile.c src/wire/conffile.h \
+	src/wire/confget.c src/wire/confget.h \
+	src/wire/confguc.c src/wire/confguc.h \
+	src/wire/confkeys.c src/wire/confkeys.h \
+	src/wire/confnet.c \
+	src/wire/confpg.c \
+	src/wire/confprint.c \
+	src/wire/confproblem.c src/wire/confproblem.h \
+	src/wire/confsample.c \
+	src/wire/conftags.c \
+	src/wire/confvalue.c src/wire/confvalue.h \
 	src/wire/etcdmsg.c src/wire/etcdmsg.h \
 	src/wire/etcdmsg_read.c \
 	src/wire/jtext.c src/wire/jtext.h \
 	src/wire/record.c src/wire/record.h \
 	src/wire/record_history.c \
 	src/wire/record_member.c \
-	src/wire/restmsg.h
+	src/wire/restmsg.h \
+	src/wire/tree.c src/wire/tree.h \
+	src/wire/treejson.c \
+	src/wire/yamlscalar.c src/wire/yamlscalar.h \
+	src/wire/yamltree.c src/wire/yamltree.h
 
 if HAVE_CRITERION
 WIRE_TEST_LIBS = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CRITERION_LIBS)

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * conffile - YAML text and dynamic JSON -> struct config
+ */
+#include "wire/conffile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/confbuild.h"
+#include "wire/confcheck.h"
+#include "wire/confenv.h"
+#include "wire/yamltree.h"
+
+struct confdoc {
+	struct tree tree;
+	struct yamltree_twins twins;
+	struct conf_problems from_env;
+	char *home;
+};
+
+void confdoc_free(struct confdoc *doc)
+{
+	if (doc == NULL)
+		return;
+	tree_done(&doc->tree);
+	free(doc->twins.items);
+	conf_problems_done(&doc->from_env);
+	free(doc->home);
+	free(doc);
+}
+
+static void confdoc_freep(struct confdoc **docp)
+{
+	confdoc_free(*docp);
+}
+
+static int parse_into(struct confdoc *doc, const char *text, size_t len, const char *const *env,
+		      struct err *err)
+{
+	struct tree_node *root;
+	size_t nvariables = 0;
+	int r;
+
+	r = yamltree_parse(text, len, &doc->tree, &doc->twins, err);
+	if (r < 0)
+		return r;
+	if (doc->tree.root == NULL) {
+		r = tree_add(&doc->tree, NULL, NULL, TREE_MAP, 0, &root, err);
+		if (r < 0)
+			return r;
+	}
+	r = confenv_merge(&doc->tree, env, &doc->from_env, &nvariables, err);
+	if (r < 0)
+		return r;
+	if (doc->tree.root->first == NULL)
+		return err_set(err, ERR_CONFIG, "holds no settings");
+	return 0;
+}
+
+int confdoc_parse(const char *text, size_t len, const char *const *env, struct confdoc **ret,
+		  struct err *err)
+{
+	_cleanup_(confdoc_freep) struct confdoc *doc = mem_new(1, sizeof(*doc));
+	const char *whole = confenv_get(env, "PATRONI_CONFIGURATION");
+	int r;
+
+	doc->home = str_dup(confenv_get(env, "HOME"));
+	/* Without a file the variable holds all of it, and the others do not count. */
+	if (text == NULL && whole != NULL)
+		r = parse_into(doc, whole, strlen(whole), NULL, err);
+	else
+		r = parse_into(doc, text != NULL ? text : "", text != NULL ? len : 0, env, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE(doc);
+	return 0;
+}
+
+void confdoc_check(const struct confdoc *doc, struct conf_problems *problems)
+{
+	for (size_t i = 0; i < doc->twins.n; i++) {
+		const struct yamltree_twin *twin = &doc->twins.items[i];
+
+		confproblem_add(problems, twin->line, false, twin->path,
+				"given twice, first in line %d; this one counts", twin->first_line);
+	}
+	for (size_t i = 0; i < doc->from_env.n; i++) {
+		const struct conf_problem *it = &doc->from_env.items[i];
+
+		confproblem_add(problems, it->line, it->fatal, it->path, "%s", it->text);
+	}
+	confcheck_file(doc->tree.root, problems);
+	confproblem_sort(problems);
+}
+
+/* An unreadable document is as good as none: everything has a default. */
+static void read_dynamic(const char *json, struct tree *ret, struct conf_problems *problems)
+{
+	struct err err = { 0 };
+
+	if (tree_from_json(json, strlen(json), ret, &err) < 0) {
+		confproblem_add(problems, 0, false, "", "the dynamic configuration is ignored: %s",
+				err.msg);
+		return;
+	}
+	if (ret->root->type != TREE_MAP) {
+		confproblem_add(problems, 0, false, "",
+				"the dynamic configuration is ignored: it is no map of keys");
+		tree_done(ret);
+		return;
+	}
+	confcheck_dynamic(ret->root, problems);
+}
+
+static void build_all(const struct confbuild *build)
+{
+	confbuild_identity(build);
+	confbuild_ha(build);
+	confbuild_etcd(build);
+	confbuild_restapi(build);
+	confbuild_postgresql(build);
+	confbuild_bootstrap(build);
+	confbuild_log(build);
+	confbuild_watchdog(build);
+	confbuild_tags(build);
+}
+
+static int first_fatal(const struct conf_problems *problems, struct err *err)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct conf_problem *it = &problems->items[i];
+
+		if (!it->fatal)
+			continue;
+		if (it->line > 0)
+			return err_set(err, ERR_CONFIG, "line %d: %s: %s", it->line, it->path,
+				       it->text);
+		return err_set(err, ERR_CONFIG, "%s: %s", it->path, it->text);
+	}
+	return err_set(err, ERR_CONFIG, "%zu errors", problems->nfatal);
+}
+
+static void config_freep(struct config **configp)
+{
+	config_free(*configp);
+}
+
+int conf_build(const struct confdoc *doc, const char *dynamic_json, struct config **ret,
+	       struct conf_problems *problems, struct err *err)
+{
+	_cleanup_(config_freep) struct config *config = mem_new(1, sizeof(*config));
+	_cleanup_(tree_done) struct tree dynamic = { 0 };
+	struct confbuild build = {
+		.get = { .local = doc->tree.root,
+			 .dynamic = tree_find(doc->tree.root, "bootstrap.dcs") },
+		.config = config,
+		.problems = problems,
+		.home = doc->home,
+		.is_dynamic_etcd = dynamic_json != NULL,
+	};
+
+	*ret = NULL;
+	confdoc_check(doc, problems);
+	if (dynamic_json != NULL) {
+		read_dynamic(dynamic_json, &dynamic, problems);
+		build.get.dynamic = dynamic.root;
+	}
+	build_all(&build);
+	confproblem_sort(problems);
+	if (problems->nfatal > 0)
+		return first_fatal(problems, err);
+	*ret = TAKE(config);
+	return 0;
+}
