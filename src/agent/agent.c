@@ -252,7 +252,8 @@ static void fold_ancestry(struct agent *a, const struct pending *p, const struct
 	struct view *v = &a->view;
 
 	if (ev->result < 0) {
-		v->upstream_foreign = ev->result == -ERR_STATE && p->number == v->cluster.leader_epoch;
+		v->upstream_foreign =
+			ev->result == -ERR_STATE && p->number == v->cluster.leader_epoch;
 		if (v->upstream_foreign)
 			v->upstream_epoch = p->number;
 		v->work_backoff_until_ms = v->now_ms + 500;
@@ -338,8 +339,9 @@ static void fold_etcd_info(struct agent *a, const struct event *ev)
 	if (!a->view.etcd_known || a->view.etcd_fixed != ev->etcd_all_fixed)
 		log_info("etcd: %u members, oldest version %s: %s", ev->etcd_members,
 			 ev->etcd_min_version,
-			 ev->etcd_all_fixed ? "its lease expiry can be trusted" :
-					      "renewals write beats, takeovers wait for their silence");
+			 ev->etcd_all_fixed
+				 ? "its lease expiry can be trusted"
+				 : "renewals write beats, takeovers wait for their silence");
 	a->view.etcd_known = true;
 	a->view.etcd_fixed = ev->etcd_all_fixed;
 }

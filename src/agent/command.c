@@ -196,7 +196,8 @@ void command_request_written(struct agent *a, bool written)
 		return;
 	}
 	w->phase = WAITING_END;
-	w->until_ms = a->view.now_ms + WAIT_ROUNDS * MAX_OF(WAIT_ROUND_MS, a->view.cfg.loop_wait_ms);
+	w->until_ms =
+		a->view.now_ms + WAIT_ROUNDS * MAX_OF(WAIT_ROUND_MS, a->view.cfg.loop_wait_ms);
 	str_clip(w->leader, sizeof(w->leader), a->view.cluster.leader);
 }
 

@@ -217,7 +217,8 @@ static void fold_history(struct agent *a, const struct etcd_kv *kv)
 	a->view.cluster.history_timeline = 0;
 	if (a->history_text == NULL)
 		return;
-	if (record_history_timeline(kv->value, kv->len, &a->view.cluster.history_timeline, &err) < 0)
+	if (record_history_timeline(kv->value, kv->len, &a->view.cluster.history_timeline,
+				    &err) < 0)
 		say_garbage(a, kv->key, &err);
 }
 

@@ -489,7 +489,8 @@ void store_enrol(struct agent *a)
 	cmp_number(a, &req, "initialize", ETCD_CMP_CREATE, 0);
 	then_put(a, &req, "initialize", a->view.pg.sysid, 0);
 	else_get(a, &req, "initialize");
-	log_notice("etcd knows no cluster '%s': enrolling this data directory, system identifier %s",
+	log_notice("etcd knows no cluster '%s': enrolling this data directory, "
+		   "system identifier %s",
 		   a->config->scope, a->view.pg.sysid);
 	send(a, TICKET_INIT, MV_ENROL, &req);
 }

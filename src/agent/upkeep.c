@@ -273,7 +273,7 @@ static void checkpoint_cycle(struct agent *a)
 {
 	struct pg_req req = { .op = PGOP_CHECKPOINT };
 
-	/* pg_rewind reads the control file: without a checkpoint it still names the old timeline. */
+	/* pg_rewind reads the control file, which names the old timeline until a checkpoint. */
 	if (a->checkpoint_pending && a->view.now_ms >= a->checkpoint_retry_ms)
 		job_ask(a, TICKET_CHECKPOINT, &req);
 }

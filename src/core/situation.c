@@ -193,7 +193,8 @@ static enum situation_data compare_data(const struct view *view)
 	case ANCESTRY_UNCLEAN:
 		/* pg_rewind finds out where the WAL ends. Without it, recovery as a standby does,
 		 * and the running server is compared again. */
-		return rewindable && view->rewind_failures < REWIND_TRIES ? DATA_REWIND : DATA_READY;
+		return rewindable && view->rewind_failures < REWIND_TRIES ? DATA_REWIND
+									  : DATA_READY;
 	case ANCESTRY_UNKNOWN:
 	case ANCESTRY__MAX:
 		break;
