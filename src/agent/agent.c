@@ -2,12 +2,13 @@
 /*
  * agent - fold one event, decide, act, publish
  */
-#include "agent/state.h"
+#include "agent/agent.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "agent/state.h"
 #include "base/log.h"
 
 /* Decisions in one step: what an act changes at once is decided upon at once. */
