@@ -117,8 +117,7 @@ static void fold_beat(struct agent *a, const struct etcd_kv *kv, bool complete)
 {
 	struct cluster *c = &a->view.cluster;
 	struct err err = { 0 };
-	uint64_t sequence;
-	int64_t epoch;
+	struct beat beat;
 
 	if (kv->deleted) {
 		c->beat_present = false;
@@ -128,15 +127,17 @@ static void fold_beat(struct agent *a, const struct etcd_kv *kv, bool complete)
 		return;
 	if (!complete && kv->mod_revision < c->beat_mod_revision)
 		return;
-	if (record_beat_parse(kv->value, kv->len, &epoch, &sequence, &err) < 0) {
+	if (record_beat_parse(kv->value, kv->len, &beat, &err) < 0) {
 		say_garbage(a, kv->key, &err);
 		return;
 	}
 	c->beat_present = true;
-	c->beat_epoch = epoch;
+	c->beat_epoch = beat.epoch;
 	c->beat_mod_revision = kv->mod_revision;
-	if (epoch >= a->view.last_epoch)
-		leader_lives(a);
+	if (beat.epoch < a->view.last_epoch)
+		return;
+	leader_lives(a);
+	a->view.sign_ttl_ms = beat.ttl_ms;
 }
 
 static void fold_release(struct agent *a, const struct etcd_kv *kv)

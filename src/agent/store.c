@@ -212,8 +212,9 @@ void store_prove(struct agent *a)
 	int64_t epoch = v->lease.epoch != 0 ? v->lease.epoch : v->cluster.leader_epoch;
 	struct etcd_req req;
 	bool beats = writes_beats(a) || v->cluster.leader_lease_id != a->session.lease_id;
+	struct beat beat = { .epoch = epoch, .ttl_ms = a->session.ttl_ms };
 	struct pending *p;
-	char *beat;
+	char *text;
 
 	if (a->session.lease_id == 0 || epoch == 0)
 		return;
@@ -227,9 +228,11 @@ void store_prove(struct agent *a)
 	if (!beats)
 		then_delete(a, &req, "pgha/proof");
 	if (beats) {
-		beat = record_beat_text(epoch, ++a->beat_sequence, a->instance);
-		then_put(a, &req, "pgha/beat", beat, 0);
-		free(beat);
+		beat.sequence = ++a->beat_sequence;
+		str_clip(beat.instance, sizeof(beat.instance), a->instance);
+		text = record_beat_text(&beat);
+		then_put(a, &req, "pgha/beat", text, 0);
+		free(text);
 	}
 	else_get(a, &req, "leader");
 	a->next_proof_ms = v->now_ms + a->session.ttl_ms / LEASE_RENEWALS;
