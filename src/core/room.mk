@@ -26,3 +26,14 @@ tests_unit_test_rank_SOURCES = tests/unit/test_rank.c
 tests_unit_test_rank_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_rank_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 endif
+
+# The rendered table: kept in the tree, proven true by make check.
+check_PROGRAMS += tests/rules/rules_doc
+tests_rules_rules_doc_SOURCES = tests/rules/rules_doc.c
+tests_rules_rules_doc_LDADD = $(CORE_LIBS)
+TESTS += scripts/check-rules-doc.sh
+EXTRA_DIST += scripts/check-rules-doc.sh doc/rules.md
+dist_man_MANS += man/pgha-rules.7
+rules-doc: tests/rules/rules_doc$(EXEEXT)
+	srcdir=$(srcdir) $(srcdir)/scripts/check-rules-doc.sh --write
+.PHONY: rules-doc
