@@ -7,7 +7,9 @@
 #include "core/timeline.h"
 
 /* Timeline 1 ended at 1000, 2 at 2000; the upstream is on 3. */
-static const struct history upstream = { .timeline = 3, .n = 2, .entries = { { 1, 1000 }, { 2, 2000 } } };
+static const struct history upstream = { .timeline = 3,
+					 .n = 2,
+					 .entries = { { 1, 1000 }, { 2, 2000 } } };
 
 static struct pg_state stopped(uint32_t timeline, uint64_t end)
 {
