@@ -3,3 +3,89 @@ src_libio_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SY
 src_libio_a_SOURCES =
 src_libio_a_SOURCES += src/io/loop.c src/io/loop.h
 src_libio_a_SOURCES += src/io/fsx.c src/io/fsx.h
+
+# Postgres: programs, SQL, files, processes.
+SQL_FILES = \
+	sql/checkpoint.sql \
+	sql/identify_system.sql \
+	sql/in_recovery.sql \
+	sql/password_encryption.sql \
+	sql/probe.sql \
+	sql/role_apply.sql \
+	sql/role_rewind.sql \
+	sql/role_stage.sql \
+	sql/settings.sql \
+	sql/slot_advance.sql \
+	sql/slot_create.sql \
+	sql/slot_drop.sql \
+	sql/slots.sql \
+	sql/timeline_history.sql \
+	sql/upstream.sql \
+	sql/upstream_size.sql \
+	sql/walsenders.sql
+EXTRA_DIST += scripts/embed-sql.awk $(SQL_FILES)
+
+src_libio_a_SOURCES += \
+	src/io/child.c src/io/child.h \
+	src/io/pgconf.c src/io/pgconf.h \
+	src/io/pgconn.c src/io/pgconn.h \
+	src/io/pgcontrol.c src/io/pgcontrol.h \
+	src/io/pgdir.c src/io/pgdir.h \
+	src/io/pgdsn.c src/io/pgdsn.h \
+	src/io/pgfiles.c src/io/pgfiles.h \
+	src/io/pgproc.c src/io/pgproc.h \
+	src/io/pgquery.c src/io/pgquery.h \
+	src/io/sql.h \
+	src/io/words.c src/io/words.h
+nodist_src_libio_a_SOURCES = src/io/sqltext.c src/io/sqltext.h
+
+# For the dependencies of a first build that has no .deps yet.
+BUILT_SOURCES += src/io/sqltext.h
+CLEANFILES += src/io/sqltext.c src/io/sqltext.h
+
+src/io/sqltext.h: $(SQL_FILES) scripts/embed-sql.awk
+	$(AM_V_GEN)$(MKDIR_P) src/io && cd $(srcdir) && \
+	  $(AWK) -v want=h -f scripts/embed-sql.awk $(SQL_FILES) >$(abs_builddir)/$@.new && \
+	  mv $(abs_builddir)/$@.new $(abs_builddir)/$@
+src/io/sqltext.c: $(SQL_FILES) scripts/embed-sql.awk
+	$(AM_V_GEN)$(MKDIR_P) src/io && cd $(srcdir) && \
+	  $(AWK) -v want=c -f scripts/embed-sql.awk $(SQL_FILES) >$(abs_builddir)/$@.new && \
+	  mv $(abs_builddir)/$@.new $(abs_builddir)/$@
+
+if HAVE_CRITERION
+IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) \
+	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+pg_tests = \
+	tests/unit/test_pgconf \
+	tests/unit/test_pgcontrol \
+	tests/unit/test_pgdsn \
+	tests/unit/test_pgproc \
+	tests/unit/test_pgquery \
+	tests/unit/test_words
+check_PROGRAMS += $(pg_tests)
+TESTS += $(pg_tests)
+
+tests_unit_test_pgconf_SOURCES = tests/unit/test_pgconf.c
+tests_unit_test_pgconf_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgconf_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgcontrol_SOURCES = tests/unit/test_pgcontrol.c
+tests_unit_test_pgcontrol_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgcontrol_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgdsn_SOURCES = tests/unit/test_pgdsn.c
+tests_unit_test_pgdsn_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgdsn_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgproc_SOURCES = tests/unit/test_pgproc.c
+tests_unit_test_pgproc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgproc_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgquery_SOURCES = tests/unit/test_pgquery.c
+tests_unit_test_pgquery_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgquery_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_words_SOURCES = tests/unit/test_words.c
+tests_unit_test_words_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_words_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+endif

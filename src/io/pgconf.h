@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgconf - the texts of the settings that we own
+ *
+ * Pure functions. Layout of Patroni 4.1.4 (contract 6.4, 6.5): the original postgresql.conf
+ * becomes postgresql.base.conf once and is included by ours; pgfiles puts the texts into files.
+ */
+#ifndef PGHA_IO_PGCONF_H
+#define PGHA_IO_PGCONF_H
+
+#include "agent/port.h"
+#include "base/str.h"
+#include "core/config.h"
+#include "io/pgcontrol.h"
+#include "io/words.h"
+
+struct pgconf_want {
+	int32_t major;        /* of the data directory */
+	bool standby;
+	bool keep_recovery;   /* the block of recovery settings in the file stays as it is */
+	struct upstream upstream; /* of a standby; host "": none */
+	const char *trust_hba;    /* path of a temporary pg_hba file, or NULL */
+	const struct pairs *recovery; /* instead of everything else in the block; or NULL */
+};
+
+/* One parameter's effective value, NULL when not set. Names without regard to case. */
+const char *pgconf_param(const struct config *config, const char *name);
+const char *pgconf_pair(const struct pairs *pairs, const char *name);
+
+/* primary_conninfo for a standby of `upstream`. */
+void pgconf_conninfo(const struct config *config, const struct upstream *upstream, int32_t major,
+		     struct buf *ret);
+/* old: the file as it is, for keep_recovery; or NULL. */
+void pgconf_main_text(const struct config *config, const struct pgconf_want *want, const char *old,
+		      struct buf *ret);
+/* pg_hba.conf or pg_ident.conf: a header and the lines. */
+void pgconf_lines_text(const struct strings *lines, struct buf *ret);
+/* The text of postgresql.auto.conf without settings of recovery; false when none was there. */
+bool pgconf_auto_clean(const char *text, struct buf *ret);
+/* Lines for every server that we, or programs we start, log in to. nup upstreams. */
+void pgconf_pgpass_text(const struct config *config, const char *socket_dir,
+			const struct upstream *ups, size_t nup, struct buf *ret);
+/* The settings that stand on the command line, in Patroni's order, as "--name=value". A standby
+ * must not have less than its primary had when the WAL was written: control (or NULL) raises
+ * those settings; *ret_raised says whether it did. */
+void pgconf_command_line(const struct config *config, const struct pgconf_want *want,
+			 const struct pgcontrol *control, struct words *ret, bool *ret_raised);
+/* Whether the value in force of a setting on the command line is the configured one. Settings
+ * that are not on it are equal. */
+bool pgconf_same(const struct config *config, const char *name, const char *value);
+
+/* The file with the passwords. Heap. */
+char *pgconf_pgpass_path(const struct config *config);
+/* Where postgresql.conf and its companions are. */
+const char *pgconf_dir(const struct config *config);
+/* "postgresql", of "postgresql.conf" and "postgresql.base.conf". */
+const char *pgconf_stem(const struct config *config);
+
+#endif

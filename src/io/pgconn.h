@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgconn - one connection to Postgres, never waited for
+ *
+ * libpq in its non-blocking form on the loop: connect, one statement at a time, each with a
+ * deadline of its own. A deadline that passes closes the connection; the statement's own
+ * statement_timeout ends it on the server. Values travel as parameters, never inside the text.
+ * Addresses must be literal: resolving a name is done before, see resolve.h.
+ */
+#ifndef PGHA_IO_PGCONN_H
+#define PGHA_IO_PGCONN_H
+
+#include "base/err.h"
+#include "io/loop.h"
+#include "io/sql.h"
+
+#define PGCONN_PARAMS_MAX 40 /* key/value pairs of one connection */
+
+struct pgconn;
+struct pgrows;
+
+struct pgconn_param {
+	const char *key; /* as libpq calls it */
+	const char *value; /* NULL or "": left out */
+};
+
+/* result: 0, or -err_code with *err set. From the loop, never from inside the call. */
+typedef void (*pgconn_fn)(void *ctx, int result, const struct err *err);
+
+/* How an answer is taken. */
+struct pgconn_call {
+	/* Turns rows into *ret; its failure becomes the result. NULL: rows are not looked at. */
+	int (*read)(const struct pgrows *rows, void *ret, struct err *err);
+	void *ret; /* stays valid until done was called or the connection is closed */
+	pgconn_fn done;
+	void *ctx;
+};
+
+int pgconn_new(struct loop *loop, struct pgconn **ret, struct err *err) _must_check_;
+void pgconn_free(struct pgconn *conn); /* NULL is fine; nothing is called any more */
+void pgconn_freep(struct pgconn **conn);
+
+/* Replaces what was open before. ERR_CONNECT: nobody answered; ERR_SQL with err.sqlstate: the
+ * server refused, e.g. 57P03 while it starts; ERR_TIMEOUT. */
+void pgconn_open(struct pgconn *conn, const struct pgconn_param *params, size_t n,
+		 int64_t deadline_ms, pgconn_fn done, void *ctx);
+/* Closes at once; a statement under way is dropped and nobody called. */
+void pgconn_close(struct pgconn *conn);
+/* Open and no statement under way. */
+bool pgconn_idle(const struct pgconn *conn);
+
+/* values: sql->nparams texts, NULL for SQL NULL. The connection must be idle. */
+void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *values,
+		 int64_t deadline_ms, const struct pgconn_call *call);
+
+/* What the server reported at connect ("in_hot_standby", "server_version"); NULL: nothing. */
+const char *pgconn_parameter(const struct pgconn *conn, const char *name);
+int32_t pgconn_server_version(const struct pgconn *conn); /* 150020; 0 when not open */
+
+int pgrows_n(const struct pgrows *rows);
+/* NULL for SQL NULL. col < the number declared in the statement's header. */
+const char *pgrows_text(const struct pgrows *rows, int row, int col);
+/* Strict; NULL is a failure. */
+int pgrows_int(const struct pgrows *rows, int row, int col, int64_t *ret, struct err *err);
+/* NULL gives 0, as an unknown position. */
+int pgrows_lsn(const struct pgrows *rows, int row, int col, uint64_t *ret, struct err *err);
+/* 't' is true; NULL is false. */
+bool pgrows_true(const struct pgrows *rows, int row, int col);
+
+/* The text that the server stores for a password, so that the password itself is neither sent
+ * nor logged. algorithm: "scram-sha-256" or "md5". Heap; NULL with *err on failure. */
+char *pgconn_password_verifier(struct pgconn *conn, const char *user, const char *password,
+			       const char *algorithm, struct err *err);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgdir - a data directory as a whole: what it is, and replacing it without losing it
+ *
+ * Nothing here waits for the disk: whoever needs a rename to be durable runs sync(1) as a child
+ * on the parent directory. A rename that a power cut takes back leaves the state before it, which
+ * pgdir_mend() knows.
+ */
+#include "io/pgdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "io/fsx.h"
+
+static int join(char dst[PATH_MAX], const char *dir, const char *name, struct err *err)
+{
+	if (str_printf(dst, PATH_MAX, "%s/%s", dir, name) < 0)
+		return err_set(err, ERR_TOOLONG, "path '%s/%s'", dir, name);
+	return 0;
+}
+
+/* A link is followed once, as long as it leads to something or to nothing yet. */
+static int resolve(char dst[PATH_MAX], const char *data_dir, struct err *err)
+{
+	_cleanup_(freep) char *real = realpath(data_dir, NULL);
+	const char *path = real ? real : data_dir;
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (str_printf(dst, PATH_MAX, "%.*s", (int)len, path) < 0)
+		return err_set(err, ERR_TOOLONG, "path '%s'", path);
+	return 0;
+}
+
+int pgdir_init(struct pgdir *dir, const char *data_dir, struct err *err)
+{
+	int rc = resolve(dir->data, data_dir, err);
+
+	if (rc < 0)
+		return rc;
+	if (str_printf(dir->staged, sizeof(dir->staged), "%s.pgha-new", dir->data) < 0 ||
+	    str_printf(dir->old, sizeof(dir->old), "%s.pgha-old", dir->data) < 0)
+		return err_set(err, ERR_TOOLONG, "path '%s'", data_dir);
+	return 0;
+}
+
+/* -- looking ------------------------------------------------------------------------------ */
+
+bool pgdir_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+bool pgdir_has(const char *data_dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return join(path, data_dir, name, NULL) == 0 && pgdir_exists(path);
+}
+
+bool pgdir_group_access(const char *data_dir)
+{
+	struct stat st;
+
+	return stat(data_dir, &st) == 0 && (st.st_mode & S_IRGRP);
+}
+
+/* 1 empty or missing, 0 not, -1 cannot tell. */
+static int look_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int empty = 1;
+
+	if (!dir)
+		return errno == ENOENT ? 1 : -1;
+	/* Ends at the first file; only dots and lost+found are passed over. */
+	for (errno = 0; empty == 1 && (entry = readdir(dir)) != NULL; errno = 0) {
+		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, "..") &&
+		    !str_eq(entry->d_name, "lost+found"))
+			empty = 0;
+	}
+	if (empty == 1 && errno != 0)
+		empty = -1;
+	(void)closedir(dir);
+	return empty;
+}
+
+bool pgdir_empty(const char *path)
+{
+	return look_empty(path) == 1;
+}
+
+int32_t pgdir_major(const char *data_dir)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char path[PATH_MAX];
+	uint64_t major = 0;
+
+	if (join(path, data_dir, "PG_VERSION", NULL) < 0 || fsx_read(path, 64, &text, NULL) != 0 ||
+	    text.len == 0)
+		return 0;
+	text.data[strcspn(text.data, "\n")] = '\0';
+	if (parse_uint(text.data, 1000, &major, NULL) < 0)
+		return 0;
+	return (int32_t)major;
+}
+
+static enum data_dir classify(const char *data_dir)
+{
+	switch (look_empty(data_dir)) {
+	case 1:
+		return DIR_EMPTY;
+	case 0:
+		break;
+	default:
+		return DIR_UNKNOWN;
+	}
+	if (pgdir_has(data_dir, PGDIR_REWINDING))
+		return DIR_HALF;
+	if (pgdir_major(data_dir) > 0 && pgdir_has(data_dir, "global/pg_control"))
+		return DIR_PRESENT;
+	return DIR_BROKEN;
+}
+
+void pgdir_look(const char *data_dir, struct pg_state *ret)
+{
+	int32_t major = pgdir_major(data_dir);
+
+	ret->dir = classify(data_dir);
+	ret->standby_signal = pgdir_has(data_dir, "standby.signal") ||
+			      pgdir_has(data_dir, "recovery.signal");
+	ret->boot_unfinished = pgdir_has(data_dir, PGDIR_BOOTSTRAP);
+	if (ret->server_version / 10000 != major)
+		ret->server_version = major * 10000;
+}
+
+/* -- marks -------------------------------------------------------------------------------- */
+
+int pgdir_mark(const char *data_dir, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int rc = join(path, data_dir, name, err);
+
+	if (rc < 0)
+		return rc;
+	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+		return err_set(err, ERR_IO, "cannot make '%s'", path);
+	return 0;
+}
+
+int pgdir_unmark(const char *data_dir, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int rc = join(path, data_dir, name, err);
+
+	if (rc < 0)
+		return rc;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set(err, ERR_IO, "cannot remove '%s'", path);
+	return 0;
+}
+
+/* -- replacing ---------------------------------------------------------------------------- */
+
+static int move(const char *from, const char *to, struct err *err)
+{
+	if (rename(from, to) == 0)
+		return 0;
+	if (errno == EBUSY || errno == EXDEV)
+		return err_set(err, ERR_IO,
+			       "cannot rename '%s', which seems to be a mount point: set data_dir to "
+			       "a directory inside of it",
+			       from);
+	return err_set(err, ERR_IO, "cannot rename '%s' to '%s'", from, to);
+}
+
+/* The one to be replaced: renamed away, or removed when it is an empty directory. */
+static int clear_the_way(const struct pgdir *dir, struct err *err)
+{
+	if (!pgdir_exists(dir->data))
+		return 0;
+	if (rmdir(dir->data) == 0)
+		return 0;
+	if (pgdir_exists(dir->old))
+		return err_set(err, ERR_STATE, "'%s' is in the way", dir->old);
+	return move(dir->data, dir->old, err);
+}
+
+int pgdir_swap(const struct pgdir *dir, struct err *err)
+{
+	int rc;
+
+	if (!pgdir_has(dir->staged, PGDIR_WHOLE))
+		return err_set(err, ERR_STATE, "'%s' is not whole", dir->staged);
+	rc = clear_the_way(dir, err);
+	if (rc < 0)
+		return rc;
+	rc = move(dir->staged, dir->data, err);
+	if (rc < 0) {
+		if (pgdir_exists(dir->old) && rename(dir->old, dir->data) < 0)
+			log_error("cannot rename '%s' back to '%s': %m", dir->old, dir->data);
+		return rc;
+	}
+	return pgdir_unmark(dir->data, PGDIR_WHOLE, err);
+}
+
+int pgdir_set_aside(const struct pgdir *dir, struct err *err)
+{
+	int rc;
+
+	if (pgdir_exists(dir->old))
+		return err_set(err, ERR_STATE, "'%s' is in the way", dir->old);
+	if (!pgdir_exists(dir->data)) {
+		/* Also where nothing was there is something to come back to. */
+		if (mkdir(dir->old, 0700) < 0)
+			return err_set(err, ERR_IO, "cannot make '%s'", dir->old);
+		return pgdir_mark(dir->old, PGDIR_ASIDE, err);
+	}
+	rc = pgdir_mark(dir->data, PGDIR_ASIDE, err);
+	if (rc < 0)
+		return rc;
+	rc = move(dir->data, dir->old, err);
+	/* A mark left behind says nothing where it is: pgdir_mend() takes it away. */
+	if (rc < 0 && pgdir_unmark(dir->data, PGDIR_ASIDE, NULL) < 0)
+		log_warning("a mark is left in '%s'", dir->data);
+	return rc;
+}
+
+int pgdir_keep_new(const struct pgdir *dir, struct err *err)
+{
+	return pgdir_unmark(dir->old, PGDIR_ASIDE, err);
+}
+
+int pgdir_bring_back(const struct pgdir *dir, struct err *err)
+{
+	int rc;
+
+	if (rmdir(dir->data) < 0 && errno != ENOENT)
+		return err_set(err, ERR_IO, "cannot remove '%s'", dir->data);
+	rc = move(dir->old, dir->data, err);
+	if (rc < 0)
+		return rc;
+	return pgdir_unmark(dir->data, PGDIR_ASIDE, err);
+}
+
+/* -- mending ------------------------------------------------------------------------------ */
+
+/* The mark in <data> or in the old one says that a set-aside was under way. */
+static int mend_aside(const struct pgdir *dir, int *rubbish, struct err *err)
+{
+	if (pgdir_has(dir->data, PGDIR_ASIDE)) {
+		/* Before the first rename, or after the last one: it is in its place. */
+		int rc = pgdir_unmark(dir->data, PGDIR_ASIDE, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (!pgdir_has(dir->old, PGDIR_ASIDE))
+		return 0;
+	if (!pgdir_empty(dir->data)) {
+		*rubbish |= PGDIR_RUBBISH_DATA;
+		return 0;
+	}
+	log_warning("'%s' was set aside by an interrupted command and is put back", dir->data);
+	return pgdir_bring_back(dir, err);
+}
+
+static int mend_swap(const struct pgdir *dir, struct err *err)
+{
+	int rc;
+
+	if (!pgdir_empty(dir->data))
+		return pgdir_has(dir->data, PGDIR_WHOLE) ?
+			       pgdir_unmark(dir->data, PGDIR_WHOLE, err) :
+			       0;
+	if (pgdir_has(dir->staged, PGDIR_WHOLE)) {
+		log_warning("finishing the interrupted replacement of '%s'", dir->data);
+		rc = clear_the_way(dir, err);
+		if (rc == 0)
+			rc = move(dir->staged, dir->data, err);
+		return rc < 0 ? rc : pgdir_unmark(dir->data, PGDIR_WHOLE, err);
+	}
+	if (!pgdir_exists(dir->old))
+		return 0;
+	log_warning("undoing the interrupted replacement of '%s'", dir->data);
+	rc = clear_the_way(dir, err);
+	return rc < 0 ? rc : move(dir->old, dir->data, err);
+}
+
+int pgdir_mend(const struct pgdir *dir, int *ret_rubbish, struct err *err)
+{
+	int rubbish = 0;
+	int rc = mend_aside(dir, &rubbish, err);
+
+	if (rc == 0 && rubbish == 0)
+		rc = mend_swap(dir, err);
+	if (rc < 0)
+		return rc;
+	/* The old one goes only while a usable one stands in its place. */
+	if (rubbish == 0 && pgdir_exists(dir->old) && classify(dir->data) == DIR_PRESENT)
+		rubbish |= PGDIR_RUBBISH_OLD;
+	if (pgdir_exists(dir->staged))
+		rubbish |= PGDIR_RUBBISH_STAGED;
+	*ret_rubbish = rubbish;
+	return 0;
+}

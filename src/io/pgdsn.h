@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgdsn - connection strings and password files
+ *
+ * Pure text. The order of the keywords and the way of quoting are Patroni's (contract 6.4, 6.5),
+ * so that comparing an existing primary_conninfo with ours finds no difference.
+ */
+#ifndef PGHA_IO_PGDSN_H
+#define PGHA_IO_PGDSN_H
+
+#include "base/str.h"
+#include "core/config.h"
+
+struct pgdsn {
+	const char *dbname;      /* NULL: left out, as everything else here */
+	const struct auth *auth; /* whose user, certificates and modes */
+	const char *passfile;
+	const char *host;
+	uint16_t port;           /* 0: left out */
+	const char *application_name;
+	const char *krbsrvname;
+	const char *target_session_attrs;
+	int32_t major;           /* of the server software: decides which keywords exist */
+	bool defaults;           /* write sslmode=prefer and the like where nothing is configured */
+};
+
+/* "dbname=postgres user=... passfile=... host=... port=..."; a value with blanks, quotes or
+ * backslashes gets backslashes. */
+void pgdsn_text(const struct pgdsn *dsn, struct buf *ret);
+
+/* One line of a password file, "host:port:*:user:password", with ':' and '\' escaped. Nothing
+ * when there is no password. */
+void pgdsn_pgpass_line(const char *host, uint16_t port, const struct auth *auth, struct buf *ret);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgfiles - the files of Postgres that we own
+ *
+ * Files are replaced by rename, and only when their content changes. Nothing here waits for the
+ * disk, for it is called on the loop: whoever needs the files to survive a power cut runs sync(1)
+ * as a child on pgfiles_paths().
+ */
+#ifndef PGHA_IO_PGFILES_H
+#define PGHA_IO_PGFILES_H
+
+#include "io/pgconf.h"
+
+/* postgresql.conf, pg_hba.conf, pg_ident.conf, and postgresql.auto.conf without recovery
+ * settings. *ret_changed: a reload would see something new. */
+int pgfiles_write(const struct config *config, const struct pgconf_want *want, bool *ret_changed,
+		  struct err *err) _must_check_;
+/* standby.signal there and recovery.signal not, or neither. */
+int pgfiles_signals(const struct config *config, bool standby, struct err *err) _must_check_;
+int pgfiles_pgpass(const struct config *config, const char *socket_dir, const struct upstream *ups,
+		   size_t nup, struct err *err) _must_check_;
+/* Copies of our files to "<data_dir>/NAME.backup"; and what is missing back from there. */
+int pgfiles_backup(const struct config *config, struct err *err) _must_check_;
+int pgfiles_restore(const struct config *config, struct err *err) _must_check_;
+/* Lines behind what initdb put into pg_hba.conf of `data_dir`. */
+int pgfiles_append_hba(const char *data_dir, const struct strings *lines,
+		       struct err *err) _must_check_;
+/* A pg_hba file that trusts the superuser on local connections and nobody else, for a restored
+ * cluster whose passwords are not known. *ret_path is heap. */
+int pgfiles_trust_hba(const struct config *config, char **ret_path, struct err *err) _must_check_;
+/* What to hand to sync(1) after writing. */
+void pgfiles_paths(const struct config *config, struct words *ret);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_pgdsn - connection strings and password files
+ */
+#include "io/pgdsn.h"
+
+#include <criterion/criterion.h>
+
+static char user[] = "replicator", password[] = "se:cr\\et";
+
+Test(pgdsn, has_patronis_order_and_defaults)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct auth auth = { .username = user, .password = password };
+	struct pgdsn dsn = { .dbname = "postgres", .auth = &auth, .passfile = "/tmp/pgpass0",
+			     .host = "127.0.0.1", .port = 5433, .application_name = "node1",
+			     .major = 15, .defaults = true };
+
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data, "dbname=postgres user=replicator passfile=/tmp/pgpass0 "
+				    "host=127.0.0.1 port=5433 sslmode=prefer "
+				    "application_name=node1 gssencmode=prefer "
+				    "channel_binding=prefer");
+	dsn.major = 17;
+	pgdsn_text(&dsn, &text);
+	cr_assert(str_ends(text.data, " channel_binding=prefer sslnegotiation=postgres"));
+}
+
+Test(pgdsn, never_holds_a_password)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct auth auth = { .username = user, .password = password };
+	struct pgdsn dsn = { .auth = &auth, .host = "h", .major = 18, .defaults = true };
+
+	pgdsn_text(&dsn, &text);
+	cr_assert_null(strstr(text.data, "se"  ":cr"));
+	cr_assert_null(strstr(text.data, "password"));
+}
+
+Test(pgdsn, puts_certificates_where_they_belong)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char mode[] = "verify-full", cert[] = "/c", key[] = "/k", root[] = "/r", crl[] = "/l";
+	char dir[] = "/d", gss[] = "disable", bind[] = "require";
+	struct auth auth = { .username = user, .sslmode = mode, .sslcert = cert, .sslkey = key,
+			     .sslrootcert = root, .sslcrl = crl, .sslcrldir = dir,
+			     .gssencmode = gss, .channel_binding = bind };
+	struct pgdsn dsn = { .auth = &auth, .host = "h", .port = 1, .application_name = "a",
+			     .krbsrvname = "pg", .target_session_attrs = "read-write",
+			     .major = 14, .defaults = true };
+
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data,
+			 "user=replicator host=h port=1 sslmode=verify-full sslcert=/c sslkey=/k "
+			 "sslrootcert=/r sslcrl=/l sslcrldir=/d application_name=a krbsrvname=pg "
+			 "gssencmode=disable channel_binding=require "
+			 "target_session_attrs=read-write");
+	dsn.major = 13;
+	pgdsn_text(&dsn, &text);
+	cr_assert_null(strstr(text.data, "sslcrldir"));
+}
+
+Test(pgdsn, escapes_values)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char odd[] = "o'bri\\en the 2nd";
+	struct auth auth = { .username = odd };
+	struct pgdsn dsn = { .auth = &auth };
+
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data, "user=o\\'bri\\\\en\\ the\\ 2nd");
+}
+
+Test(pgdsn, writes_password_lines)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct auth auth = { .username = user, .password = password };
+	struct auth none = { .username = user };
+
+	pgdsn_pgpass_line("::1", 5432, &auth, &text);
+	cr_assert_str_eq(text.data, "\\:\\:1:5432:*:replicator:se\\:cr\\\\et\n");
+	buf_clear(&text);
+	pgdsn_pgpass_line("h", 5432, &none, &text);
+	pgdsn_pgpass_line("", 5432, &auth, &text);
+	cr_assert_eq(text.len, 0);
+}
