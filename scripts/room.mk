@@ -1,0 +1,19 @@
+dist_noinst_SCRIPTS += \
+	scripts/check-layers.sh \
+	scripts/check-tidy.sh \
+	scripts/demo \
+	scripts/test-checks.sh
+EXTRA_DIST += scripts/tidy.awk
+
+# The rules of the house run with the tests: arrows between rooms, style, and the proof that
+# both of these checkers find what they look for.
+TESTS += \
+	scripts/check-layers.sh \
+	scripts/check-tidy.sh \
+	scripts/test-checks.sh
+
+AM_TESTS_ENVIRONMENT = \
+	AR='$(AR)' AWK='$(AWK)' CC='$(CC)' NM='$(NM)' \
+	CPPFLAGS='-include config.h -I. -Isrc -I$(srcdir)/src $(CPPFLAGS) $(JANSSON_CFLAGS) \
+		$(YAML_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYSTEMD_CFLAGS)'; \
+	export AR AWK CC NM CPPFLAGS;

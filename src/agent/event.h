@@ -66,7 +66,7 @@ struct event {
 	const struct pg_state *pg;        /* START, PG_PROBE, PG_EXIT: the newest facts */
 	const struct walsender *walsenders; /* PG_PROBE of a primary */
 	uint32_t nwalsenders;
-	const struct slot_pos *slots;     /* PG_PROBE: slots of this server with their restart_lsn */
+	const struct slot_pos *slots;     /* PG_PROBE: slots of this server, their restart_lsn */
 	uint32_t nslots;
 	bool probe_sql_ok;                /* PG_PROBE: SQL answered */
 
@@ -75,7 +75,7 @@ struct event {
 
 	const struct vote *vote;          /* PEER */
 	const struct command *command;    /* COMMAND */
-	struct confdoc *confdoc;          /* CONFIG: the local file's document; the agent takes it */
+	struct confdoc *confdoc;          /* CONFIG: the local file's document; agent takes it */
 };
 
 const char *event_type_name(enum event_type type);

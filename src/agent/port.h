@@ -46,7 +46,7 @@ bool pg_op_changes(enum pg_op op);
 enum stop_mode {
 	STOP_FAST = 0,  /* SIGINT to the postmaster; walsenders drain */
 	STOP_IMMEDIATE, /* SIGQUIT */
-	STOP_KILL,      /* every process: SIGSTOP postmaster, SIGKILL children, then it; leftovers too */
+	STOP_KILL,      /* all: SIGSTOP postmaster, SIGKILL children, then it; leftovers too */
 	STOP__MAX
 };
 
@@ -67,7 +67,7 @@ struct pg_req {
 	enum pg_op op;
 	int64_t timeout_ms;   /* then the answer is -ERR_TIMEOUT; 0: the op's own default */
 	enum stop_mode stop;  /* STOP. A second STOP with a harder mode overtakes the first. */
-	/* STOP: FAST turns into IMMEDIATE, IMMEDIATE into KILL at these BOOTTIME instants; 0 never */
+	/* STOP: FAST turns into IMMEDIATE, that into KILL at these BOOTTIME instants; 0 never */
 	int64_t immediate_at_ms;
 	int64_t kill_at_ms;
 	struct upstream upstream; /* START_STANDBY, FOLLOW, ANCESTRY, REWIND, CLONE */

@@ -1,0 +1,12 @@
+noinst_LIBRARIES += src/libagent.a
+src_libagent_a_CPPFLAGS = $(AM_CPPFLAGS) -DPGHA_VERSION='"$(PACKAGE_VERSION)"'
+src_libagent_a_SOURCES = \
+	src/agent/agent.c src/agent/agent.h src/agent/event.h src/agent/port.h src/agent/state.h \
+	src/agent/model.c \
+	src/agent/store.c \
+	src/agent/upkeep.c \
+	src/agent/act.c \
+	src/agent/job.c \
+	src/agent/command.c \
+	src/agent/publish.c \
+	src/agent/recorder.c

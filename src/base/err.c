@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 
+/* clang-format off */
 static const char *const code_names[ERR__MAX] = {
 	[ERR_NONE] = "none",
 	[ERR_IO] = "io",
@@ -29,6 +30,7 @@ static const char *const code_names[ERR__MAX] = {
 	[ERR_CHILD] = "child",
 	[ERR_CANCELED] = "canceled",
 };
+/* clang-format on */
 
 /* Longer than any message, so that the cut is made, and marked, in one place: store(). */
 #define TEXT_MAX (ERR_MSG_MAX + 1)

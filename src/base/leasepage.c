@@ -271,7 +271,7 @@ static int lock_page(const struct leasepage *page, const char *path, struct err 
 		if (pread(page->fd, &pid, sizeof(pid), WORD_AGENT_PID * sizeof(pid)) < 0)
 			pid = 0;
 		return err_set(err, ERR_STATE,
-			       "another agent (pid %" PRIu64 ") runs under this name: it holds '%s'",
+			       "another agent (pid %" PRIu64 ") runs by this name and holds '%s'",
 			       pid, path);
 	}
 	/* Locked, but is it still the file that others find under this name? */
@@ -320,9 +320,9 @@ static int adopt_page(struct leasepage *page, const char *path, struct err *err)
 	facts = facts_of(words);
 	if (state == LEASEPAGE_OTHER_VERSION && words[WORD_BOOT] == page->boot_hash && facts.armed)
 		return err_set(err, ERR_STATE,
-			       "'%s' was left armed by another version of pgha (page version %" PRIu64
-			       ", ours is %d): stop that Postgres, then remove the file",
-			       path, words[WORD_VERSION], LEASEPAGE_VERSION);
+			       "'%s' was left armed by another version of pgha: stop that "
+			       "Postgres, then remove the file",
+			       path);
 	/* A write that its author's death left unfinished is finished here: each word is either
 	 * the old or the new one, both were proven, and this agent replaces them as soon as it
 	 * has looked around. */

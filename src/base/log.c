@@ -64,7 +64,7 @@ int log_level_priority(enum log_level level)
 	return level_priorities[level];
 }
 
-static void emit(struct log_line *line, const char *fmt, va_list ap)
+static void _printf_(2, 0) emit(struct log_line *line, const char *fmt, va_list ap)
 {
 	char raw[LOG_TEXT_MAX + 1];
 	char text[LOG_TEXT_MAX];

@@ -123,8 +123,9 @@ int parse_uint(const char *s, uint64_t max, uint64_t *ret, struct err *err)
 	if (end && (end == s || *end))
 		return bad(err, ERR_PARSE, "an integer without a sign", s);
 	if (!end)
-		return err_set(err, ERR_RANGE, "expected an integer from 0 to %" PRIu64 ", not '%.*s'",
-			       max, QUOTE_MAX, s);
+		return err_set(err, ERR_RANGE,
+			       "expected an integer from 0 to %" PRIu64 ", not '%.*s'", max,
+			       QUOTE_MAX, s);
 	*ret = value;
 	return 0;
 }

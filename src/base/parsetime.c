@@ -137,7 +137,8 @@ int parse_time_us(const char *s, int64_t *ret, bool *ret_has_zone, struct err *e
 
 		str_line(shown, sizeof(shown), s);
 		return err_set(err, ERR_PARSE,
-			       "expected a time such as 2030-01-01T10:00:00+01:00, not '%s'", shown);
+			       "expected a time such as 2030-01-01T10:00:00+01:00, not '%s'",
+			       shown);
 	}
 	seconds = days_of(&m) * 86400 + m.hour * 3600 + m.minute * 60 + m.second;
 	*ret = (seconds - (int64_t)m.offset_min * 60) * 1000000 + m.micro;

@@ -17,7 +17,7 @@ int str_printf(char *dst, size_t size, const char *fmt, ...) _printf_(3, 4);
 int str_vprintf(char *dst, size_t size, const char *fmt, va_list ap) _printf_(3, 0);
 /* Copies src (NULL counts as ""). Same return as str_printf(). */
 int str_copy(char *dst, size_t size, const char *src);
-/* Copies at most size-1 bytes of src, cutting at a UTF-8 boundary: for messages meant for people. */
+/* Copies at most size-1 bytes of src, cut at a UTF-8 boundary: for messages meant for people. */
 void str_clip(char *dst, size_t size, const char *src);
 /* The same, for a line of a log: ends in "..." when cut, control characters become blanks. */
 void str_line(char *dst, size_t size, const char *src);

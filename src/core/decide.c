@@ -101,8 +101,8 @@ static void fill_stop(const struct view *view, struct plan *plan)
 		plan->kill_at_ms = kill;
 		return;
 	}
-	/* While the lease is renewed these move on; they are set again by each plan. */
-	if (view->lease.epoch != 0) {
+	/* Under a held lease the fence rules overtake a stop that hangs, should renewals fail. */
+	if (view->lease.epoch != 0 && plan->situation.lease != LEASE_HELD) {
 		immediate = MIN_OF(immediate, lease_at(&view->lease, LEASE_IMMEDIATE_PCT));
 		kill = MIN_OF(kill, lease_at(&view->lease, LEASE_KILL_PCT));
 	}

@@ -9,9 +9,31 @@ src_libcore_a_SOURCES = \
 	src/core/decide.c src/core/decide.h
 
 if HAVE_CRITERION
-check_PROGRAMS += tests/rules/test_rules
-TESTS += tests/rules/test_rules
+core_tests = tests/rules/test_rules tests/unit/test_lease tests/unit/test_timeline \
+	tests/unit/test_rank
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
 tests_rules_test_rules_SOURCES = tests/rules/test_rules.c
 tests_rules_test_rules_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_rules_test_rules_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
+tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
+tests_unit_test_lease_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_lease_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
+tests_unit_test_timeline_SOURCES = tests/unit/test_timeline.c
+tests_unit_test_timeline_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_timeline_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
+tests_unit_test_rank_SOURCES = tests/unit/test_rank.c
+tests_unit_test_rank_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_rank_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 endif
+
+# The rendered table: kept in the tree, proven true by make check.
+check_PROGRAMS += tests/rules/rules_doc
+tests_rules_rules_doc_SOURCES = tests/rules/rules_doc.c
+tests_rules_rules_doc_LDADD = $(CORE_LIBS)
+TESTS += scripts/check-rules-doc.sh
+EXTRA_DIST += scripts/check-rules-doc.sh doc/rules.md
+dist_man_MANS += man/pgha-rules.7
+rules-doc: tests/rules/rules_doc$(EXEEXT)
+	srcdir=$(srcdir) $(srcdir)/scripts/check-rules-doc.sh --write
+.PHONY: rules-doc

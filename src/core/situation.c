@@ -79,7 +79,10 @@ static bool may_take(const struct view *view)
 {
 	const struct cluster *c = &view->cluster;
 
-	if (c->release.present && c->release.epoch >= view->last_epoch)
+	/* A Patroni leader leaves an older marker standing: only one that we saw the epoch of, or
+	 * one in a cluster where everybody removes it, tells about the last leader. */
+	if (c->release.present && c->release.epoch >= view->last_epoch &&
+	    (view->last_epoch != 0 || all_beat(c)))
 		return true;
 	if (view->etcd_known && view->etcd_fixed)
 		return true;
@@ -190,7 +193,8 @@ static enum situation_data compare_data(const struct view *view)
 	case ANCESTRY_UNCLEAN:
 		/* pg_rewind finds out where the WAL ends. Without it, recovery as a standby does,
 		 * and the running server is compared again. */
-		return rewindable && view->rewind_failures < REWIND_TRIES ? DATA_REWIND : DATA_READY;
+		return rewindable && view->rewind_failures < REWIND_TRIES ? DATA_REWIND
+									  : DATA_READY;
 	case ANCESTRY_UNKNOWN:
 	case ANCESTRY__MAX:
 		break;

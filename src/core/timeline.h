@@ -16,7 +16,7 @@ enum ancestry {
 	ANCESTRY_UNKNOWN = 0, /* the upstream's history is not known, or our own position */
 	ANCESTRY_FOLLOWS,     /* our WAL is a prefix of the upstream's */
 	ANCESTRY_DIVERGED,    /* we hold WAL that the upstream never had */
-	ANCESTRY_UNCLEAN,     /* a primary that was not shut down: only recovery knows where it ends */
+	ANCESTRY_UNCLEAN,     /* a primary not shut down: only recovery knows where it ends */
 	ANCESTRY__MAX
 };
 

@@ -71,7 +71,7 @@ struct view {
 	enum restart_stage restart;
 	bool reinit;
 	bool handover_asked;   /* a request in etcd, or our own orderly end, wants another leader */
-	bool handover_begun;   /* the stop for it was issued: no way back but taking the key again */
+	bool handover_begun;   /* its stop was issued: no way back but taking the key again */
 	bool handover_checkpointed;
 	char handover_to[NAME_SIZE]; /* fit successor; "" none found yet */
 

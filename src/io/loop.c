@@ -226,8 +226,8 @@ int loop_timer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx,
 
 	source->fn = fn;
 	/* Accuracy 1 us: the default of 250 ms would move wake-ups to be shared by others. */
-	rc = sd_event_add_time(loop->event, &source->source, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer,
-			       source);
+	rc = sd_event_add_time(loop->event, &source->source, CLOCK_BOOTTIME, UINT64_MAX, 1,
+			       on_timer, source);
 	if (rc >= 0)
 		rc = sd_event_source_set_enabled(source->source, SD_EVENT_OFF);
 	return source_made(source, rc, ret, err);

@@ -136,8 +136,10 @@ void confbuild_ha(const struct confbuild *build)
 void confbuild_log(const struct confbuild *build)
 {
 	/* In the order of the words of log.level. */
-	static const enum log_level levels[] = { LOG_DEBUG,   LOG_INFO,	 LOG_NOTICE,   LOG_WARNING,
-						 LOG_WARNING, LOG_ERROR, LOG_CRITICAL, LOG_CRITICAL };
+	static const enum log_level levels[] = {
+		LOG_DEBUG,   LOG_INFO,  LOG_NOTICE,   LOG_WARNING,
+		LOG_WARNING, LOG_ERROR, LOG_CRITICAL, LOG_CRITICAL
+	};
 	struct config_log *log = &build->config->log;
 	unsigned level = confget_word(&build->get, "log.level");
 
@@ -203,7 +205,8 @@ static void take_method(const struct confbuild *build, const char *name)
 	section = tree_find(get.local, path);
 	if (strchr(name, '.') != NULL || !tree_is_scalar(tree_child(section, "command"))) {
 		confbuild_report(build, true, "bootstrap.method",
-				 "'%.60s' needs a section bootstrap.%.60s with a command", name, name);
+				 "'%.60s' needs a section bootstrap.%.60s with a command", name,
+				 name);
 		return;
 	}
 	for (it = section->first; it != NULL; it = it->next) {
@@ -223,7 +226,8 @@ static void take_method(const struct confbuild *build, const char *name)
 			bootstrap->method_command = str_dup(it->text);
 		else if (str_ends(path, ".recovery_conf"))
 			confget_pairs(&get, path, &bootstrap->method_recovery_conf);
-		else if (confvalue_bool(key, it, &flag, &ignored) == 0 && str_ends(path, ".no_params"))
+		else if (confvalue_bool(key, it, &flag, &ignored) == 0 &&
+			 str_ends(path, ".no_params"))
 			bootstrap->method_no_params = flag;
 		else
 			bootstrap->method_keep_recovery_conf = flag;

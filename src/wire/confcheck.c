@@ -108,7 +108,8 @@ static void report_refused(const struct check *check, const struct tree_node *no
 	else
 		report(check, node, true, key->path,
 		       "pgha speaks etcd v3 only, not %s; move the settings to etcd3: host, hosts, "
-		       "url or srv, and protocol, username, password, cacert, cert, key", key->help);
+		       "url or srv, and protocol, username, password, cacert, cert, key",
+		       key->help);
 }
 
 /* Whether a key that this version lacks asks for something. */
@@ -199,7 +200,8 @@ static bool check_scope(const struct check *check, const struct tree_node *node,
 		       "belongs into the file of each member, ignored here");
 	else
 		report(check, node, false, path,
-		       "belongs into the dynamic configuration (hactl edit-config; for a new cluster "
+		       "belongs into the dynamic configuration (hactl edit-config; for a new "
+		       "cluster "
 		       "bootstrap.dcs), ignored here");
 	return false;
 }

@@ -181,10 +181,10 @@ static void add_wal_keep(const struct tree_node *dynamic, struct pairs *ret,
 		return;
 	}
 	if (parse_int(guc_text(segments), 1, INT32_MAX / MB_PER_SEGMENT, &num, NULL) < 0) {
-		confproblem_add(problems, segments->line, false,
-				"postgresql.parameters.wal_keep_segments",
-				"'%.40s' is not accepted, the least is 1; wal_keep_size '%s' is used",
-				guc_text(segments), wal_keep.dflt);
+		confproblem_add(
+			problems, segments->line, false, "postgresql.parameters.wal_keep_segments",
+			"'%.40s' is not accepted, the least is 1; wal_keep_size '%s' is used",
+			guc_text(segments), wal_keep.dflt);
 		num = 8;
 	}
 	size = str_dupf("%lldMB", (long long)num * MB_PER_SEGMENT);
@@ -238,9 +238,10 @@ static void add_free(const struct tree_node *map, bool is_local, struct pairs *r
 		}
 		if (confguc_is_controlled(it->key) || is_wal_keep(it->key)) {
 			if (is_local)
-				confproblem_add(problems, it->line, false, path,
-						"must be the same on all members: it counts only in "
-						"the dynamic configuration, ignored here");
+				confproblem_add(
+					problems, it->line, false, path,
+					"must be the same on all members: it counts only in "
+					"the dynamic configuration, ignored here");
 			continue;
 		}
 		if (!has_pair(ret, it->key))

@@ -199,7 +199,8 @@ static void take_rest_address(const struct confbuild *build)
 	_cleanup_(freep) char *connect = confget_text(&build->get, "restapi.connect_address");
 	_cleanup_(freep) char *hosts = NULL;
 
-	if (listen == NULL || confvalue_listen(listen, REST_PORT, &hosts, &rest->listen_port, NULL) < 0)
+	if (listen == NULL ||
+	    confvalue_listen(listen, REST_PORT, &hosts, &rest->listen_port, NULL) < 0)
 		return; /* reported by the check */
 	if (strchr(hosts, ',') != NULL)
 		confbuild_report(build, true, "restapi.listen",

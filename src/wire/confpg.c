@@ -62,7 +62,8 @@ static char *parent_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return slash == path || slash == NULL ? str_dup("/") : str_ndup(path, (size_t)(slash - path));
+	return slash == path || slash == NULL ? str_dup("/")
+					      : str_ndup(path, (size_t)(slash - path));
 }
 
 static bool is_inside(const char *path, const char *dir)
@@ -182,7 +183,8 @@ static const struct tree_node *find_section(const struct confbuild *build, const
 	char path[TREE_PATH_SIZE];
 	const struct tree_node *node;
 
-	if (strchr(name, '.') != NULL || str_printf(path, sizeof(path), "postgresql.%s", name) < 0 ||
+	if (strchr(name, '.') != NULL ||
+	    str_printf(path, sizeof(path), "postgresql.%s", name) < 0 ||
 	    confkeys_find(path) == NULL || !str_ends(confkeys_find(path)->path, CONF_METHOD))
 		return NULL;
 	node = tree_find(build->get.local, path);
@@ -259,9 +261,11 @@ static void take_options(const struct confbuild *build)
 		"dbname", "host",    "port",	   "username",	  "password", NULL,
 	};
 	static const char *const rewind[] = {
-		"target-pgdata", "source-pgdata", "source-server", "write-recovery-conf",
-		"dry-run",	 "restore-target-wal", "config-file", "no-ensure-shutdown", "version",
-		NULL,
+		"target-pgdata", "source-pgdata",
+		"source-server", "write-recovery-conf",
+		"dry-run",       "restore-target-wal",
+		"config-file",   "no-ensure-shutdown",
+		"version",       NULL,
 	};
 	struct config_postgresql *pg = &build->config->pg;
 

@@ -33,7 +33,8 @@ void confproblem_add(struct conf_problems *problems, int line, bool fatal, const
 	vsnprintf(line_text, sizeof(line_text), fmt, ap);
 	va_end(ap);
 	text = str_dup(line_text);
-	problem = (struct conf_problem){ .line = line, .fatal = fatal, .path = where, .text = text };
+	problem =
+		(struct conf_problem){ .line = line, .fatal = fatal, .path = where, .text = text };
 
 	if (is_known(problems, &problem))
 		return;

@@ -125,8 +125,8 @@ int confvalue_name(const char *name, struct err *err)
 	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
 		return 0;
 	str_line(shown, sizeof(shown), name);
-	return err_set(err, ERR_CONFIG, "'%s' is not valid; allowed is 1 to 63 of A-Z a-z 0-9 . _ -",
-		       shown);
+	return err_set(err, ERR_CONFIG,
+		       "'%s' is not valid; allowed is 1 to 63 of A-Z a-z 0-9 . _ -", shown);
 }
 
 static bool is_host(const char *host)

@@ -154,7 +154,8 @@ void etcd_watch_msg_done(struct etcd_watch_msg *msg);
  * < 0                   the stream is unreadable, drop it: -ERR_DENIED for a refused login or
  *                       token, -ERR_CONNECT for code 14, else -ERR_PROTOCOL */
 #define ETCDMSG_MORE 1
-int etcdmsg_parse_watch(struct buf *stream, struct etcd_watch_msg *msg, struct err *err) _must_check_;
+int etcdmsg_parse_watch(struct buf *stream, struct etcd_watch_msg *msg,
+			struct err *err) _must_check_;
 
 /* GET /version -> {"etcdserver":"3.4.23","etcdcluster":"3.4.0"}. */
 struct etcd_version {

@@ -415,34 +415,36 @@ int record_release_parse(const char *text, size_t len, struct release *ret, stru
 	return 0;
 }
 
-char *record_beat_text(int64_t epoch, uint64_t sequence, const char *instance)
+char *record_beat_text(const struct beat *beat)
 {
 	struct buf out = { 0 };
 
-	buf_printf(&out, "{\"epoch\":%" PRId64 ",\"sequence\":%" PRIu64, epoch, sequence);
-	add_text(&out, "instance", instance ? instance : "");
+	buf_printf(&out, "{\"epoch\":%" PRId64 ",\"sequence\":%" PRIu64 ",\"ttl_ms\":%" PRId64,
+		   beat->epoch, beat->sequence, beat->ttl_ms);
+	add_text(&out, "instance", beat->instance);
 	buf_ch(&out, '}');
 	return buf_take(&out);
 }
 
-int record_beat_parse(const char *text, size_t len, int64_t *ret_epoch, uint64_t *ret_sequence,
-		      struct err *err)
+int record_beat_parse(const char *text, size_t len, struct beat *ret, struct err *err)
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+	struct beat beat = { 0 };
 	int64_t sequence = -1;
-	int64_t epoch = 0;
 	int r;
 
 	r = jtext_load_object(text, len, &doc, err);
 	if (r >= 0)
-		r = get_int(doc, "epoch", 1, INT64_MAX, &epoch, err);
+		r = get_int(doc, "epoch", 1, INT64_MAX, &beat.epoch, err);
 	if (r >= 0)
 		r = get_int(doc, "sequence", 0, INT64_MAX, &sequence, err);
-	if (r >= 0 && (epoch == 0 || sequence < 0))
+	if (r >= 0)
+		r = get_int(doc, "ttl_ms", 0, INT32_MAX, &beat.ttl_ms, err);
+	if (r >= 0 && (beat.epoch == 0 || sequence < 0))
 		r = err_set(err, ERR_PARSE, "without 'epoch' or 'sequence'");
 	if (r < 0)
 		return in_key(r, err, "pgha/beat");
-	*ret_epoch = epoch;
-	*ret_sequence = (uint64_t)sequence;
+	beat.sequence = (uint64_t)sequence;
+	*ret = beat;
 	return 0;
 }

@@ -93,8 +93,17 @@ int record_sync_parse(const char *text, size_t len, struct sync_key *ret,
 char *record_release_text(const struct release *release);
 int record_release_parse(const char *text, size_t len, struct release *ret,
 			 struct err *err) _must_check_;
-char *record_beat_text(int64_t epoch, uint64_t sequence, const char *instance);
-int record_beat_parse(const char *text, size_t len, int64_t *ret_epoch, uint64_t *ret_sequence,
+/* A renewal as the others see it. ttl_ms is the term of the lease that it proves, which may
+ * differ from what the configuration says by now: the others wait for the longer one. */
+struct beat {
+	int64_t epoch;
+	uint64_t sequence;
+	int64_t ttl_ms;
+	char instance[24]; /* of the agent's start */
+};
+
+char *record_beat_text(const struct beat *beat);
+int record_beat_parse(const char *text, size_t len, struct beat *ret,
 		      struct err *err) _must_check_;
 
 /* `history`: array of [timeline, lsn, reason, time, new leader]. Timeline of the cluster by it:

@@ -98,7 +98,8 @@ static int add_node(struct reader *reader, enum tree_type type, int line, struct
 	int r;
 
 	if (reader->at == NULL && reader->done)
-		return err_set(err, ERR_PARSE, "line %d: a second document; only one is read", line);
+		return err_set(err, ERR_PARSE, "line %d: a second document; only one is read",
+			       line);
 	if (reader->key != NULL)
 		drop_twin(reader);
 	r = tree_add(reader->tree, reader->at, reader->key,
@@ -357,7 +358,8 @@ int yamltree_parse(const char *text, size_t len, struct tree *ret, struct yamltr
 	if (r < 0)
 		return r;
 	if (tree.root != NULL && tree.root->type != TREE_MAP)
-		return err_set(err, ERR_PARSE, "line %d: the file must hold keys and values, not %s",
+		return err_set(err, ERR_PARSE,
+			       "line %d: the file must hold keys and values, not %s",
 			       tree.root->line, tree_type_name(tree.root->type));
 	*ret = tree;
 	tree = (struct tree){ 0 };

@@ -77,8 +77,8 @@ static void every_situation(visit_fn visit)
 	do {                                                                                   \
 		if (!(holds)) {                                                                \
 			char buf_[SITUATION_TEXT_MAX];                                         \
-			cr_assert_fail("%s: rule %d in %s", text, (rule)->id,                        \
-				 situation_text(s, buf_));                                     \
+			cr_assert_fail("%s: rule %d in %s", text, (rule)->id,                  \
+				       situation_text(s, buf_));                               \
 		}                                                                              \
 	} while (0)
 

@@ -214,7 +214,8 @@ Test(etcdmsg, reads_every_form_of_an_error)
 		for (int op = 0; op < ETCD_OP__MAX; op++) {
 			struct etcd_rep rep;
 
-			cr_assert_eq(parse((enum etcd_op)op, cases[i].status, cases[i].body, &rep), 0);
+			cr_assert_eq(parse((enum etcd_op)op, cases[i].status, cases[i].body, &rep),
+				     0);
 			cr_assert_eq(rep.error_code, cases[i].code, "case %zu", i);
 			cr_assert_str_eq(rep.error_text, cases[i].text);
 		}

@@ -424,7 +424,8 @@ Test(leasepage, names_stay_inside_their_directory)
 	struct err err = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		cr_assert_eq(leasepage_open_writer(&page, run_dir, "demo", bad[i], &err), -ERR_RANGE);
+		cr_assert_eq(leasepage_open_writer(&page, run_dir, "demo", bad[i], &err),
+			     -ERR_RANGE);
 		cr_assert_eq(leasepage_open_writer(&page, run_dir, bad[i], "n1", &err), -ERR_RANGE);
 		cr_assert_eq(leasepage_open_reader(&page, run_dir, bad[i], "n1", &err), -ERR_RANGE);
 	}

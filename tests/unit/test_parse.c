@@ -22,14 +22,14 @@
 		cr_assert_eq(value, (int64_t)(want), "%s: %" PRId64, #call, value); \
 	} while (0)
 
-#define REFUSES(call, want)                                                         \
-	do {                                                                        \
-		struct err err = { 0 };                                             \
-		int64_t value = UNTOUCHED;                                          \
-		int r = call;                                                       \
-		cr_assert_eq(r, -(want), "%s: %d", #call, r);                       \
-		cr_assert_eq(err.code, (want));                                     \
-		cr_assert_eq(value, UNTOUCHED, "%s", #call);                        \
+#define REFUSES(call, want)                                                           \
+	do {                                                                          \
+		struct err err = { 0 };                                               \
+		int64_t value = UNTOUCHED;                                            \
+		int r = call;                                                         \
+		cr_assert_eq(r, -(want), "%s: %d", #call, r);                         \
+		cr_assert_eq(err.code, (want));                                       \
+		cr_assert_eq(value, UNTOUCHED, "%s", #call);                          \
 		cr_assert(str_starts(err.msg, "expected ") || strstr(err.msg, ": ")); \
 	} while (0)
 
@@ -50,7 +50,8 @@ Test(parse, int_takes_decimal_with_a_sign)
 
 Test(parse, int_refuses_what_is_not_wholly_a_number)
 {
-	const char *const bad[] = { "", "-", "+", "--1", "+-1", " 1", "1 ", "1x", "0x10", "1.0", "1e3" };
+	const char *const bad[] = { "",   "-",  "+",    "--1", "+-1", " 1",
+				    "1 ", "1x", "0x10", "1.0", "1e3" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		REFUSES(integer(bad[i], &value, &err), ERR_PARSE);
@@ -171,9 +172,10 @@ Test(parse, durations_may_have_fractions_and_exponents)
 
 Test(parse, durations_that_are_none_are_refused)
 {
-	const char *const bad[] = { "", "s", "-", "-s", "10S", "10MS", "10sec", "10m", "10 s ", " 10s",
-				    "1..5s", "1.5.5", "e5", ".", "1e", "1e+", "1e5x", "0x", "0xs",
-				    "08s", "10kB", "1 0s", "nan", "inf", "0x1.8s", "--1", "1e401" };
+	const char *const bad[] = { "",     "s",     "-",    "-s",     "10S",   "10MS", "10sec",
+				    "10m",  "10 s ", " 10s", "1..5s",  "1.5.5", "e5",   ".",
+				    "1e",   "1e+",   "1e5x", "0x",     "0xs",   "08s",  "10kB",
+				    "1 0s", "nan",   "inf",  "0x1.8s", "--1",   "1e401" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		REFUSES(parse_duration_ms(bad[i], "s", &value, &err), ERR_PARSE);
@@ -182,7 +184,8 @@ Test(parse, durations_that_are_none_are_refused)
 Test(parse, durations_have_limits)
 {
 	/* Counted in microseconds inside. */
-	GIVES(parse_duration_ms("9223372036854775807us", "s", &value, &err), INT64_C(9223372036854776));
+	GIVES(parse_duration_ms("9223372036854775807us", "s", &value, &err),
+	      INT64_C(9223372036854776));
 	REFUSES(parse_duration_ms("9223372036855s", "ms", &value, &err), ERR_RANGE);
 	GIVES(parse_duration_ms("9223372036854s", "ms", &value, &err), INT64_C(9223372036854000));
 	REFUSES(parse_duration_ms("1e400d", "s", &value, &err), ERR_RANGE);
@@ -231,9 +234,12 @@ Test(parse, positions_have_two_halves)
 
 Test(parse, positions_that_are_none_are_refused)
 {
-	const char *const bad[] = { "",	 "/",	"0/",  "/0",	      "0",	     "0/0 ", " 0/0",
-				    "x/0", "0/g", "-1/0", "0/0/0", "100000000/0", "0/100000000",
-				    "000000000/0", "0/000000000", "0x1/0" };
+	const char *const bad[] = {
+		"",      "/",           "0/",          "/0",          "0",
+		"0/0 ",  " 0/0",        "x/0",         "0/g",         "-1/0",
+		"0/0/0", "100000000/0", "0/100000000", "000000000/0", "0/000000000",
+		"0x1/0"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct err err = { 0 };
@@ -294,16 +300,39 @@ Test(parse, times_know_their_zone)
 Test(parse, times_that_are_none_are_refused)
 {
 	const char *const bad[] = {
-		"", "now", "2030-01-01", "2030-01-01T", "2030-01-01T10", "2030-1-1T10:00:00",
-		"2030-13-01T10:00:00", "2030-00-01T10:00:00", "2030-01-00T10:00:00",
-		"2030-01-32T10:00:00", "2030-04-31T10:00:00", "2023-02-29T10:00:00",
-		"1900-02-29T10:00:00", "0000-01-01T10:00:00", "2030-01-01T24:00:00",
-		"2030-01-01T10:60:00", "2030-01-01T10:00:60", "2030-01-01T10:00:00.",
-		"2030-01-01T10:00:00.1234567890", "2030-01-01T10:00.5", "2030-01-01T10:00:",
-		"2030-01-01T10:00:00+", "2030-01-01T10:00:00+1", "2030-01-01T10:00:00+24:00",
-		"2030-01-01T10:00:00+01:60", "2030-01-01T10:00:00+01:0", "2030-01-01T10:00:00Zx",
-		"2030-01-01T10:00:00 Z", "2030-01-01T10:00:00z", "2030/01/01T10:00:00",
-		" 2030-01-01T10:00:00", "-030-01-01T10:00:00", "2030-01-01T10:00:00+01:000",
+		"",
+		"now",
+		"2030-01-01",
+		"2030-01-01T",
+		"2030-01-01T10",
+		"2030-1-1T10:00:00",
+		"2030-13-01T10:00:00",
+		"2030-00-01T10:00:00",
+		"2030-01-00T10:00:00",
+		"2030-01-32T10:00:00",
+		"2030-04-31T10:00:00",
+		"2023-02-29T10:00:00",
+		"1900-02-29T10:00:00",
+		"0000-01-01T10:00:00",
+		"2030-01-01T24:00:00",
+		"2030-01-01T10:60:00",
+		"2030-01-01T10:00:60",
+		"2030-01-01T10:00:00.",
+		"2030-01-01T10:00:00.1234567890",
+		"2030-01-01T10:00.5",
+		"2030-01-01T10:00:",
+		"2030-01-01T10:00:00+",
+		"2030-01-01T10:00:00+1",
+		"2030-01-01T10:00:00+24:00",
+		"2030-01-01T10:00:00+01:60",
+		"2030-01-01T10:00:00+01:0",
+		"2030-01-01T10:00:00Zx",
+		"2030-01-01T10:00:00 Z",
+		"2030-01-01T10:00:00z",
+		"2030/01/01T10:00:00",
+		" 2030-01-01T10:00:00",
+		"-030-01-01T10:00:00",
+		"2030-01-01T10:00:00+01:000",
 	};
 	bool zone = true;
 
@@ -338,8 +367,8 @@ Test(parse, hosts_and_ports)
 		char host[64];
 		uint16_t port = 0;
 
-		cr_assert_eq(parse_hostport(places[i].text, 5432, host, sizeof(host), &port, &err), 0,
-			     "%s: %s", places[i].text, err.msg);
+		cr_assert_eq(parse_hostport(places[i].text, 5432, host, sizeof(host), &port, &err),
+			     0, "%s: %s", places[i].text, err.msg);
 		cr_assert_str_eq(host, places[i].host);
 		cr_assert_eq(port, places[i].port, "%s: %d", places[i].text, port);
 	}
@@ -347,9 +376,10 @@ Test(parse, hosts_and_ports)
 
 Test(parse, hosts_and_ports_that_are_none_are_refused)
 {
-	const char *const bad[] = { "", ":", ":5432", "db1:", "db1:x", "db1:5x", "db1:-1", "db1:+1",
-				    "db 1:5", " db1", "[::1", "::1]:5", "[db1]:5", "[]:5", "[::1]5",
-				    "[::1]:", "db1:2:3", "::1", "a]b:1", "http://db1:5" };
+	const char *const bad[] = { "",       ":",       ":5432",   "db1:",   "db1:x",
+				    "db1:5x", "db1:-1",  "db1:+1",  "db 1:5", " db1",
+				    "[::1",   "::1]:5",  "[db1]:5", "[]:5",   "[::1]5",
+				    "[::1]:", "db1:2:3", "::1",     "a]b:1",  "http://db1:5" };
 	const char *const range[] = { "db1:0", "db1:65536", "[::1]:99999999999999999999" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad) + ARRAY_LEN(range); i++) {

@@ -543,18 +543,20 @@ Test(record, never_takes_a_garbage_release_for_a_proof)
 
 Test(record, brings_a_beat_back)
 {
-	_cleanup_(freep) char *text = record_beat_text(42, 7, "boot-1");
-	uint64_t sequence = 0;
-	int64_t epoch = 0;
+	struct beat in = { .epoch = 42, .sequence = 7, .ttl_ms = 5000, .instance = "boot-1" };
+	_cleanup_(freep) char *text = record_beat_text(&in);
+	struct beat out = { 0 };
 
-	cr_assert_str_eq(text, "{\"epoch\":42,\"sequence\":7,\"instance\":\"boot-1\"}");
-	cr_assert_eq(record_beat_parse(text, strlen(text), &epoch, &sequence, NULL), 0);
-	cr_assert_eq(epoch, 42);
-	cr_assert_eq(sequence, 7);
-	cr_assert_lt(record_beat_parse("{}", 2, &epoch, &sequence, NULL), 0);
-	cr_assert_lt(record_beat_parse("{\"epoch\":1}", 11, &epoch, &sequence, NULL), 0);
-	cr_assert_lt(record_beat_parse("7", 1, &epoch, &sequence, NULL), 0);
-	cr_assert_eq(epoch, 42);
+	cr_assert_str_eq(text, "{\"epoch\":42,\"sequence\":7,\"ttl_ms\":5000,"
+			       "\"instance\":\"boot-1\"}");
+	cr_assert_eq(record_beat_parse(text, strlen(text), &out, NULL), 0);
+	cr_assert_eq(out.epoch, 42);
+	cr_assert_eq(out.sequence, 7);
+	cr_assert_eq(out.ttl_ms, 5000);
+	cr_assert_lt(record_beat_parse("{}", 2, &out, NULL), 0);
+	cr_assert_lt(record_beat_parse("{\"epoch\":1}", 11, &out, NULL), 0);
+	cr_assert_lt(record_beat_parse("7", 1, &out, NULL), 0);
+	cr_assert_eq(out.epoch, 42);
 }
 
 static int history(const char *text, uint32_t *ret)
@@ -657,8 +659,7 @@ Test(record, survives_noise_in_every_key)
 	struct sync_key y;
 	struct release l;
 	char sysid[SYSID_SIZE];
-	int64_t epoch;
-	uint64_t sequence;
+	struct beat beat;
 	uint32_t timeline;
 	size_t len = 1024 * 1024;
 
@@ -672,7 +673,7 @@ Test(record, survives_noise_in_every_key)
 		cr_assert_lt(record_request_parse(noise, len, &r, NULL), 0);
 		cr_assert_lt(record_sync_parse(noise, len, &y, NULL), 0);
 		cr_assert_lt(record_release_parse(noise, len, &l, NULL), 0);
-		cr_assert_lt(record_beat_parse(noise, len, &epoch, &sequence, NULL), 0);
+		cr_assert_lt(record_beat_parse(noise, len, &beat, NULL), 0);
 		cr_assert_lt(record_history_timeline(noise, len, &timeline, NULL), 0);
 		cr_assert_eq(record_init_parse(noise, len, sysid), INIT_GARBAGE);
 	}

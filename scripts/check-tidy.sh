@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: PostgreSQL
+#
+# check-tidy.sh - runs tidy.awk over the tree
+#
+# usage: check-tidy.sh [SRCDIR]    SRCDIR defaults to $srcdir, then to the parent of this script
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "${1:-${srcdir:-$here/..}}"
+
+# Sorted, so that two runs can be compared. Build directories are never below these.
+set --
+for dir in src tests scripts sql man doc packaging; do
+	if [ -d "$dir" ]; then
+		set -- "$@" "$dir"
+	fi
+done
+list=$(find "$@" \( -name __pycache__ -o -name .pytest_cache \) -prune -o -type f \
+	\( -name '*.[ch]' -o -name '*.sh' -o -name '*.awk' -o -name '*.py' -o -name '*.mk' \
+	-o -name '*.sql' -o -name '*.[1-8]' -o -name '*.md' \
+	-o -path 'scripts/*' ! -name '*.*' \) -print | LC_ALL=C sort)
+list="$list Makefile.am configure.ac"
+
+count=$(echo "$list" | wc -w)
+if [ "$count" -lt 3 ]; then
+	echo "check-tidy: no files found below $(pwd)" >&2
+	exit 1
+fi
+
+# File names of this tree hold no blanks. shellcheck disable=SC2086
+LC_ALL=C "${AWK:-awk}" -f "$here/tidy.awk" $list || {
+	echo "check-tidy: faults above" >&2
+	exit 1
+}
+echo "check-tidy: $count files in order"

@@ -1,0 +1,330 @@
+#!/bin/sh
+# SPDX-License-Identifier: PostgreSQL
+#
+# test-checks.sh - proves that the checkers find what they look for
+#
+# A checker that finds nothing looks like a tree in order. So a small tree in order must pass,
+# and with each single fault planted in it the checker must fail and name the fault.
+#
+# usage: test-checks.sh [SRCDIR]
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/pgha-checks.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+cc=${CC:-cc}
+cases=0
+bad=0
+
+# expect OUTCOME WHAT TEXT: the last run ended as it should, and said TEXT.
+expect() {
+	cases=$((cases + 1))
+	if [ "$1" = pass ] && [ "$status" -eq 0 ]; then
+		return
+	fi
+	if [ "$1" = fail ] && [ "$status" -ne 0 ] && grep -qF -e "$3" "$tmp/out"; then
+		return
+	fi
+	bad=$((bad + 1))
+	echo "NOT FOUND: $2 (exit $status), wanted: $1 $3"
+	sed 's/^/    /' "$tmp/out"
+}
+
+run() {
+	status=0
+	"$@" >"$tmp/out" 2>&1 || status=$?
+}
+
+# --- tidy ---
+
+clean_c() {
+	cat <<'END'
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * sample - a file in order
+ *
+ * It may speak of goto, sprintf() and // in a comment.
+ */
+#include <fcntl.h>
+
+typedef int (*sample_fn)(int a);
+
+static const char *const text = "http://x, sprintf(a) and \" goto fail;";
+
+int sample(const char *path, int a,
+           int b)
+{
+	char quote = '"'; /* sleep(1) */
+
+	if (a > b && quote && port->open(text))
+		return timeout(time_left(a));
+	return open(path,
+		    O_RDONLY | O_CLOEXEC);
+}
+END
+}
+
+run_tidy() {
+	run env LC_ALL=C "${AWK:-awk}" -f "$here/tidy.awk" "$@"
+}
+
+# tidy_finds WHAT MESSAGE LINE: LINE in the body of a function is found.
+tidy_finds() {
+	clean_c | awk -v line="$3" '{ print } /^\{/ { print line }' >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect fail "tidy: $1" "$2"
+}
+
+tidy_allows() {
+	clean_c | awk -v line="$2" '{ print } /^\{/ { print line }' >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect pass "tidy allows $1" ""
+}
+
+# lines COUNT TEXT
+lines() {
+	awk -v n="$1" -v text="$2" 'BEGIN { for (i = 0; i < n; i++) print text }'
+}
+
+test_tidy() {
+	mkdir -p "$tmp/src/io" "$tmp/tests"
+	clean_c >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect pass "tidy: a file in order" ""
+
+	for word in strcpy strcat sprintf strtok atoi strtol system popen fork sleep usleep exit; do
+		tidy_finds "$word" "call of $word()" "	$word(a);"
+		tidy_finds "$word behind a blank" "call of $word()" "	b = 2 + $word (a);"
+	done
+	tidy_allows "longer names" '	my_exit(a); exits(b); x.system(c); p->fork(d); _exit(1);'
+	tidy_finds "clock" "only io/loop.c reads a clock" '	clock_gettime(CLOCK_BOOTTIME, &ts);'
+	tidy_finds "time" "only io/loop.c reads a clock" '	now = time(NULL);'
+	tidy_finds "goto" "goto" '	goto out;'
+	tidy_finds "// comment" "// comment" '	a = b; // why'
+	tidy_finds "// after a string" "// comment" '	a = "//"; // why'
+	tidy_finds "code after a comment" "call of exit()" '	/* a */ exit(1); /* b */'
+	tidy_finds "unfinished" "unfinished work" "	/* TO""DO: later */"
+	tidy_finds "unfinished" "unfinished work" "	/* FIX""ME */"
+	tidy_finds "trailing blank" "trailing blank" '	a = b; '
+	tidy_finds "blank before tab" "blank before a tab" ' 	a = b;'
+	tidy_finds "open" "open() without CLOEXEC" '	fd = open(path, O_RDONLY);'
+	tidy_finds "openat" "openat() without CLOEXEC" '	if (x && (fd = openat(d, path, 0)) < 0)'
+	tidy_finds "socket" "socket() without CLOEXEC" '	fd = socket(AF_INET, SOCK_STREAM, 0);'
+	tidy_finds "second call" "socket() without CLOEXEC" \
+		'	a = open(p, O_CLOEXEC); b = x(y) + f(socket(AF_INET, SOCK_STREAM, 0));'
+	tidy_finds "fopen" "fopen() without" '	f = fopen(path, "r");'
+	tidy_allows "fopen with e" '	f = fopen(path, "re");'
+	tidy_finds "pipe" "call of pipe()" '	pipe(fds);'
+
+	long=$(awk 'BEGIN { for (i = 0; i < 93; i++) printf "a" }')
+	tidy_finds "101 columns" "more than 100 columns" "	$long"
+	tidy_allows "100 columns" "	${long%a}"
+
+	{ clean_c; echo 'typedef struct sample sample_t;'; } >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect fail "tidy: typedef" "typedef"
+
+	{ clean_c; echo '    int a;'; } >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect fail "tidy: blanks" "indented with blanks"
+
+	{ clean_c; echo 'void f(void)'; echo '{'; lines 68 '	a();'; echo '}'; } >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect pass "tidy: 70 lines" ""
+	{ clean_c; echo 'void f(void)'; echo '{'; lines 69 '	a();'; echo '}'; } >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c"
+	expect fail "tidy: 71 lines" "function of more than"
+
+	{ clean_c; lines 750 ''; } >"$tmp/src/sample.c"
+	run_tidy "$tmp/src/sample.c" "$tmp/src/sample.c"
+	expect fail "tidy: long file" "file of more than"
+
+	for line in 1 2 3; do
+		clean_c | sed "${line}s/.*/\/* other *\//" >"$tmp/src/sample.c"
+		run_tidy "$tmp/src/sample.c"
+		expect fail "tidy: head line $line" "line must"
+	done
+	clean_c | sed 's/sample - /loop - /; s/return timeout.*/clock_gettime(0, a);/' >"$tmp/src/io/loop.c"
+	run_tidy "$tmp/src/io/loop.c"
+	expect pass "tidy: io/loop.c may read the clock" ""
+
+	printf '# FIX''ME\n' >"$tmp/src/room.mk"
+	run_tidy "$tmp/src/room.mk"
+	expect fail "tidy: marks elsewhere" "unfinished work"
+
+	mkdir -p "$tmp/src/nothing"
+	run "$here/check-tidy.sh" "$tmp/src/nothing"
+	expect fail "tidy: an empty tree" ""
+}
+
+# --- layers ---
+
+# write FILE: a C file of the little tree from standard input
+write() {
+	mkdir -p "$(dirname "$tmp/tree/$1")"
+	cat >"$tmp/tree/$1"
+}
+
+# The little tree in order, built once into $tmp/order.
+make_order() {
+	for room in base core wire agent io cli; do
+		write "src/$room/$room.h" <<END
+#include <stddef.h>
+int ${room}_size(const char *s);
+END
+		write "src/$room/$room.c" <<END
+#include "$room/$room.h"
+#include <string.h>
+int ${room}_size(const char *s) { return (int)strlen(s); }
+END
+	done
+	write src/base/log.h </dev/null
+	write src/base/leasepage.h </dev/null
+	write src/base/more.c <<'END'
+#include <stdlib.h>
+char *str_dup(const char *s);
+char *str_dup(const char *s) { return s ? malloc(9) : NULL; }
+END
+	write src/jansson.h <<'END'
+typedef struct json json_t;
+END
+	write src/wire/use.c <<'END'
+#include "core/core.h"
+#include "base/base.h"
+#include <jansson.h>
+json_t *json_null(void);
+int wire_use(void);
+int wire_use(void) { return core_size("") + base_size("") + (json_null() != NULL); }
+END
+	for file in "$tmp/tree/src"/*/*.c; do
+		build "$file"
+	done
+	mv "$tmp/tree" "$tmp/order"
+}
+
+# Compiles one file into the library of its room.
+build() {
+	room=$(basename "$(dirname "$1")")
+	$cc -O1 -I"$tmp/tree/src" -c "$1" -o "${1%.c}.o" &&
+		${AR:-ar} cr "$tmp/tree/src/lib$room.a" "${1%.c}.o"
+}
+
+run_layers() {
+	run env CPPFLAGS="-I$tmp/tree/src" "$here/check-layers.sh" "$tmp/tree" "$tmp/tree"
+}
+
+make_tree() {
+	rm -rf "$tmp/tree"
+	cp -R "$tmp/order" "$tmp/tree"
+}
+
+# layers_find WHAT MESSAGE FILE: the file from standard input, put into the tree, is found out.
+layers_find() {
+	make_tree
+	write "$3"
+	case $3 in
+	*.c) build "$tmp/tree/$3" ;;
+	esac
+	run_layers
+	expect fail "layers: $1" "$2"
+}
+
+test_layers() {
+	make_order
+	make_tree
+	run_layers
+	expect pass "layers: a tree in order" ""
+
+	layers_find "include upwards" "room core may not include wire/wire.h" src/core/bad.c <<'END'
+#include "wire/wire.h"
+END
+	layers_find "include upwards from base" "room base may not include core/core.h" src/base/bad.h <<'END'
+#include "core/core.h"
+END
+	layers_find "core that logs" "room core may not include base/log.h" src/core/bad.c <<'END'
+#include "base/log.h"
+END
+	layers_find "cli beside io/http and io/etcd" "room cli may not include io/io.h" src/cli/bad.c <<'END'
+#include "io/io.h"
+END
+	layers_find "curl in agent" "room agent may not include curl/curl.h" src/agent/bad.c <<'END'
+#if 0
+#include <curl/curl.h>
+#endif
+END
+	layers_find "jansson in io" "room io may not include jansson.h" src/io/bad.c <<'END'
+#include <jansson.h>
+END
+	layers_find "a library nobody knows" "neither libc nor one of our" src/io/bad.c <<'END'
+#if 0
+#include <boost/any.hpp>
+#endif
+END
+	layers_find "two libraries in a file" "one external library a file" src/io/bad.c <<'END'
+#if 0
+#include <curl/curl.h>
+#include <libpq-fe.h>
+#endif
+END
+	make_tree
+	write src/io/bad.h </dev/null
+	write src/io/bad.c <<'END'
+#include <stddef.h>
+#include "io/bad.h"
+END
+	build "$tmp/tree/src/io/bad.c"
+	run_layers
+	expect fail "layers: own header late" "its own header io/bad.h must come first"
+	layers_find "a room nobody knows" "room attic is not in the list" src/attic/bad.h <<'END'
+#include <stddef.h>
+END
+	layers_find "header that needs another" "does not compile alone" src/io/bad.h <<'END'
+static inline size_t bad(void) { return 1; }
+END
+	layers_find "malloc in core" "src/core/bad: may not use malloc" src/core/bad.c <<'END'
+#include <stdlib.h>
+void *bad(void); void *bad(void) { return malloc(77); }
+END
+	layers_find "clock in core" "may not use time" src/core/bad.c <<'END'
+#include <time.h>
+long bad(void); long bad(void) { return time(NULL); }
+END
+	layers_find "output in core" "src/core/bad: may not use" src/core/bad.c <<'END'
+#include <stdio.h>
+void bad(int); void bad(int a) { printf("%d %d\n", a, a); }
+END
+	layers_find "reading in wire" "may not use read" src/wire/bad.c <<'END'
+#include <unistd.h>
+long bad(char *); long bad(char *a) { return read(0, a, 1); }
+END
+	layers_find "a clock in io" "may not use clock_gettime" src/io/bad.c <<'END'
+#include <time.h>
+int bad(void); int bad(void) { struct timespec ts; return clock_gettime(CLOCK_BOOTTIME, &ts); }
+END
+	layers_find "a thread" "may not use pthread_create" src/io/bad.c <<'END'
+int pthread_create(void); int bad(void); int bad(void) { return pthread_create(); }
+END
+	layers_find "call upwards without an include" "room io, which is not below it" src/agent/bad.c <<'END'
+int io_size(const char *); int bad(void); int bad(void) { return io_size(""); }
+END
+	layers_find "a global" "src/io/bad: writable data counter" src/io/bad.c <<'END'
+int counter; int bad(void); int bad(void) { return ++counter; }
+END
+	layers_find "a static inside a function" "src/wire/bad: writable data calls" src/wire/bad.c <<'END'
+int bad(void); int bad(void) { static int calls = 3; return ++calls; }
+END
+	layers_find "core allocates by way of base" "may not call str_dup() of room base" \
+		src/core/bad.c <<'END'
+char *str_dup(const char *); char *bad(void); char *bad(void) { return str_dup("x"); }
+END
+	run env CPPFLAGS="-I$tmp/tree/src" "$here/check-layers.sh" "$tmp/tree" "$tmp/src"
+	expect fail "layers: nothing built" "no symbols found"
+}
+
+test_tidy
+test_layers
+if [ "$bad" -ne 0 ]; then
+	echo "test-checks: $bad of $cases faults were not found" >&2
+	exit 1
+fi
+echo "test-checks: $cases cases"

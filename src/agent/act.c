@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * act - the plan's verbs as requests; the lease is proven again at the last moment
+ */
+#include "agent/state.h"
+
+#include "base/log.h"
+
+#define VOTE_TIMEOUT_MS        1000
+#define VOTE_OLD_LEADER_MS     300
+#define VOTE_AGAIN_MS          1000
+#define ANCESTRY_TIMEOUT_MS    5000
+
+static void name_upstream(struct agent *a, int32_t index, struct upstream *ret)
+{
+	const struct view *v = &a->view;
+	const struct member *m;
+
+	*ret = (struct upstream){ 0 };
+	if (index < 0 || v->tags.nostream)
+		return;
+	m = &v->cluster.members[index];
+	str_clip(ret->name, sizeof(ret->name), m->name);
+	str_clip(ret->host, sizeof(ret->host), m->host);
+	ret->port = m->port;
+	if (v->cfg.use_slots)
+		record_slot_name(v->name, ret->slot);
+}
+
+static bool same_upstream(const struct upstream *x, const struct upstream *y)
+{
+	return str_eq(x->name, y->name) && str_eq(x->host, y->host) && x->port == y->port &&
+	       str_eq(x->slot, y->slot);
+}
+
+/* The one place that lets Postgres become writable: the clock is asked here, not remembered. */
+static bool may_open(struct agent *a)
+{
+	int64_t now = agent_now(a);
+
+	return str_eq(a->view.cluster.leader, a->view.name) &&
+	       a->view.cluster.leader_epoch == a->view.lease.epoch &&
+	       lease_state(&a->view.lease, now) == LEASE_HELD;
+}
+
+static void stop(struct agent *a, enum stop_mode mode)
+{
+	struct pg_req req = { .op = PGOP_STOP, .stop = mode };
+
+	req.immediate_at_ms = a->plan.immediate_at_ms;
+	req.kill_at_ms = a->plan.kill_at_ms;
+	if (a->plan.situation.ask == ASK_HANDOVER)
+		a->view.handover_begun = true;
+	job_run(a, &req);
+}
+
+static void start_primary(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_START_PRIMARY };
+
+	if (may_open(a))
+		job_run(a, &req);
+}
+
+static void promote(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_PROMOTE,
+			      .timeout_ms = a->view.cfg.primary_start_timeout_ms };
+	struct pg_req before = { .op = PGOP_PRE_PROMOTE, .timeout_ms = 60000 };
+
+	if (a->view.now_ms < a->view.work_backoff_until_ms)
+		return;
+	if (a->config->pg.pre_promote != NULL && !a->pre_promote_done) {
+		job_ask(a, TICKET_PRE_PROMOTE, &before);
+		return;
+	}
+	if (may_open(a))
+		job_run(a, &req);
+}
+
+static void standby(struct agent *a, enum pg_op op)
+{
+	struct pg_req req = { .op = op };
+
+	name_upstream(a, a->plan.upstream, &req.upstream);
+	if (op == PGOP_FOLLOW && same_upstream(&req.upstream, &a->following))
+		return;
+	if (a->job.ticket != 0)
+		return;
+	if (req.upstream.name[0] != '\0')
+		log_info("following '%s' at %s:%u", req.upstream.name, req.upstream.host,
+			 req.upstream.port);
+	a->following = req.upstream;
+	job_run(a, &req);
+}
+
+static void copy_data(struct agent *a, enum pg_op op)
+{
+	struct pg_req req = { .op = op };
+
+	if (a->job.ticket != 0 || a->plan.source < 0)
+		return;
+	name_upstream(a, a->plan.source, &req.upstream);
+	log_notice("%s from '%s' at %s:%u: %s", op == PGOP_CLONE ? "copying" : "rewinding",
+		   req.upstream.name, req.upstream.host, req.upstream.port, a->plan.rule->why);
+	job_run(a, &req);
+}
+
+static void run_pg(struct agent *a)
+{
+	struct pg_req req = { 0 };
+
+	switch (a->plan.pg_verb) {
+	case PGV_LEAVE:
+		return;
+	case PGV_STOP_FAST:
+		stop(a, STOP_FAST);
+		return;
+	case PGV_KILL:
+		stop(a, STOP_KILL);
+		return;
+	case PGV_CHECKPOINT:
+		req.op = PGOP_CHECKPOINT;
+		job_ask(a, TICKET_CHECKPOINT, &req);
+		return;
+	case PGV_START_STANDBY:
+		standby(a, PGOP_START_STANDBY);
+		return;
+	case PGV_START_PRIMARY:
+		start_primary(a);
+		return;
+	case PGV_PROMOTE:
+		promote(a);
+		return;
+	case PGV_FOLLOW:
+		standby(a, PGOP_FOLLOW);
+		return;
+	case PGV_REWIND:
+		copy_data(a, PGOP_REWIND);
+		return;
+	case PGV_CLONE:
+		copy_data(a, PGOP_CLONE);
+		return;
+	case PGV_INITDB:
+		req.op = PGOP_INITDB;
+		job_run(a, &req);
+		return;
+	case PGV_POST_BOOTSTRAP:
+		req.op = PGOP_POST_BOOTSTRAP;
+		job_run(a, &req);
+		return;
+	case PGV__MAX:
+		return;
+	}
+}
+
+static void run_lease(struct agent *a)
+{
+	switch (a->plan.lease_verb) {
+	case LV_KEEP:
+	case LV_LAPSE:
+		return;
+	case LV_ADOPT:
+		if (a->view.now_ms >= a->next_proof_ms)
+			store_prove(a);
+		return;
+	case LV_ACQUIRE:
+		store_acquire(a);
+		return;
+	case LV_TAKEOVER:
+		store_takeover(a);
+		return;
+	case LV_RELEASE:
+		store_release(a, a->plan.release_to);
+		return;
+	case LV__MAX:
+		return;
+	}
+}
+
+static struct vote *vote_of(struct view *v, const char *name)
+{
+	for (uint32_t i = 0; i < v->nvotes; i++)
+		if (str_eq(v->votes[i].name, name))
+			return &v->votes[i];
+	if (v->nvotes == MEMBERS_MAX)
+		return NULL;
+	v->votes[v->nvotes] = (struct vote){ 0 };
+	str_clip(v->votes[v->nvotes].name, NAME_SIZE, name);
+	return &v->votes[v->nvotes++];
+}
+
+static void ask_peer(struct agent *a, const struct member *m)
+{
+	struct view *v = &a->view;
+	struct vote *vote = vote_of(v, m->name);
+	struct peer_req req = { .timeout_ms = VOTE_TIMEOUT_MS };
+	bool fresh;
+
+	if (vote == NULL)
+		return;
+	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
+		v->now_ms - vote->asked_at_ms < VOTE_AGAIN_MS;
+	if (fresh)
+		return;
+	*vote = (struct vote){ 0 };
+	str_clip(vote->name, sizeof(vote->name), m->name);
+	vote->asked_at_ms = v->now_ms;
+	/* Whoever was leader is probably gone; an election does not wait long for it. */
+	if (!agent_leads(a) && str_eq(m->name, a->last_leader))
+		req.timeout_ms = VOTE_OLD_LEADER_MS;
+	str_clip(req.name, sizeof(req.name), m->name);
+	str_clip(req.api_url, sizeof(req.api_url), m->api_url);
+	a->port.peer(a->port.ctx, agent_ticket(a, TICKET_PEER, 0, m->name), &req);
+}
+
+void act_ask_votes(struct agent *a)
+{
+	struct view *v = &a->view;
+
+	for (uint32_t i = 0; i < v->cluster.nmembers; i++)
+		if (!str_eq(v->cluster.members[i].name, v->name) &&
+		    v->cluster.members[i].api_url[0] != '\0')
+			ask_peer(a, &v->cluster.members[i]);
+}
+
+static void ask_ancestry(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_ANCESTRY, .timeout_ms = ANCESTRY_TIMEOUT_MS };
+	int32_t leader = -1;
+
+	/* The leader's past counts, also where another member is streamed from. */
+	for (uint32_t i = 0; i < a->view.cluster.nmembers; i++)
+		if (str_eq(a->view.cluster.members[i].name, a->view.cluster.leader))
+			leader = (int32_t)i;
+	if (leader < 0)
+		return;
+	name_upstream(a, leader, &req.upstream);
+	if (req.upstream.host[0] != '\0' && a->view.now_ms >= a->view.work_backoff_until_ms)
+		job_ask(a, TICKET_ANCESTRY, &req);
+}
+
+static void run_more(struct agent *a)
+{
+	switch (a->plan.more) {
+	case MV_NONE:
+		return;
+	case MV_RACE:
+		store_race(a);
+		return;
+	case MV_UNRACE:
+		store_unrace(a);
+		return;
+	case MV_ENROL:
+		store_enrol(a);
+		return;
+	case MV_VOTES:
+		act_ask_votes(a);
+		return;
+	case MV_ANCESTRY:
+		ask_ancestry(a);
+		return;
+	case MV_QUIT:
+		if (!a->quit_said && !agent_waits_for(a, TICKET_RELEASE)) {
+			a->quit_said = true;
+			log_notice("Postgres has ended, the agent ends");
+			a->port.quit(a->port.ctx, 0);
+		}
+		return;
+	case MV__MAX:
+		return;
+	}
+}
+
+/* The successor that was found fit is remembered: it is named when the key is handed over. */
+static void note_successor(struct agent *a)
+{
+	enum situation_ask ask = a->plan.situation.ask;
+
+	if ((ask == ASK_PREPARE || ask == ASK_HANDOVER) &&
+	    a->plan.situation.rank == RANK_BEST && !a->view.handover_begun)
+		str_clip(a->view.handover_to, sizeof(a->view.handover_to), a->plan.verdict.other);
+}
+
+void act_run(struct agent *a)
+{
+	note_successor(a);
+	run_pg(a);
+	run_lease(a);
+	run_more(a);
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * agent - fold one event, decide, act, publish
+ */
+#include "agent/agent.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "agent/state.h"
+#include "base/log.h"
+
+/* Decisions in one step: what an act changes at once is decided upon at once. */
+#define DECISIONS_MAX 4
+/* An answer that never came: the port promises one, so this is a bug of it, not a wait. */
+#define PENDING_LOST_MS 600000
+#define PROBE_SOON_MS   100
+
+int64_t agent_now(const struct agent *a)
+{
+	return a->port.now_ms(a->port.ctx);
+}
+
+bool agent_leads(const struct agent *a)
+{
+	return a->view.lease.epoch != 0;
+}
+
+const struct view *agent_view(const struct agent *a)
+{
+	return &a->view;
+}
+
+const struct config *agent_config(const struct agent *a)
+{
+	return a->config;
+}
+
+/* ---- tickets ---- */
+
+uint64_t agent_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name)
+{
+	struct pending *free_slot = NULL;
+
+	for (uint32_t i = 0; i < PENDING_MAX && free_slot == NULL; i++)
+		if (a->pending[i].ticket == 0)
+			free_slot = &a->pending[i];
+	assert(free_slot != NULL); /* every kind is bounded, see TICKETS */
+	*free_slot = (struct pending){ .ticket = ++a->next_ticket,
+				       .kind = kind,
+				       .since_ms = a->view.now_ms,
+				       .number = number,
+				       .lease_id = a->session.lease_id };
+	str_clip(free_slot->name, sizeof(free_slot->name), name);
+	return free_slot->ticket;
+}
+
+/* The newest one of that kind. */
+struct pending *agent_pending(struct agent *a, enum ticket_kind kind)
+{
+	struct pending *found = NULL;
+
+	for (uint32_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *p = &a->pending[i];
+
+		if (p->ticket != 0 && p->kind == kind &&
+		    (found == NULL || p->ticket > found->ticket))
+			found = p;
+	}
+	return found;
+}
+
+bool agent_waits_for(struct agent *a, enum ticket_kind kind)
+{
+	struct pending *p = agent_pending(a, kind);
+
+	return p != NULL && a->view.now_ms - p->since_ms < PENDING_LOST_MS;
+}
+
+/* Takes the entry out: an answer counts once. */
+static bool take_pending(struct agent *a, uint64_t ticket, struct pending *ret)
+{
+	for (uint32_t i = 0; i < PENDING_MAX; i++) {
+		if (ticket == 0 || a->pending[i].ticket != ticket)
+			continue;
+		*ret = a->pending[i];
+		a->pending[i] = (struct pending){ 0 };
+		return true;
+	}
+	return false;
+}
+
+/* ---- configuration ---- */
+
+static void adopt_config(struct agent *a, struct config *config)
+{
+	bool was_paused = a->view.cfg.pause;
+	bool first = a->config == NULL;
+
+	a->view.cfg = config->ha;
+	a->view.tags = config->tags;
+	if (was_paused && !config->ha.pause && a->view.lease.epoch == 0 &&
+	    a->view.pg.role == ROLE_PRIMARY && a->view.pg.run != PG_DOWN)
+		a->view.adopt_until_ms = a->view.now_ms + config->ha.ttl_ms / 2;
+	config_free(a->config);
+	a->config = config;
+	a->board_dirty = true;
+	a->member_urgent = true;
+	a->again = true;
+	if (first)
+		return;
+	a->apply_wanted = true;
+	a->port.configure(a->port.ctx, config);
+}
+
+static bool rebuild_config(struct agent *a, const char *dynamic, struct err *err)
+{
+	struct conf_problems problems = { 0 };
+	struct config *config = NULL;
+	int r = conf_build(a->local, dynamic, &config, &problems, err);
+
+	for (size_t i = 0; i < problems.n; i++)
+		if (r < 0 || problems.items[i].line == 0)
+			log_warning("configuration: %s: %s", problems.items[i].path,
+				    problems.items[i].text);
+	conf_problems_done(&problems);
+	if (r < 0)
+		return false;
+	adopt_config(a, config);
+	return true;
+}
+
+void agent_configure(struct agent *a, const char *dynamic)
+{
+	struct err err = { 0 };
+	char *copy;
+
+	if (a->dynamic != NULL && str_eq(a->dynamic, dynamic))
+		return;
+	copy = str_dup(dynamic);
+	if (!rebuild_config(a, copy, &err)) {
+		log_warning("the dynamic configuration cannot be used, the last good one stays: %s",
+			    err.msg);
+		free(copy);
+		return;
+	}
+	free(a->dynamic);
+	a->dynamic = copy;
+	log_info("dynamic configuration applied");
+	a->port.cache_config(a->port.ctx, a->dynamic);
+}
+
+static void fold_config(struct agent *a, const struct event *ev)
+{
+	struct confdoc *old = a->local;
+	struct err err = { 0 };
+
+	a->local = ev->confdoc;
+	if (!rebuild_config(a, a->dynamic, &err)) {
+		log_error("the new configuration is not applied: %s", err.msg);
+		confdoc_free(a->local);
+		a->local = old;
+		return;
+	}
+	confdoc_free(old);
+	log_notice("configuration reloaded");
+}
+
+/* ---- life ---- */
+
+static uint64_t splitmix(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+	return z ^ (z >> 31);
+}
+
+struct agent *agent_new(const struct port *port, struct confdoc *local, const char *dynamic_cache,
+			const struct durable *durable, uint64_t seed, struct err *err)
+{
+	struct agent *a = mem_new(1, sizeof(*a));
+
+	a->port = *port;
+	a->local = local;
+	a->rng = seed;
+	(void)str_printf(a->instance, sizeof(a->instance), "%016" PRIx64, splitmix(&a->rng));
+	a->said_rule = UINT16_MAX;
+	a->said_lease = LEASE_NONE;
+	if (durable != NULL)
+		a->durable = *durable;
+	if (dynamic_cache != NULL && rebuild_config(a, dynamic_cache, err))
+		a->dynamic = str_dup(dynamic_cache);
+	if (a->config == NULL && !rebuild_config(a, NULL, err)) {
+		a->local = NULL; /* stays the caller's */
+		agent_free(a);
+		return NULL;
+	}
+	str_clip(a->view.name, sizeof(a->view.name), a->config->name);
+	return a;
+}
+
+void agent_free(struct agent *a)
+{
+	if (a == NULL)
+		return;
+	config_free(a->config);
+	confdoc_free(a->local);
+	free(a->dynamic);
+	free(a->config_text);
+	free(a->config_sent);
+	free(a->history_text);
+	free(a->member_text);
+	free(a->status_text);
+	free(a->cluster_json);
+	free(a);
+}
+
+/* ---- folding ---- */
+
+static void fold_start(struct agent *a, const struct event *ev)
+{
+	const struct start_facts *f = ev->start;
+	struct view *v = &a->view;
+	bool has_lease = f != NULL && f->page_found && f->lease_epoch != 0;
+
+	a->started = true;
+	a->port.configure(a->port.ctx, a->config);
+	model_fold_pg(a, ev);
+	if (has_lease) {
+		lease_proven(&v->lease, f->lease_epoch, f->lease_id, f->lease_asked_at_ms,
+			     f->lease_ttl_ms);
+		v->last_epoch = f->lease_epoch;
+		log_notice("an earlier life of this agent held the lease of epoch %" PRId64
+			   ", %s",
+			   f->lease_epoch,
+			   lease_state(&v->lease, v->now_ms) == LEASE_OVER ?
+				   "which is over" :
+				   "which still counts");
+	} else if (v->pg.run != PG_DOWN && v->pg.role != ROLE_REPLICA) {
+		v->adopt_until_ms = v->now_ms + v->cfg.ttl_ms / 2;
+	}
+	/* A Postgres that runs already was announced by whoever started it. */
+	a->ready_said = false;
+	store_start(a);
+	a->probe_now = true;
+}
+
+static void fold_ancestry(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	struct view *v = &a->view;
+
+	if (ev->result < 0) {
+		v->upstream_foreign =
+			ev->result == -ERR_STATE && p->number == v->cluster.leader_epoch;
+		if (v->upstream_foreign)
+			v->upstream_epoch = p->number;
+		v->work_backoff_until_ms = v->now_ms + 500;
+		log_info("the leader's history cannot be had: %s; asking again",
+			 ev->err != NULL ? ev->err->msg : "no reason given");
+		return;
+	}
+	if (ev->history == NULL)
+		return;
+	v->upstream = *ev->history;
+	v->upstream_epoch = p->number;
+	v->upstream_foreign = false;
+	a->again = true;
+}
+
+static void fold_checkpoint(struct agent *a, const struct event *ev)
+{
+	if (a->view.handover_asked) {
+		/* A checkpoint that fails only makes the stop longer. */
+		a->view.handover_checkpointed = true;
+		a->again = true;
+	}
+	if (ev->result < 0) {
+		a->checkpoint_retry_ms = a->view.now_ms + 5000;
+		log_warning("checkpoint failed: %s", ev->err != NULL ? ev->err->msg : "");
+		return;
+	}
+	a->checkpoint_pending = false;
+	a->member_urgent = true;
+	a->probe_now = true;
+}
+
+static void fold_pre_promote(struct agent *a, const struct event *ev)
+{
+	a->pre_promote_done = ev->result == 0;
+	a->again = true;
+	if (ev->result == 0)
+		return;
+	log_error("pre_promote failed, this member does not lead: %s",
+		  ev->err != NULL ? ev->err->msg : "");
+	a->view.start_failures = 3;
+	a->view.work_backoff_until_ms = a->view.now_ms + a->view.cfg.ttl_ms;
+}
+
+static void fold_pg_done(struct agent *a, const struct event *ev)
+{
+	struct pending p;
+
+	if (!take_pending(a, ev->ticket, &p))
+		return;
+	if (p.kind == TICKET_JOB && ev->ticket == a->job.ticket)
+		job_answer(a, ev);
+	else if (p.kind == TICKET_ANCESTRY)
+		fold_ancestry(a, &p, ev);
+	else if (p.kind == TICKET_OWN_HISTORY && ev->result == 0 && ev->history != NULL)
+		a->own_history = *ev->history;
+	else if (p.kind == TICKET_CHECKPOINT)
+		fold_checkpoint(a, ev);
+	else if (p.kind == TICKET_PRE_PROMOTE)
+		fold_pre_promote(a, ev);
+	else if (p.kind == TICKET_SLOTS && ev->result < 0)
+		log_warning("replication slots: %s", ev->err != NULL ? ev->err->msg : "failed");
+}
+
+static void fold_answer(struct agent *a, const struct event *ev)
+{
+	struct pending p;
+
+	if (!take_pending(a, ev->ticket, &p))
+		return;
+	if (ev->type == EVENT_ETCD)
+		store_answer(a, &p, ev);
+	else if (ev->type == EVENT_PEER)
+		model_fold_vote(a, &p, ev);
+	else
+		model_fold_pg(a, ev);
+	if (ev->type == EVENT_PEER)
+		a->again = true;
+}
+
+static void fold_etcd_info(struct agent *a, const struct event *ev)
+{
+	if (!a->view.etcd_known || a->view.etcd_fixed != ev->etcd_all_fixed)
+		log_info("etcd: %u members, oldest version %s: %s", ev->etcd_members,
+			 ev->etcd_min_version,
+			 ev->etcd_all_fixed
+				 ? "its lease expiry can be trusted"
+				 : "renewals write beats, takeovers wait for their silence");
+	a->view.etcd_known = true;
+	a->view.etcd_fixed = ev->etcd_all_fixed;
+}
+
+static void fold_stop(struct agent *a)
+{
+	if (a->stopping)
+		return;
+	if (a->view.cfg.pause) {
+		log_notice("paused: the agent ends and leaves Postgres and the leader key alone");
+		a->quit_said = true;
+		a->port.quit(a->port.ctx, 0);
+		return;
+	}
+	log_notice("the agent was told to end");
+	a->stopping = true;
+}
+
+static void fold(struct agent *a, const struct event *ev)
+{
+	switch (ev->type) {
+	case EVENT_START:
+		fold_start(a, ev);
+		return;
+	case EVENT_ETCD:
+	case EVENT_PEER:
+	case EVENT_PG_PROBE:
+		fold_answer(a, ev);
+		return;
+	case EVENT_WATCH:
+		model_fold_watch(a, ev->watch);
+		a->view.dcs_seen_at_ms = a->view.now_ms;
+		return;
+	case EVENT_WATCH_LOST:
+		a->watching = false;
+		a->read_retry_at_ms = 0;
+		return;
+	case EVENT_ETCD_INFO:
+		fold_etcd_info(a, ev);
+		return;
+	case EVENT_PG_EXIT:
+		model_fold_pg(a, ev);
+		a->probe_now = true;
+		return;
+	case EVENT_PG_DONE:
+		fold_pg_done(a, ev);
+		return;
+	case EVENT_COMMAND:
+		command_run(a, ev->ticket, ev->command);
+		return;
+	case EVENT_CONFIG:
+		fold_config(a, ev);
+		return;
+	case EVENT_STOP:
+		fold_stop(a);
+		return;
+	case EVENT_TIMER:
+	case EVENT__MAX:
+		return;
+	}
+}
+
+/* ---- the cycle ---- */
+
+static bool wants_probe_soon(const struct agent *a)
+{
+	const struct view *v = &a->view;
+
+	return v->pg.run == PG_STARTING || v->pg.run == PG_STOPPING || v->pg.run == PG_LEFTOVERS ||
+	       v->election_since_ms != 0 || v->not_streaming_since_ms != 0;
+}
+
+static void probe_cycle(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_PROBE };
+	int64_t age = a->view.now_ms - a->probe_at_ms;
+	bool due = a->probe_now || age >= a->view.cfg.loop_wait_ms ||
+		   (wants_probe_soon(a) && age >= PROBE_SOON_MS);
+
+	if (!due || agent_waits_for(a, TICKET_PROBE))
+		return;
+	a->probe_now = false;
+	a->probe_at_ms = a->view.now_ms;
+	job_ask(a, TICKET_PROBE, &req);
+}
+
+/* Everything that moves by the clock and is no decision. */
+static void wake_cycle(struct agent *a)
+{
+	int64_t now = a->view.now_ms;
+	int64_t at = a->plan.wake_at_ms;
+
+	if (a->session.lease_id != 0)
+		at = MIN_OF(at, a->session.next_keep_ms);
+	else
+		at = MIN_OF(at, a->session.retry_at_ms);
+	if (a->view.lease.epoch != 0)
+		at = MIN_OF(at, a->next_proof_ms);
+	if (wants_probe_soon(a))
+		at = MIN_OF(at, a->probe_at_ms + PROBE_SOON_MS);
+	if (!a->watching)
+		at = MIN_OF(at, a->read_retry_at_ms);
+	if (a->waiting.phase != WAITING_NONE)
+		at = MIN_OF(at, a->waiting.until_ms);
+	/* A deadline in the past is being worked on; looking again in a moment is enough. */
+	a->port.wake_at(a->port.ctx, at > now ? at : now + PROBE_SOON_MS / 5);
+}
+
+static void decide_and_act(struct agent *a)
+{
+	int decisions = 0;
+
+	do {
+		a->again = false;
+		model_refresh(a);
+		decide(&a->view, &a->plan);
+		act_run(a);
+		command_cycle(a);
+	} while (a->again && ++decisions < DECISIONS_MAX);
+}
+
+void agent_step(struct agent *a, const struct event *ev)
+{
+	assert(a->started || ev->type == EVENT_START);
+
+	a->view.now_ms = MAX_OF(a->view.now_ms, agent_now(a));
+	a->view.wall_us = a->port.wall_us(a->port.ctx);
+	if (ev->type != EVENT_TIMER)
+		recorder_event(&a->recorder, ev);
+	fold(a, ev);
+	if (a->quit_said)
+		return;
+	decide_and_act(a);
+	store_cycle(a);
+	upkeep_cycle(a);
+	probe_cycle(a);
+	publish_cycle(a);
+	wake_cycle(a);
+}

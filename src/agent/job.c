@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * job - one operation on the local Postgres at a time
+ *
+ * Goals are repeated by every cycle; a goal that is already being worked on is left alone. Only
+ * a stop may interrupt, and only a harder stop may overtake a stop.
+ */
+#include "agent/state.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_MAX_MS   60000
+
+static const char *const op_names[PGOP__MAX] = {
+#define X(n, t, m) [PGOP_##n] = t,
+	PG_OPS(X)
+#undef X
+};
+
+static const bool op_changes[PGOP__MAX] = {
+#define X(n, t, m) [PGOP_##n] = m,
+	PG_OPS(X)
+#undef X
+};
+
+const char *pg_op_name(enum pg_op op)
+{
+	return op_names[op];
+}
+
+bool pg_op_changes(enum pg_op op)
+{
+	return op_changes[op];
+}
+
+enum view_job job_view(const struct agent *a)
+{
+	if (a->job.ticket == 0)
+		return VJOB_IDLE;
+	return a->job.op == PGOP_STOP ? VJOB_STOPPING : VJOB_BUSY;
+}
+
+static bool is_working_on(const struct agent *a, const struct pg_req *req)
+{
+	if (a->job.ticket == 0)
+		return false;
+	if (req->op != PGOP_STOP)
+		return true; /* one pair of hands */
+	return a->job.op == PGOP_STOP && a->job.stop >= req->stop;
+}
+
+void job_run(struct agent *a, const struct pg_req *req)
+{
+	assert(op_changes[req->op]);
+	if (is_working_on(a, req))
+		return;
+
+	if (req->op != PGOP_FOLLOW && req->op != PGOP_APPLY)
+		log_info("Postgres: %s%s", op_names[req->op],
+			 req->op != PGOP_STOP		   ? "" :
+			 req->stop == STOP_KILL	   ? " (every process, at once)" :
+			 req->stop == STOP_IMMEDIATE ? " (immediate)" :
+						       " (fast)");
+	/* The answer to an operation that is overtaken finds no ticket and is dropped. */
+	a->job.op = req->op;
+	a->job.stop = req->stop;
+	a->job.since_ms = a->view.now_ms;
+	a->job.ticket = agent_ticket(a, TICKET_JOB, 0, "");
+	if (req->op == PGOP_PROMOTE || req->op == PGOP_START_PRIMARY)
+		a->view.pg.role = ROLE_PRIMARY; /* from now on it may take writes */
+	if (req->op == PGOP_START_STANDBY) {
+		a->view.pg.role = ROLE_REPLICA;
+		a->view.pg.standby_signal = true;
+	}
+	recorder_add(&a->recorder, a->view.now_ms, "job %s", op_names[req->op]);
+	a->member_urgent = true;
+	a->port.pg(a->port.ctx, a->job.ticket, req);
+}
+
+void job_ask(struct agent *a, enum ticket_kind kind, const struct pg_req *req)
+{
+	if (agent_waits_for(a, kind))
+		return;
+	a->port.pg(a->port.ctx, agent_ticket(a, kind, a->view.cluster.leader_epoch, ""), req);
+}
+
+static void back_off(struct agent *a, uint32_t failures)
+{
+	int64_t wait = BACKOFF_FIRST_MS;
+
+	for (uint32_t i = 1; i < failures && wait < BACKOFF_MAX_MS; i++)
+		wait *= 2;
+	a->view.work_backoff_until_ms = a->view.now_ms + MIN_OF(wait, BACKOFF_MAX_MS);
+}
+
+static void start_ended(struct agent *a, const struct event *ev)
+{
+	if (ev->result == 0) {
+		if (a->view.restart == RESTART_STOPPING)
+			a->view.restart = RESTART_STARTING;
+		return;
+	}
+	a->view.start_failures++;
+	back_off(a, a->view.start_failures);
+}
+
+static void rewind_ended(struct agent *a, const struct event *ev)
+{
+	if (ev->result == 0) {
+		a->view.rewind_failures = 0;
+		str_clip(a->note, sizeof(a->note), ev->text != NULL ? ev->text : "rewound");
+		log_notice("this member came back by pg_rewind: %s", a->note);
+		return;
+	}
+	a->view.rewind_failures++;
+	back_off(a, a->view.rewind_failures);
+}
+
+static void clone_ended(struct agent *a, const struct event *ev)
+{
+	if (ev->result != 0) {
+		a->view.start_failures++;
+		back_off(a, a->view.start_failures);
+		return;
+	}
+	a->view.reinit = false;
+	a->view.rewind_failures = 0;
+	a->view.start_failures = 0;
+	str_clip(a->note, sizeof(a->note), ev->text != NULL ? ev->text : "a new base backup");
+	log_notice("this member came back by a new copy: %s", a->note);
+}
+
+static void bootstrap_ended(struct agent *a, const struct event *ev)
+{
+	if (ev->result == 0)
+		return;
+	/* Somebody else may do better; our own next try waits longer than theirs. */
+	a->view.boot_failed = true;
+	a->view.boot_backoff_until_ms = a->view.now_ms + 4 * BACKOFF_FIRST_MS;
+	back_off(a, 3);
+}
+
+static void promote_ended(struct agent *a, const struct event *ev)
+{
+	if (ev->result == 0) {
+		a->view.promote_pending = false;
+		a->checkpoint_pending = true;
+		a->checkpoint_retry_ms = 0;
+		return;
+	}
+	a->view.start_failures++;
+	back_off(a, a->view.start_failures);
+}
+
+void job_answer(struct agent *a, const struct event *ev)
+{
+	enum pg_op op = a->job.op;
+	int64_t took = a->view.now_ms - a->job.since_ms;
+
+	a->job.ticket = 0;
+	a->probe_now = true;
+	a->again = true;
+	a->member_urgent = true;
+	recorder_add(&a->recorder, a->view.now_ms, "job %s ended result=%d", op_names[op],
+		     ev->result);
+	if (ev->result < 0)
+		log_warning("Postgres: %s failed after %lld ms: %s", op_names[op], (long long)took,
+			    ev->err != NULL ? ev->err->msg : "no reason given");
+	else if (op != PGOP_FOLLOW && op != PGOP_APPLY)
+		log_info("Postgres: %s done in %lld ms", op_names[op], (long long)took);
+
+	switch (op) {
+	case PGOP_START_STANDBY:
+	case PGOP_START_PRIMARY:
+		start_ended(a, ev);
+		return;
+	case PGOP_REWIND:
+		rewind_ended(a, ev);
+		return;
+	case PGOP_CLONE:
+		clone_ended(a, ev);
+		return;
+	case PGOP_INITDB:
+	case PGOP_POST_BOOTSTRAP:
+		bootstrap_ended(a, ev);
+		return;
+	case PGOP_PROMOTE:
+		promote_ended(a, ev);
+		return;
+	case PGOP_FOLLOW:
+		if (ev->result < 0) /* told again by the next cycle */
+			a->following = (struct upstream){ 0 };
+		return;
+	case PGOP_STOP:
+	case PGOP_APPLY:
+	case PGOP_PROBE:
+	case PGOP_ANCESTRY:
+	case PGOP_CHECKPOINT:
+	case PGOP_SLOTS:
+	case PGOP_PRE_PROMOTE:
+	case PGOP__MAX:
+		return;
+	}
+}

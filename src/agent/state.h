@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * state - what the agent remembers between two events; private to the agent room
+ */
+#ifndef PGHA_AGENT_STATE_H
+#define PGHA_AGENT_STATE_H
+
+#include "agent/agent.h"
+#include "core/decide.h"
+#include "wire/conffile.h"
+#include "wire/record.h"
+
+/* Requests that were sent and not answered. */
+#define TICKETS(X)                                                                          \
+	X(READ) X(GRANT) X(KEEPALIVE) X(PROOF) X(ACQUIRE) X(TAKEOVER) X(RELEASE) X(MEMBER)  \
+	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
+	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER)
+
+enum ticket_kind {
+#define X(n) TICKET_##n,
+	TICKETS(X)
+#undef X
+	TICKET__MAX
+};
+
+#define PENDING_MAX 96
+
+struct pending {
+	uint64_t ticket; /* 0: free */
+	enum ticket_kind kind;
+	int64_t since_ms;
+	int64_t number;       /* PROOF, ACQUIRE, RELEASE: epoch; ANCESTRY: leader's epoch */
+	int64_t lease_id;     /* PROOF, ACQUIRE, MEMBER: the lease that was attached */
+	bool beat;            /* PROOF: it put the beat key */
+	char name[NAME_SIZE]; /* PEER */
+};
+
+/* The one etcd lease of this process, attached to the member key and to the leader key. */
+struct session {
+	int64_t lease_id; /* 0: none */
+	int64_t ttl_ms;
+	int64_t kept_sent_ms; /* send time of the newest grant or keepalive that etcd confirmed */
+	int64_t next_keep_ms;
+	int64_t retry_at_ms; /* grant again then */
+};
+
+struct job {
+	enum pg_op op; /* valid while ticket != 0 */
+	uint64_t ticket;
+	int64_t since_ms;
+	enum stop_mode stop; /* of a STOP */
+};
+
+/* A switchover, failover or restart whose caller still waits for the answer. */
+enum waiting_phase { WAITING_NONE = 0, WAITING_VOTES, WAITING_WRITE, WAITING_END };
+
+struct waiting {
+	uint64_t command_id;
+	enum waiting_phase phase;
+	bool failover; /* else switchover: only for the words of the answer */
+	int64_t since_ms;
+	int64_t until_ms;
+	char leader[NAME_SIZE];
+	char candidate[NAME_SIZE];
+	int64_t scheduled_at_us;
+	bool seen; /* the request was seen in etcd */
+};
+
+struct restart {
+	uint64_t command_id; /* 0: nobody waits */
+	int64_t until_ms;
+	int64_t before_start_us; /* start time of the postmaster that has to go */
+	/* scheduled */
+	bool scheduled;
+	int64_t at_us;
+	int64_t postmaster_start_us;
+	struct command filter;
+};
+
+/* Absent members whose slots are still kept. */
+struct retained {
+	char name[NAME_SIZE]; /* slot name */
+	int64_t seen_at_ms;
+};
+
+#define RECORDER_LINES 256
+#define RECORDER_WIDTH 200
+
+struct recorder {
+	char lines[RECORDER_LINES][RECORDER_WIDTH];
+	uint32_t next;
+	uint64_t total;
+};
+
+struct agent {
+	struct port port;
+	struct confdoc *local;
+	struct config *config;
+	char *dynamic; /* dynamic document in force; NULL: bootstrap.dcs stands in */
+	char instance[24]; /* of this start */
+	bool started;
+	bool stopping;
+	bool quit_said;
+
+	struct view view; /* the model; now_ms and wall_us are set at each step */
+	struct plan plan;
+	bool again; /* something changed that deserves another decision in this step */
+
+	uint64_t next_ticket;
+	uint64_t rng;
+	struct pending pending[PENDING_MAX];
+
+	/* etcd */
+	struct session session;
+	int64_t stream_revision;  /* events up to here are folded */
+	int64_t leader_revision;  /* state of the leader key is known as of here */
+	bool watching;
+	int64_t read_at_ms;       /* newest complete read */
+	int64_t read_retry_at_ms;
+	int64_t next_proof_ms;
+	uint64_t beat_sequence;
+	char last_leader[NAME_SIZE]; /* newest name seen in the key */
+	char *config_text;  /* raw `config` */
+	char *config_sent; /* document of the change that waits for etcd */
+	char *history_text; /* raw `history` */
+	struct status_key status_key;
+	char *member_text;  /* as written last */
+	int64_t member_lease_id;
+	int64_t member_at_ms;
+	bool member_urgent;
+	char *status_text;
+	int64_t status_at_ms;
+	int64_t status_epoch;
+	bool etcd_away_said;
+
+	/* local Postgres */
+	struct job job;
+	int64_t probe_at_ms; /* when the newest probe was asked for */
+	bool probe_now;
+	bool sql_ok;
+	uint32_t nwalsenders;
+	struct walsender walsenders[MEMBERS_MAX];
+	uint32_t nslots;
+	struct slot_pos slots[SLOTS_MAX];
+	int64_t slots_at_ms;
+	bool apply_wanted;
+	bool checkpoint_pending; /* none on this timeline since the promotion */
+	int64_t checkpoint_retry_ms;
+	bool pre_promote_done;
+	bool ready_said; /* on_start was called for this life of Postgres */
+	enum pg_role role_said;
+	struct history own_history;
+	struct upstream following; /* what the last FOLLOW or START_STANDBY was told */
+	struct retained retained[SLOTS_MAX];
+	uint32_t nretained;
+
+	/* operator */
+	struct waiting waiting;
+	struct restart restart;
+	char note[REASON_SIZE]; /* which way this member came back */
+
+	/* publishing */
+	uint16_t said_rule;
+	int64_t rule_since_wall_us;
+	enum lease_state said_lease;
+	char said_leader[NAME_SIZE];
+	char said_garbage[ETCD_KEY_SIZE];
+	char said_note[REASON_SIZE];
+	bool board_dirty;
+	int64_t board_at_ms;
+	char *cluster_json;
+	bool cluster_dirty;
+	struct durable durable;
+	struct recorder recorder;
+};
+
+/* agent.c */
+uint64_t agent_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name);
+struct pending *agent_pending(struct agent *a, enum ticket_kind kind);
+bool agent_waits_for(struct agent *a, enum ticket_kind kind);
+int64_t agent_now(const struct agent *a);
+void agent_configure(struct agent *a, const char *dynamic);
+bool agent_leads(const struct agent *a);
+
+/* model.c: facts into the view */
+void model_fold_kvs(struct agent *a, const struct etcd_rep *rep);
+void model_fold_watch(struct agent *a, const struct etcd_watch_msg *msg);
+void model_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision);
+void model_fold_pg(struct agent *a, const struct event *ev);
+void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev);
+void model_refresh(struct agent *a);
+
+/* store.c: etcd */
+void store_start(struct agent *a);
+void store_cycle(struct agent *a);
+void store_answer(struct agent *a, const struct pending *p, const struct event *ev);
+void store_acquire(struct agent *a);
+void store_takeover(struct agent *a);
+void store_release(struct agent *a, const char *to);
+void store_prove(struct agent *a);
+void store_race(struct agent *a);
+void store_unrace(struct agent *a);
+void store_enrol(struct agent *a);
+void store_clear_request(struct agent *a, const char *why);
+void store_put_config(struct agent *a, uint64_t command_id, const char *json, bool if_unchanged);
+void store_put_request(struct agent *a, const struct request *request);
+void store_session_lost(struct agent *a);
+
+/* upkeep.c: what a leader and every member keep true, beyond the table */
+void upkeep_cycle(struct agent *a);
+void upkeep_answer(struct agent *a, const struct pending *p, const struct event *ev);
+void upkeep_member(struct agent *a);
+
+/* job.c: one operation on Postgres at a time */
+void job_run(struct agent *a, const struct pg_req *req);
+void job_answer(struct agent *a, const struct event *ev);
+void job_ask(struct agent *a, enum ticket_kind kind, const struct pg_req *req);
+enum view_job job_view(const struct agent *a);
+
+/* act.c */
+void act_run(struct agent *a);
+void act_ask_votes(struct agent *a);
+
+/* command.c */
+void command_run(struct agent *a, uint64_t id, const struct command *command);
+void command_cycle(struct agent *a);
+void command_config_written(struct agent *a, uint64_t id, bool written);
+void command_request_written(struct agent *a, bool written);
+void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...) _printf_(4, 5);
+
+/* publish.c */
+void publish_cycle(struct agent *a);
+enum member_state publish_state(const struct agent *a);
+enum member_role publish_role(const struct agent *a);
+
+/* recorder.c */
+void recorder_add(struct recorder *r, int64_t at_ms, const char *fmt, ...) _printf_(3, 4);
+void recorder_event(struct recorder *r, const struct event *ev);
+void recorder_dump(struct agent *a, const char *why);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * upkeep - what every member publishes, and what a leader keeps true, beyond the table
+ */
+#include "agent/state.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define CHECKPOINT_RETRY_MS 5000
+
+static const char *key_of(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
+{
+	if (str_printf(dst, ETCD_KEY_SIZE, "%s%s", a->config->prefix, name) < 0)
+		dst[0] = '\0';
+	return dst;
+}
+
+/* A leader's write: only under its own epoch. */
+static void leader_put(struct agent *a, enum ticket_kind kind, const char *name, const char *value)
+{
+	struct etcd_req req;
+	char key[ETCD_KEY_SIZE];
+
+	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
+	etcd_cmp_number(&req, key_of(a, "leader", key), ETCD_CMP_CREATE, a->view.lease.epoch);
+	etcd_then_put(&req, key_of(a, name, key), value, 0);
+	a->port.etcd(a->port.ctx, agent_ticket(a, kind, 0, ""), &req);
+	etcd_req_done(&req);
+}
+
+/* ---- member key ---- */
+
+static char *member_text(struct agent *a, bool positions)
+{
+	const struct config *c = a->config;
+	const struct pg_state *pg = &a->view.pg;
+	struct member_out out = { .conn_host = c->pg.connect_host, .conn_port = c->pg.connect_port,
+				  .database = c->pg.database, .pgha_version = PGHA_VERSION };
+	char api[URL_SIZE];
+	bool v6 = strchr(c->restapi.connect_host, ':') != NULL;
+
+	(void)str_printf(api, sizeof(api), "%s://%s%s%s:%u/patroni",
+			 c->restapi.certfile != NULL ? "https" : "http", v6 ? "[" : "",
+			 c->restapi.connect_host, v6 ? "]" : "", c->restapi.connect_port);
+	out.api_url = api;
+	out.state = publish_state(a);
+	out.role = publish_role(a);
+	out.checkpoint_pending = a->checkpoint_pending && agent_leads(a);
+	out.tags_json = c->tags_json;
+	out.pending_restart = pg->pending_restart;
+	out.pause = a->view.cfg.pause;
+	if (positions && a->sql_ok && pg->run == PG_UP) {
+		out.has_lsn = true;
+		out.in_recovery = pg->role != ROLE_PRIMARY;
+		out.xlog_location_lsn = out.in_recovery ? MAX_OF(pg->receive_lsn, pg->replay_lsn) :
+							  pg->flush_lsn;
+		out.replay_lsn = out.in_recovery ? pg->replay_lsn : 0;
+		out.receive_lsn = out.in_recovery ? pg->receive_lsn : 0;
+		out.timeline = pg->timeline;
+	}
+	if (pg->run == PG_UP && pg->role == ROLE_REPLICA)
+		out.replication_state = pg->streaming		? "streaming" :
+					pg->has_restore_command ? "in archive recovery" :
+								  NULL;
+	return record_member_text(&out);
+}
+
+static void put_member(struct agent *a, char *text)
+{
+	struct etcd_req req;
+	char name[ETCD_KEY_SIZE];
+	char key[ETCD_KEY_SIZE];
+
+	(void)str_printf(name, sizeof(name), "members/%s", a->view.name);
+	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
+	etcd_then_put(&req, key_of(a, name, key), text, a->session.lease_id);
+	free(a->member_text);
+	a->member_text = text;
+	a->member_at_ms = a->view.now_ms;
+	a->member_urgent = false;
+	a->port.etcd(a->port.ctx, agent_ticket(a, TICKET_MEMBER, 0, ""), &req);
+	etcd_req_done(&req);
+}
+
+/* Positions alone are published once in a loop_wait; anything else at once. */
+void upkeep_member(struct agent *a)
+{
+	bool due = a->view.now_ms - a->member_at_ms >= a->view.cfg.loop_wait_ms;
+	bool moved = a->session.lease_id != a->member_lease_id;
+	char *text;
+
+	if (a->session.lease_id == 0 || agent_waits_for(a, TICKET_MEMBER))
+		return;
+	if (!due && !moved && !a->member_urgent && a->member_text != NULL)
+		return;
+	text = member_text(a, true);
+	if (!moved && str_eq(text, a->member_text)) {
+		a->member_urgent = false;
+		free(text);
+		return;
+	}
+	put_member(a, text);
+}
+
+static void member_answered(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	if (ev->result == 0 && ev->rep->error_code == 0) {
+		a->member_lease_id = p->lease_id;
+		return;
+	}
+	if (ev->result == 0 && ev->rep->error_code == 5) {
+		a->session.lease_id = 0;
+		a->session.retry_at_ms = 0;
+	}
+	/* Not written: what stands in the key is not what we think. */
+	free(a->member_text);
+	a->member_text = NULL;
+}
+
+/* ---- slots ---- */
+
+static void keep_seen(struct agent *a, const char *slot)
+{
+	for (uint32_t i = 0; i < a->nretained; i++) {
+		if (!str_eq(a->retained[i].name, slot))
+			continue;
+		a->retained[i].seen_at_ms = a->view.now_ms;
+		return;
+	}
+	if (a->nretained == SLOTS_MAX)
+		return;
+	str_clip(a->retained[a->nretained].name, NAME_SIZE, slot);
+	a->retained[a->nretained++].seen_at_ms = a->view.now_ms;
+}
+
+/* Members that were seen, and those that the leader still counts, until their time is over. */
+static void refresh_retained(struct agent *a)
+{
+	uint32_t n = 0;
+	char slot[NAME_SIZE];
+
+	for (uint32_t i = 0; i < a->view.cluster.nmembers; i++) {
+		record_slot_name(a->view.cluster.members[i].name, slot);
+		if (!a->view.cluster.members[i].tags.nostream)
+			keep_seen(a, slot);
+	}
+	if (!agent_leads(a) && a->view.cfg.member_slots_ttl_ms > 0)
+		for (uint32_t i = 0; i < a->status_key.nretain; i++)
+			keep_seen(a, a->status_key.retain[i]);
+	for (uint32_t i = 0; i < a->nretained; i++) {
+		int64_t age = a->view.now_ms - a->retained[i].seen_at_ms;
+
+		if (age <= MAX_OF(a->view.cfg.member_slots_ttl_ms, 0))
+			a->retained[n++] = a->retained[i];
+	}
+	a->nretained = n;
+}
+
+static uint64_t published_slot(const struct agent *a, const char *slot)
+{
+	for (uint32_t i = 0; i < a->status_key.nslots; i++)
+		if (str_eq(a->status_key.slots[i].name, slot))
+			return a->status_key.slots[i].lsn;
+	return 0;
+}
+
+/* Every node keeps a slot for every other member, so that the next leader has WAL for all. */
+static void slots_cycle(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_SLOTS, .drop_others = a->view.mode != MODE_PAUSED };
+	bool known = a->view.cluster.leader_known && a->view.cluster.nmembers > 0;
+	char own[NAME_SIZE];
+
+	if (!a->view.cfg.use_slots || a->view.pg.run != PG_UP || !a->sql_ok || !known ||
+	    agent_waits_for(a, TICKET_SLOTS) || a->job.ticket != 0)
+		return;
+	if (a->view.now_ms - a->slots_at_ms < a->view.cfg.loop_wait_ms)
+		return;
+	a->slots_at_ms = a->view.now_ms;
+	refresh_retained(a);
+	record_slot_name(a->view.name, own);
+	for (uint32_t i = 0; i < a->nretained && req.nslots < SLOTS_MAX; i++) {
+		struct slot_want *want = &req.slots[req.nslots];
+
+		if (str_eq(a->retained[i].name, own))
+			continue;
+		str_clip(want->name, sizeof(want->name), a->retained[i].name);
+		if (!agent_leads(a))
+			want->advance_lsn = published_slot(a, want->name);
+		req.nslots++;
+	}
+	job_ask(a, TICKET_SLOTS, &req);
+}
+
+/* ---- what a leader writes ---- */
+
+static void fill_status(struct agent *a, struct status_key *st)
+{
+	char own[NAME_SIZE];
+
+	*st = (struct status_key){ .optime_lsn = a->view.pg.flush_lsn };
+	record_slot_name(a->view.name, own);
+	for (uint32_t i = 0; i < a->nslots && st->nslots + 1 < SLOTS_MAX; i++)
+		st->slots[st->nslots++] = a->slots[i];
+	str_clip(st->slots[st->nslots].name, NAME_SIZE, own);
+	st->slots[st->nslots++].lsn = a->view.pg.flush_lsn;
+	for (uint32_t i = 0; i < a->nretained && a->view.cfg.member_slots_ttl_ms > 0; i++)
+		str_clip(st->retain[st->nretain++], NAME_SIZE, a->retained[i].name);
+}
+
+static void status_cycle(struct agent *a)
+{
+	struct status_key st;
+	char *text;
+
+	if (agent_waits_for(a, TICKET_STATUS) || a->view.pg.flush_lsn == 0)
+		return;
+	if (a->view.now_ms - a->status_at_ms < a->view.cfg.loop_wait_ms &&
+	    a->status_epoch == a->view.lease.epoch)
+		return;
+	fill_status(a, &st);
+	text = record_status_text(&st);
+	if (str_eq(text, a->status_text) && a->status_epoch == a->view.lease.epoch) {
+		free(text);
+		return;
+	}
+	leader_put(a, TICKET_STATUS, "status", text);
+	a->status_at_ms = a->view.now_ms;
+	a->status_epoch = a->view.lease.epoch;
+	free(a->status_text);
+	a->status_text = text;
+}
+
+/* The entry of the newest timeline switch, from our own history file. */
+static void write_history(struct agent *a)
+{
+	const struct history *h = &a->own_history;
+	char iso[ISO_TEXT_MAX];
+	char *text;
+
+	if (h->n == 0 || h->timeline != a->view.pg.timeline || agent_waits_for(a, TICKET_HISTORY))
+		return;
+	record_iso_time(a->port.wall_us(a->port.ctx), 'T', iso);
+	text = record_history_append(a->history_text, h->entries[h->n - 1].timeline,
+				     h->entries[h->n - 1].end_lsn, "no recovery target specified",
+				     iso, a->view.name, a->view.cfg.max_timelines_history);
+	leader_put(a, TICKET_HISTORY, "history", text);
+	free(text);
+}
+
+static void history_cycle(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_ANCESTRY, .timeout_ms = 5000 };
+	uint32_t timeline = a->view.pg.timeline;
+
+	if (timeline <= 1 || a->view.cluster.history_timeline == timeline)
+		return;
+	if (a->own_history.timeline == timeline) {
+		write_history(a);
+		return;
+	}
+	if (agent_waits_for(a, TICKET_OWN_HISTORY))
+		return;
+	str_clip(req.upstream.name, NAME_SIZE, a->view.name);
+	str_clip(req.upstream.host, HOST_SIZE, a->config->pg.connect_host);
+	req.upstream.port = a->config->pg.connect_port;
+	job_ask(a, TICKET_OWN_HISTORY, &req);
+}
+
+static void checkpoint_cycle(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_CHECKPOINT };
+
+	/* pg_rewind reads the control file, which names the old timeline until a checkpoint. */
+	if (a->checkpoint_pending && a->view.now_ms >= a->checkpoint_retry_ms)
+		job_ask(a, TICKET_CHECKPOINT, &req);
+}
+
+static void missing_keys_cycle(struct agent *a)
+{
+	struct cluster *c = &a->view.cluster;
+
+	if (c->init != INIT_SET && c->init != INIT_UNKNOWN && a->view.pg.sysid[0] != '\0' &&
+	    !agent_waits_for(a, TICKET_INIT)) {
+		log_notice("writing the system identifier %s of the cluster '%s'",
+			   a->view.pg.sysid, a->config->scope);
+		leader_put(a, TICKET_INIT, "initialize", a->view.pg.sysid);
+	}
+	if (!c->config_present && !agent_waits_for(a, TICKET_CONFIG)) {
+		const char *json = a->dynamic != NULL ? a->dynamic : a->config->bootstrap.dcs_json;
+
+		leader_put(a, TICKET_CONFIG, "config", json != NULL ? json : "{}");
+	}
+}
+
+static void leader_cycle(struct agent *a)
+{
+	struct view *v = &a->view;
+	bool serves = v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY && a->sql_ok;
+
+	if (!agent_leads(a) || lease_state(&v->lease, v->now_ms) != LEASE_HELD || !serves ||
+	    v->pg.boot_unfinished || !str_eq(v->cluster.leader, v->name))
+		return;
+	missing_keys_cycle(a);
+	status_cycle(a);
+	history_cycle(a);
+	checkpoint_cycle(a);
+}
+
+static void apply_cycle(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_APPLY };
+
+	if (!a->apply_wanted || a->job.ticket != 0 || a->view.pg.dir != DIR_PRESENT ||
+	    a->view.pg.run != PG_UP)
+		return;
+	a->apply_wanted = false;
+	job_run(a, &req);
+	a->port.callback(a->port.ctx, CB_RELOAD, publish_role(a));
+}
+
+/* Callbacks of the operator: Postgres became available, or its role changed. */
+static void callback_cycle(struct agent *a)
+{
+	struct view *v = &a->view;
+
+	if (v->pg.run == PG_DOWN && a->ready_said) {
+		a->ready_said = false;
+		a->port.callback(a->port.ctx, v->restart == RESTART_NONE ? CB_STOP : CB_RESTART,
+				 publish_role(a));
+		return;
+	}
+	if (v->pg.run != PG_UP || v->pg.boot_unfinished || v->pg.role == ROLE_UNKNOWN ||
+	    a->job.ticket != 0)
+		return;
+	if (a->role_said != ROLE_UNKNOWN && a->role_said != v->pg.role)
+		a->port.callback(a->port.ctx, CB_ROLE_CHANGE, publish_role(a));
+	else if (!a->ready_said)
+		a->port.callback(a->port.ctx, CB_START, publish_role(a));
+	a->ready_said = true;
+	a->role_said = v->pg.role;
+}
+
+void upkeep_cycle(struct agent *a)
+{
+	upkeep_member(a);
+	leader_cycle(a);
+	slots_cycle(a);
+	apply_cycle(a);
+	callback_cycle(a);
+}
+
+void upkeep_answer(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	bool refused = ev->result == 0 && (ev->rep->error_code != 0 || !ev->rep->succeeded);
+
+	if (p->kind == TICKET_MEMBER)
+		member_answered(a, p, ev);
+	if (p->kind == TICKET_STATUS && (ev->result < 0 || refused))
+		a->status_epoch = 0; /* written again by the next cycle */
+}

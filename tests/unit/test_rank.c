@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_rank - who may be promoted, and in which order
+ */
+#include <criterion/criterion.h>
+
+#include "base/str.h"
+#include "core/rank.h"
+
+/* A standby 'b' among 'a', 'b', 'c', at position 5000, asked at 10000, now 10100. */
+static struct view three(void)
+{
+	struct view v = { .now_ms = 10100, .election_since_ms = 10000 };
+	static const char *const names[] = { "a", "b", "c" };
+
+	v.cfg.maximum_lag_bytes = 1000;
+	v.tags.failover_priority = 1;
+	str_clip(v.name, sizeof(v.name), "b");
+	v.pg = (struct pg_state){ .run = PG_UP, .role = ROLE_REPLICA, .timeline = 3,
+				  .receive_lsn = 5000, .replay_lsn = 4000 };
+	v.cluster.leader_known = true;
+	v.cluster.init = INIT_SET;
+	v.cluster.status_optime_lsn = 5000;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct member *m = &v.cluster.members[v.cluster.nmembers++];
+
+		str_clip(m->name, sizeof(m->name), names[i]);
+		str_clip(m->api_url, sizeof(m->api_url), "http://x/patroni");
+		m->tags.failover_priority = 1;
+		m->state = STATE_RUNNING;
+		if (i == 1)
+			continue;
+		v.votes[v.nvotes] = (struct vote){ .asked_at_ms = 10000, .answered = true,
+						   .in_recovery = true, .failover_priority = 1,
+						   .timeline = 3, .lsn = 4000 };
+		str_clip(v.votes[v.nvotes++].name, NAME_SIZE, names[i]);
+	}
+	return v;
+}
+
+static struct verdict ask(const struct view *v)
+{
+	struct verdict verdict = { 0 };
+
+	rank_me(v, &verdict);
+	return verdict;
+}
+
+Test(rank, is_best_with_the_most_wal)
+{
+	struct view v = three();
+
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, waits_behind_a_reachable_member_that_is_ahead)
+{
+	struct view v = three();
+
+	v.votes[1].lsn = 5001;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_str_eq(ask(&v).other, "c");
+	v.now_ms += 1000000; /* however long: then it asks anew, it never goes ahead */
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+}
+
+Test(rank, does_not_wait_for_the_unreachable)
+{
+	struct view v = three();
+
+	v.votes[1] = (struct vote){ .asked_at_ms = 10000, .failed = true, .name = "c" };
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, prefers_the_newer_timeline_to_the_longer_wal)
+{
+	struct view v = three();
+
+	v.votes[0].timeline = 4;
+	v.votes[0].lsn = 10;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.votes[0].timeline = 2;
+	v.votes[0].lsn = 999999;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, orders_equals_by_priority_then_name_a_moment_apart)
+{
+	struct view v = three();
+
+	v.votes[0].lsn = 5000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_eq(ask(&v).wait_until_ms, 10000 + RANK_STEP_MS);
+	v.now_ms = 10000 + RANK_STEP_MS;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.now_ms = 10100;
+	v.tags.failover_priority = 2;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, is_never_for_the_barred_and_the_lagging)
+{
+	struct view v = three();
+
+	v.tags.nofailover = true;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+	v = three();
+	v.tags.failover_priority = 0;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+	v = three();
+	v.cluster.status_optime_lsn = 6000;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.status_optime_lsn = 6001;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+	v = three();
+	v.pg.role = ROLE_PRIMARY;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+	v = three();
+	v.step_aside_until_ms = v.now_ms + 1;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+}
+
+Test(rank, asks_before_it_goes_and_forgets_old_answers)
+{
+	struct view v = three();
+
+	v.votes[0].asked_at_ms = 9999; /* before this election */
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v = three();
+	v.nvotes = 1;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+}
+
+Test(rank, waits_while_a_primary_is_still_alive)
+{
+	struct view v = three();
+
+	v.votes[0].in_recovery = false;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+}
+
+Test(rank, lets_the_named_successor_go_first_for_a_while)
+{
+	struct view v = three();
+
+	v.cluster.release = (struct release){ .present = true, .from = "a", .to = "c", .epoch = 9,
+					      .lsn = 5000 };
+	v.last_epoch = 9;
+	v.release_seen_at_ms = 10000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.now_ms = 10000 + RANK_SUCCESSOR_MS;
+	v.votes[0].asked_at_ms = v.votes[1].asked_at_ms = v.now_ms;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, of_the_successor_needs_all_wal_of_the_old_leader)
+{
+	struct view v = three();
+
+	v.cluster.release = (struct release){ .present = true, .from = "a", .to = "b", .epoch = 9,
+					      .lsn = 5001 };
+	v.last_epoch = 9;
+	v.release_seen_at_ms = 10000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.cluster.release.lsn = 5000;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, finds_a_fit_successor_for_a_leader)
+{
+	struct view v = three();
+	struct verdict verdict = { 0 };
+
+	v.pg.role = ROLE_PRIMARY;
+	v.pg.flush_lsn = 5000;
+	v.votes[1].lsn = 4500;
+	rank_successor(&v, &verdict);
+	cr_assert_eq(verdict.rank, RANK_BEST);
+	cr_assert_str_eq(verdict.other, "c");
+	v.votes[1].nofailover = true;
+	rank_successor(&v, &verdict);
+	cr_assert_str_eq(verdict.other, "a");
+	v.votes[0].lsn = 3999;
+	rank_successor(&v, &verdict);
+	cr_assert_eq(verdict.rank, RANK_NEVER);
+}
