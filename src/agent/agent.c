@@ -242,8 +242,7 @@ static void fold_start(struct agent *a, const struct event *ev)
 	} else if (v->pg.run != PG_DOWN && v->pg.role != ROLE_REPLICA) {
 		v->adopt_until_ms = v->now_ms + v->cfg.ttl_ms / 2;
 	}
-	/* A Postgres that runs already was announced by whoever started it. */
-	a->ready_said = false;
+	a->apply_wanted = true;
 	store_start(a);
 	a->probe_now = true;
 }

@@ -156,8 +156,10 @@ static void fold_release(struct agent *a, const struct etcd_kv *kv)
 	}
 	r.present = true;
 	r.mod_revision = kv->mod_revision;
-	if (c->release.mod_revision != r.mod_revision)
+	if (c->release.mod_revision != r.mod_revision) {
 		a->view.release_seen_at_ms = a->view.now_ms;
+		a->probe_now = true; /* is all of the old leader's WAL here? */
+	}
 	c->release = r;
 }
 

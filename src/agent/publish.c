@@ -132,7 +132,7 @@ static void fill_cluster(struct agent *a, struct status *st)
 	st->config_json = a->config_text != NULL ? str_dup(a->config_text) : NULL;
 }
 
-static char *schedule_json(const struct agent *a)
+char *publish_schedule_json(const struct agent *a)
 {
 	const struct restart *r = &a->restart;
 	char iso[ISO_TEXT_MAX];
@@ -178,7 +178,7 @@ static struct status *make_status(struct agent *a)
 	st->tags = v->tags;
 	st->tags_json = str_dup(a->config->tags_json);
 	st->pending_restart = v->pg.pending_restart;
-	st->scheduled_restart_json = schedule_json(a);
+	st->scheduled_restart_json = publish_schedule_json(a);
 	fill_cluster(a, st);
 	fill_rule(a, st);
 	return st;

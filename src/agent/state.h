@@ -232,6 +232,8 @@ void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...
 void publish_cycle(struct agent *a);
 enum member_state publish_state(const struct agent *a);
 enum member_role publish_role(const struct agent *a);
+/* Heap; NULL when no restart is scheduled. */
+char *publish_schedule_json(const struct agent *a);
 
 /* recorder.c */
 void recorder_add(struct recorder *r, int64_t at_ms, const char *fmt, ...) _printf_(3, 4);

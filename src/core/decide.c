@@ -77,6 +77,7 @@ static void fill_wake(const struct view *view, struct plan *plan)
 		earliest(&at, lease_at(&view->lease, LEASE_IMMEDIATE_PCT), now);
 	}
 	earliest(&at, situation_term_end_ms(view), now);
+	earliest(&at, view->dcs_seen_at_ms + view->cfg.ttl_ms, now);
 	earliest(&at, view->adopt_until_ms, now);
 	earliest(&at, plan->verdict.wait_until_ms, now);
 	earliest(&at, view->work_backoff_until_ms, now);

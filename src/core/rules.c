@@ -312,10 +312,14 @@ static const struct rule rules[] = {
 	  .why = "another member leads, waiting for Postgres here" },
 
 	/* ---- 6xx: bootstrap -------------------------------------------------------------- */
-	{ .id = 600, .name = "etcd-unread",
+	{ .id = 600, .name = "serve-reads",
+	  .leader = L(UNKNOWN), .pg = P(DOWN), .data = D(READY), .store = S(LIVE),
+	  .pg_verb = PGV_START_STANDBY, .lease_verb = LV_KEEP,
+	  .why = "etcd is silent: as a standby this member can still serve reads" },
+	{ .id = 601, .name = "etcd-silent",
 	  .leader = L(UNKNOWN),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
-	  .why = "etcd was not read yet" },
+	  .why = "etcd was not read yet, or has been silent for a whole term" },
 	{ .id = 610, .name = "race",
 	  .leader = L(VACANT), .pg = P(DOWN), .data = D(EMPTY) | D(BOOT), .store = S(FRESH),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP, .more = MV_RACE,

@@ -65,10 +65,20 @@ static bool all_beat(const struct cluster *cluster)
 	return cluster->nmembers > 0;
 }
 
+/* Our picture of etcd is too old to mean anything. */
+static bool is_blind(const struct view *view)
+{
+	return !view->cluster.leader_known ||
+	       view->now_ms - view->dcs_seen_at_ms >= view->cfg.ttl_ms;
+}
+
 bool situation_beat_is_stale(const struct view *view)
 {
 	const struct cluster *c = &view->cluster;
 
+	/* Whoever hears nothing of etcd cannot tell a silent leader from its own deafness. */
+	if (view->now_ms - view->dcs_seen_at_ms >= view->cfg.ttl_ms / 2)
+		return false;
 	if (c->leader[0] == '\0' || !c->beat_present || c->beat_epoch != c->leader_epoch)
 		return false;
 	return all_beat(c) && view->now_ms >= situation_term_end_ms(view);
@@ -95,7 +105,7 @@ static enum leader_claim classify_leader(const struct view *view)
 {
 	const struct cluster *c = &view->cluster;
 
-	if (!c->leader_known)
+	if (is_blind(view))
 		return LEADER_UNKNOWN;
 	if (c->leader[0] == '\0')
 		return may_take(view) ? LEADER_VACANT : LEADER_RECENT;

@@ -13,7 +13,7 @@
 #include "core/view.h"
 
 #define LEADERS(X)                                                                     \
-	X(UNKNOWN, "unknown") /* etcd was never read */                                \
+	X(UNKNOWN, "unknown") /* etcd was never read, or has been silent for a term */ \
 	X(RECENT, "recent")   /* key absent, but its holder's term may still run */    \
 	X(VACANT, "vacant")   /* key absent and the takeover rule holds */             \
 	X(STALE, "stale")     /* key present, its beat silent for a full term */       \
