@@ -49,6 +49,7 @@ struct target {
 	int64_t seq;
 	enum phase phase;
 	bool broken; /* sending failed, perhaps half way */
+	bool noted;  /* the outcome of the attempt is known, ReadyForQuery is still to come */
 	PGconn *conn;
 	PostgresPollingStatusType polling;
 	int64_t due_ns;   /* next attempt, or next connect */
@@ -85,9 +86,12 @@ static const char *host_of(const struct target *t)
 	return host && *host ? host : "-";
 }
 
-static void note(FILE *out, const struct target *t, const char *what, int64_t done_ns,
+static void note(FILE *out, struct target *t, const char *what, int64_t done_ns,
 		 const char *timeline)
 {
+	if (t->noted)
+		return;
+	t->noted = true;
 	fprintf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %s %s\n", what, t->name,
 		current_id(t), t->since_ns, done_ns, timeline, host_of(t));
 }
@@ -152,6 +156,7 @@ static void attempt(struct target *t, const char *table, int64_t now, int64_t pe
 	t->since_ns = now;
 	t->due_ns = now + period_ns;
 	t->phase = BUSY;
+	t->noted = false;
 	t->broken = !PQsendQuery(t->conn, sql) || PQflush(t->conn) < 0;
 }
 
@@ -176,37 +181,32 @@ static void answer(FILE *out, struct target *t, PGresult *res, int64_t now)
 		note(out, t, "unknown", now, "0");
 		return;
 	}
-	refuse(t, sqlstate);
+	if (!t->noted)
+		refuse(t, sqlstate);
+	t->noted = true;
 }
 
 static void busy_step(FILE *out, struct target *t, int64_t now)
 {
-	bool answered = false;
+	bool lost = t->broken || PQflush(t->conn) < 0 || !PQconsumeInput(t->conn);
+	bool refused = false;
 	PGresult *res;
 
-	if (t->broken || PQflush(t->conn) < 0 || !PQconsumeInput(t->conn)) {
-		note(out, t, "unknown", now, "0");
-		disconnect(t, now, RECONNECT_NS);
-		return;
-	}
+	/* An answer may have arrived together with the end of the connection. */
 	while (!PQisBusy(t->conn)) {
 		res = PQgetResult(t->conn);
 		if (!res) {
 			t->phase = IDLE;
 			break;
 		}
-		if (!answered)
-			answer(out, t, res, now);
-		answered = true;
-		if (PQresultStatus(res) != PGRES_TUPLES_OK && t->nconninfo > 1) {
-			PQclear(res);
-			disconnect(t, now, RECONNECT_NS);
-			return;
-		}
+		answer(out, t, res, now);
+		refused |= PQresultStatus(res) != PGRES_TUPLES_OK;
 		PQclear(res);
 	}
-	if (PQstatus(t->conn) == CONNECTION_BAD)
+	if (lost || PQstatus(t->conn) == CONNECTION_BAD || (refused && t->nconninfo > 1)) {
+		note(out, t, "unknown", now, "0");
 		disconnect(t, now, RECONNECT_NS);
+	}
 }
 
 static void expire(FILE *out, struct target *t, int64_t now, int64_t deadline_ns)

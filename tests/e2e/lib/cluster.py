@@ -13,7 +13,7 @@ from .writers import Writers
 SCOPE = "e2e"
 
 # The lease is as short as the product's default; every bound below follows from it.
-TTL_S = 5
+TTL_S = int(os.environ.get("PGHA_E2E_TTL", "5"))
 DCS = {
     "ttl": TTL_S,
     "loop_wait": 1,

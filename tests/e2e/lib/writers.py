@@ -132,8 +132,9 @@ class Writers:
         for at, what in self.marks:
             before = [op for op in acks if op.done <= at]
             old = before[-1].node if before else None
-            last = [op for op in acks if op.done > at and op.node == old]
             new = [op for op in acks if op.done > at and op.node != old]
+            last = [op for op in acks if op.done > at and op.node == old
+                    and not (new and op.done > new[0].done)]
             lines.append("  %s: %s; %s" % (
                 what,
                 "%s acknowledged until %+.0f ms" % (old, (last[-1].done - at) / 1e6) if last
