@@ -204,15 +204,6 @@ static void add_text(struct buf *out, const char *key, const char *value)
 	jtext_add_string(out, value, strlen(value));
 }
 
-/* isoformat() of Python leaves the fraction out when it is zero. */
-static const char *iso_short(int64_t wall_us, char dst[ISO_TEXT_MAX])
-{
-	record_iso_time(wall_us, 'T', dst);
-	if (strlen(dst) == 32 && wall_us % 1000000 == 0)
-		memmove(dst + 19, dst + 26, 7);
-	return dst;
-}
-
 char *record_request_text(const struct request *request)
 {
 	struct buf out = { 0 };
@@ -223,7 +214,7 @@ char *record_request_text(const struct request *request)
 		add_text(&out, "leader", request->leader);
 		add_text(&out, "member", request->candidate);
 		if (request->scheduled_at_us != 0)
-			add_text(&out, "scheduled_at", iso_short(request->scheduled_at_us, at));
+			add_text(&out, "scheduled_at", record_iso_short(request->scheduled_at_us, at));
 	}
 	buf_ch(&out, '}');
 	return buf_take(&out);

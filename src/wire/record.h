@@ -118,6 +118,8 @@ char *record_history_append(const char *old, uint32_t timeline, uint64_t lsn, co
 /* ISO 8601 in UTC with microseconds and +00:00, 'T' or ' ' between date and time. */
 #define ISO_TEXT_MAX 40
 const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_MAX]);
+/* The same with 'T', and without the fraction where it is zero: isoformat() of Python. */
+const char *record_iso_short(int64_t wall_us, char dst[ISO_TEXT_MAX]);
 
 /* Slot name of a member (contract section 0). */
 void record_slot_name(const char *member, char dst[NAME_SIZE]);

@@ -118,6 +118,17 @@ const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_M
 	return dst;
 }
 
+const char *record_iso_short(int64_t wall_us, char dst[ISO_TEXT_MAX])
+{
+	static const size_t fraction = sizeof("2030-01-01T10:00:00") - 1;
+	static const size_t zone = sizeof("2030-01-01T10:00:00.000000") - 1;
+
+	record_iso_time(wall_us, 'T', dst);
+	if (strlen(dst) > zone && wall_us % 1000000 == 0)
+		memmove(dst + fraction, dst + zone, strlen(dst + zone) + 1);
+	return dst;
+}
+
 /* Lower case as Python's str.lower() for the letters that names are made of: ASCII, Latin-1,
  * Greek, Cyrillic. */
 static uint32_t lower(uint32_t code)

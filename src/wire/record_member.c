@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "wire/jtext.h"
+#include "wire/pct.h"
 #include "wire/record.h"
 
 /* Patroni's version that we speak like; members compare it (contract 7.1). */
@@ -259,36 +260,18 @@ static void read_conn_url(const char *url, struct member *member)
 	}
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The application_name argument of a legacy conn_url, percent signs decoded. */
 static void read_legacy_api_url(const char *url, char dst[URL_SIZE])
 {
 	const char *name = "application_name=";
 	const char *from = strchr(url, '?');
-	size_t n = 0;
 
 	while (from && !str_starts(from + 1, name))
 		from = strchr(from + 1, '&');
 	if (!from)
 		return;
-	for (from += 1 + strlen(name); *from && *from != '&' && n < URL_SIZE - 1; from++) {
-		int high = *from == '%' ? hex_value(from[1]) : -1;
-		int low = high >= 0 ? hex_value(from[2]) : -1;
-
-		dst[n++] = low >= 0 ? (char)(high * 16 + low) : *from;
-		from += low >= 0 ? 2 : 0;
-	}
-	dst[n] = 0;
-	if (*from && *from != '&')
-		dst[0] = 0;
+	from += 1 + strlen(name);
+	(void)pct_decode(from, strcspn(from, "&"), true, dst, URL_SIZE);
 }
 
 /* "4.1.4" -> 40104 as for ordering; 0 unless it is made of numbers and dots (contract 7.1). */

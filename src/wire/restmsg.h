@@ -90,15 +90,26 @@ struct rest_answer {
 void rest_answer_done(struct rest_answer *answer);
 
 /* GET, HEAD or OPTIONS of any path that does not need the loop. query is the raw text behind
- * '?', or NULL. Unknown paths are 503 with the status document, as in Patroni. */
+ * '?', or NULL. Unknown paths are 503 with the status document, as in Patroni. Without a view of
+ * etcd younger than ttl /cluster, /history and /config are 503 with the last known body. */
 void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
 		 const char *query, struct rest_answer *ret);
 /* Leadership by arithmetic: now < leader_until_ms. */
 bool restmsg_leads(const struct status *status, int64_t now_ms);
 
-/* Member of GET /cluster as the leader's and others' keys tell. */
+/* Body of GET /cluster: the members with role, state, address, timeline and lag, sorted as they
+ * are in *cluster. Owned by the caller. */
 char *restmsg_cluster_json(const char *scope, const struct cluster *cluster, bool pause,
 			   bool sync_mode);
+/* The text of one member's key, for what struct member does not hold. */
+struct member_text {
+	const char *name;
+	const char *text; /* JSON as it stands in etcd */
+};
+/* The same body with tags, pending_restart_reason and scheduled_restart, copied from the keys. */
+char *restmsg_cluster_json_full(const char *scope, const struct cluster *cluster,
+				const struct member_text *texts, size_t ntexts, bool pause,
+				bool sync_mode);
 
 enum command_type {
 	CMD_NONE = 0,
@@ -135,7 +146,9 @@ void command_done(struct command *command);
 
 /* Turns a write request into a command.
  * 0                      *ret filled
- * > 0                    HTTP status to answer at once, text in *ret_text (400, 411, 422, 501, ...)
+ * > 0                    HTTP status to answer at once, text in *ret_text (400, 411, 422, 501, ...);
+ *                        *ret is zeroed
+ * A body that cannot be read never acts: 400, also where the body is optional.
  * Checks that need no cluster state are made here, in the order of contract 2.7; `paused` and
  * now_wall_us serve the schedule checks. has_body: Content-Length was given. */
 int restmsg_command(const char *method, const char *path, bool has_body, const char *body,
@@ -149,8 +162,9 @@ char *restmsg_config_merge(const char *old_json, const char *patch_json, bool *r
 /* Deep equality of contract section 0: same keys, same text of values. */
 bool restmsg_config_equal(const char *a_json, const char *b_json);
 
-/* The answer of a peer to GET <api_url>: fills lsn, timeline, in_recovery and tags of *vote.
- * `vote->failed` for a body without a position. */
+/* The answer of a peer to GET <api_url>: fills lsn, timeline, in_recovery and tags of *vote and
+ * sets `answered`. `failed` for a body without a position, with tags that cannot be read, or
+ * from a member of another name than vote->name (unless that is ""). */
 void restmsg_vote_parse(const char *body, size_t len, struct vote *vote);
 
 #endif

@@ -19,10 +19,17 @@ src_libwire_a_SOURCES = \
 	src/wire/etcdmsg.c src/wire/etcdmsg.h \
 	src/wire/etcdmsg_read.c \
 	src/wire/jtext.c src/wire/jtext.h \
+	src/wire/pct.c src/wire/pct.h \
 	src/wire/record.c src/wire/record.h \
 	src/wire/record_history.c \
 	src/wire/record_member.c \
-	src/wire/restmsg.h \
+	src/wire/restmsg.c src/wire/restmsg.h \
+	src/wire/restmsg_cluster.c \
+	src/wire/restmsg_command.c \
+	src/wire/restmsg_config.c \
+	src/wire/restview.c src/wire/restview.h \
+	src/wire/restview_health.c \
+	src/wire/restview_metrics.c \
 	src/wire/tree.c src/wire/tree.h \
 	src/wire/treejson.c \
 	src/wire/yamlscalar.c src/wire/yamlscalar.h \
@@ -34,7 +41,10 @@ wire_tests = \
 	tests/unit/test_b64 \
 	tests/unit/test_etcdmsg \
 	tests/unit/test_jtext \
-	tests/unit/test_record
+	tests/unit/test_record \
+	tests/unit/test_restcluster \
+	tests/unit/test_restcommand \
+	tests/unit/test_restmsg
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 
@@ -53,4 +63,16 @@ tests_unit_test_jtext_LDADD = $(WIRE_TEST_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c
 tests_unit_test_record_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_record_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_restcluster_SOURCES = tests/unit/test_restcluster.c
+tests_unit_test_restcluster_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_restcluster_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_restcommand_SOURCES = tests/unit/test_restcommand.c
+tests_unit_test_restcommand_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_restcommand_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_restmsg_SOURCES = tests/unit/test_restmsg.c
+tests_unit_test_restmsg_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_restmsg_LDADD = $(WIRE_TEST_LIBS)
 endif

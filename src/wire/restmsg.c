@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * restmsg - the published status as REST answers, and REST requests as commands
+ *
+ * Routing of reads, and the bodies that the loop prepared. Writes are in restmsg_command.c.
+ */
+#include "wire/restmsg.h"
+
+#include <stdlib.h>
+
+#include "wire/restview.h"
+
+#define TYPE_JSON "application/json"
+#define TYPE_TEXT "text/html"
+/* Patroni's HTTP layer sends its error pages so. */
+#define TYPE_PAGE "text/html;charset=utf-8"
+
+struct status *status_new(void)
+{
+	struct status *status = mem_new(1, sizeof(*status));
+
+	status->state = STATE_UNKNOWN;
+	status->tags.failover_priority = 1;
+	status->tags.sync_priority = 1;
+	return status;
+}
+
+void status_free(struct status *status)
+{
+	if (!status)
+		return;
+	free(status->tags_json);
+	free(status->pending_restart_reason_json);
+	free(status->scheduled_restart_json);
+	free(status->cluster_json);
+	free(status->history_json);
+	free(status->config_json);
+	free(status->explain_json);
+	free(status);
+}
+
+void rest_answer_done(struct rest_answer *answer)
+{
+	if (answer)
+		buf_done(&answer->body);
+}
+
+bool restmsg_leads(const struct status *status, int64_t now_ms)
+{
+	return now_ms < status->leader_until_ms;
+}
+
+static void answer_status(struct rest_answer *ret, int code)
+{
+	ret->code = code;
+	ret->content_type = TYPE_TEXT;
+	ret->status_only = true;
+}
+
+static void answer_page(struct rest_answer *ret, int code, const char *why)
+{
+	ret->code = code;
+	ret->content_type = TYPE_PAGE;
+	buf_printf(&ret->body,
+		   "<!DOCTYPE HTML>\n<html lang=\"en\"><head><title>%d</title></head>"
+		   "<body><h1>%d</h1><p>%s</p></body></html>\n",
+		   code, code, why);
+}
+
+/* A document that the loop left in the status. A stale one is still shown, with 503: it is the
+ * last that this member knew. */
+static void answer_json(const struct restview *view, const char *json, struct rest_answer *ret)
+{
+	_cleanup_(jtext_unrefp) json_t *value = NULL;
+
+	if (!json || jtext_load(json, strlen(json), &value, NULL) < 0) {
+		answer_page(ret, 503, "etcd was not read yet");
+		return;
+	}
+	ret->code = view->dcs_ok ? 200 : 503;
+	ret->content_type = TYPE_JSON;
+	jtext_add(&ret->body, value, JTEXT_SPACED);
+}
+
+static void get_patroni(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	ret->code = 200;
+	ret->content_type = TYPE_JSON;
+	restview_document(view, &ret->body);
+}
+
+static void get_cluster(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	answer_json(view, view->status->cluster_json, ret);
+}
+
+static void get_history(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	answer_json(view, view->status->history_json, ret);
+}
+
+static void get_config(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	if (!view->status->config_json)
+		answer_page(ret, 502, "there is no dynamic configuration");
+	else
+		answer_json(view, view->status->config_json, ret);
+}
+
+static void get_failsafe(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)view;
+	(void)query;
+	answer_page(ret, 502, "failsafe_mode is off");
+}
+
+static void get_metrics(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	ret->code = 200;
+	ret->content_type = "text/plain";
+	restview_metrics(view, &ret->body);
+}
+
+static void get_liveness(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	answer_status(ret, restview_liveness(view));
+}
+
+static void get_readiness(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	answer_status(ret, restview_readiness(view, query));
+}
+
+typedef void (*get_fn)(const struct restview *view, const char *query, struct rest_answer *ret);
+
+struct route {
+	const char *segment;
+	get_fn get;
+};
+
+/* Chosen by the first segment of the path; everything else is a health check. */
+/* clang-format off */
+static const struct route routes[] = {
+	{ "patroni",   get_patroni },
+	{ "cluster",   get_cluster },
+	{ "history",   get_history },
+	{ "config",    get_config },
+	{ "failsafe",  get_failsafe },
+	{ "metrics",   get_metrics },
+	{ "liveness",  get_liveness },
+	{ "readiness", get_readiness },
+};
+/* clang-format on */
+
+static get_fn find_route(const char *path)
+{
+	const char *begin = path + strspn(path, "/");
+	size_t len = strcspn(begin, "/");
+
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		if (strlen(routes[i].segment) == len &&
+		    memcmp(routes[i].segment, begin, len) == 0)
+			return routes[i].get;
+	}
+	return NULL;
+}
+
+void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
+		 const char *query, struct rest_answer *ret)
+{
+	bool is_get = str_eq(method, "GET");
+	get_fn get = is_get ? find_route(path) : NULL;
+	struct restview view;
+
+	*ret = (struct rest_answer){ 0 };
+	restview_init(&view, status, now_ms);
+	if (get) {
+		get(&view, query, ret);
+		return;
+	}
+	if (!is_get) {
+		answer_status(ret, restview_health(&view, path, query));
+		return;
+	}
+	get_patroni(&view, query, ret);
+	ret->code = restview_health(&view, path, query);
+}

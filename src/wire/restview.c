@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * restview - what the status says at the moment of one REST request
+ *
+ * Here the facts and the status document; health checks are in restview_health.c, metrics in
+ * restview_metrics.c.
+ */
+#include "wire/restview.h"
+
+#include <config.h>
+#include <inttypes.h>
+
+#include "wire/record.h"
+
+#define PATRONI_VERSION "4.1.4"
+
+/* Of the walreceiver, or of restore_command when nothing streams (contract 1.6). */
+static const char *replication_state_of(const struct pg_state *pg)
+{
+	if (pg->streaming)
+		return "streaming";
+	return pg->has_restore_command ? "in archive recovery" : NULL;
+}
+
+/* A stopping server must not go on telling a position: peers would count it as alive. */
+static bool may_tell_position(enum member_state state)
+{
+	return state == STATE_RUNNING || state == STATE_RESTARTING || state == STATE_STARTING;
+}
+
+static void read_position(struct restview *view, const struct pg_state *pg)
+{
+	view->in_recovery = pg->role != ROLE_PRIMARY;
+	if (!view->in_recovery) {
+		view->role = record_role_text(MROLE_PRIMARY);
+		view->location_lsn = pg->flush_lsn;
+		return;
+	}
+	if (view->status->role != MROLE_STANDBY_LEADER)
+		view->role = record_role_text(MROLE_REPLICA);
+	view->replication_state = replication_state_of(pg);
+	view->received_lsn = pg->receive_lsn != 0 ? pg->receive_lsn : pg->replay_lsn;
+	view->replayed_lsn = pg->replay_lsn;
+	view->leader_lsn = MAX_OF(view->leader_lsn, pg->latest_end_lsn);
+}
+
+void restview_init(struct restview *view, const struct status *status, int64_t now_ms)
+{
+	*view = (struct restview){ .status = status, .now_ms = now_ms };
+	view->leads = restmsg_leads(status, now_ms);
+	view->dcs_ok = status->dcs_ok && now_ms - status->dcs_last_seen_at_ms < status->ttl_ms;
+	view->has_sql = status->sql_ok && may_tell_position(status->state) &&
+			status->pg.role != ROLE_UNKNOWN;
+	view->state = record_state_text(status->state == STATE_RUNNING && !view->has_sql
+						? STATE_UNKNOWN
+						: status->state);
+	view->role = record_role_text(status->role);
+	if (view->dcs_ok)
+		view->leader_lsn = status->optime_lsn;
+	if (view->has_sql)
+		read_position(view, &status->pg);
+}
+
+static void add_key(struct buf *body, const char *key)
+{
+	buf_printf(body, "%s\"%s\": ", body->data[body->len - 1] == '{' ? "" : ", ", key);
+}
+
+static void add_text(struct buf *body, const char *key, const char *value)
+{
+	add_key(body, key);
+	jtext_add_string(body, value, strlen(value));
+}
+
+static void add_number(struct buf *body, const char *key, int64_t value)
+{
+	add_key(body, key);
+	buf_printf(body, "%" PRId64, value);
+}
+
+static void add_lsn(struct buf *body, const char *key, uint64_t lsn)
+{
+	add_key(body, key);
+	buf_printf(body, "%" PRIu64, lsn);
+}
+
+static void add_bool(struct buf *body, const char *key, bool value)
+{
+	add_key(body, key);
+	buf_str(body, value ? "true" : "false");
+}
+
+static void add_true(struct buf *body, const char *key, bool value)
+{
+	if (value)
+		add_bool(body, key, true);
+}
+
+/* An object that the agent keeps as text; left out when empty. `without`: a field to leave out. */
+static void add_json(struct buf *body, const char *key, const char *json, const char *without)
+{
+	_cleanup_(jtext_unrefp) json_t *value = NULL;
+
+	if (!json || jtext_load_object(json, strlen(json), &value, NULL) < 0)
+		return;
+	if (without)
+		json_object_del(value, without);
+	if (json_object_size(value) == 0)
+		return;
+	add_key(body, key);
+	jtext_add(body, value, JTEXT_SPACED);
+}
+
+static void add_xlog(struct buf *body, const struct restview *view)
+{
+	const struct pg_state *pg = &view->status->pg;
+	char at[ISO_TEXT_MAX];
+
+	add_key(body, "xlog");
+	buf_ch(body, '{');
+	if (view->in_recovery) {
+		add_lsn(body, "received_location", view->received_lsn);
+		add_lsn(body, "replayed_location", view->replayed_lsn);
+		add_key(body, "replayed_timestamp");
+		if (pg->replay_time_us != 0)
+			buf_printf(body, "\"%s\"", record_iso_time(pg->replay_time_us, ' ', at));
+		else
+			buf_str(body, "null");
+		add_bool(body, "paused", pg->replay_paused);
+	} else {
+		add_lsn(body, "location", view->location_lsn);
+	}
+	buf_ch(body, '}');
+}
+
+static void add_walsender(struct buf *body, const struct walsender *sender)
+{
+	buf_ch(body, '{');
+	add_text(body, "usename", sender->usename);
+	add_text(body, "application_name", sender->application_name);
+	if (sender->client_addr[0]) {
+		add_text(body, "client_addr", sender->client_addr);
+	} else {
+		add_key(body, "client_addr");
+		buf_str(body, "null");
+	}
+	add_text(body, "state", sender->state);
+	add_text(body, "sync_state", sender->sync_state);
+	add_number(body, "sync_priority", sender->sync_priority);
+	buf_ch(body, '}');
+}
+
+static void add_replication(struct buf *body, const struct status *status)
+{
+	if (status->nwalsenders == 0)
+		return;
+	add_key(body, "replication");
+	for (uint32_t i = 0; i < status->nwalsenders; i++) {
+		buf_str(body, i == 0 ? "[" : ", ");
+		add_walsender(body, &status->walsenders[i]);
+	}
+	buf_ch(body, ']');
+}
+
+static void add_sql_facts(struct buf *body, const struct restview *view)
+{
+	const struct status *status = view->status;
+	const struct pg_state *pg = &status->pg;
+	char at[ISO_TEXT_MAX];
+
+	add_text(body, "state", view->state);
+	if (view->has_sql && pg->postmaster_start_us != 0)
+		add_text(body, "postmaster_start_time",
+			 record_iso_time(pg->postmaster_start_us, ' ', at));
+	add_text(body, "role", view->role);
+	if (!view->has_sql)
+		return;
+	if (pg->server_version != 0)
+		add_number(body, "server_version", pg->server_version);
+	add_xlog(body, view);
+	add_true(body, "sync_standby", view->in_recovery && status->sync_standby);
+	add_true(body, "quorum_standby", view->in_recovery && status->quorum_standby);
+	if (pg->timeline != 0)
+		add_number(body, "timeline", pg->timeline);
+	if (view->replication_state)
+		add_text(body, "replication_state", view->replication_state);
+	add_replication(body, status);
+}
+
+/* What pgha says beyond Patroni: which rule it is on, and why; how long its lease is proven. */
+static void add_pgha(struct buf *body, const struct restview *view)
+{
+	const struct status *status = view->status;
+	char at[ISO_TEXT_MAX];
+
+	add_key(body, "pgha");
+	buf_ch(body, '{');
+	add_text(body, "version", PACKAGE_VERSION);
+	add_number(body, "rule", status->rule_id);
+	add_text(body, "name", status->rule_name);
+	add_text(body, "why", status->rule_why);
+	add_text(body, "situation", status->situation);
+	if (status->rule_since_wall_us != 0)
+		add_text(body, "since", record_iso_time(status->rule_since_wall_us, 'T', at));
+	add_bool(body, "leader", view->leads);
+	add_bool(body, "writable", view->leads && status->writable);
+	add_number(body, "lease_epoch", status->lease_epoch);
+	add_number(body, "lease_remaining_ms",
+		   view->leads ? status->leader_until_ms - view->now_ms : 0);
+	if (status->note[0])
+		add_text(body, "note", status->note);
+	add_json(body, "explain", status->explain_json, NULL);
+	buf_ch(body, '}');
+}
+
+void restview_document(const struct restview *view, struct buf *ret_body)
+{
+	const struct status *status = view->status;
+
+	buf_ch(ret_body, '{');
+	add_sql_facts(ret_body, view);
+	add_true(ret_body, "pause", status->pause);
+	add_true(ret_body, "cluster_unlocked", status->cluster_unlocked || !view->dcs_ok);
+	add_number(ret_body, "dcs_last_seen", status->dcs_last_seen_wall_s);
+	add_json(ret_body, "tags", status->tags_json, NULL);
+	if (status->pg.sysid[0])
+		add_text(ret_body, "database_system_identifier", status->pg.sysid);
+	add_true(ret_body, "pending_restart", status->pending_restart);
+	if (status->pending_restart)
+		add_json(ret_body, "pending_restart_reason", status->pending_restart_reason_json,
+			 NULL);
+	add_key(ret_body, "patroni");
+	buf_ch(ret_body, '{');
+	add_text(ret_body, "version", PATRONI_VERSION);
+	add_text(ret_body, "scope", status->scope);
+	add_text(ret_body, "name", status->name);
+	buf_ch(ret_body, '}');
+	add_json(ret_body, "scheduled_restart", status->scheduled_restart_json,
+		 "postmaster_start_time");
+	add_pgha(ret_body, view);
+	buf_ch(ret_body, '}');
+}
