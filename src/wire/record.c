@@ -214,7 +214,8 @@ char *record_request_text(const struct request *request)
 		add_text(&out, "leader", request->leader);
 		add_text(&out, "member", request->candidate);
 		if (request->scheduled_at_us != 0)
-			add_text(&out, "scheduled_at", record_iso_short(request->scheduled_at_us, at));
+			add_text(&out, "scheduled_at",
+				 record_iso_short(request->scheduled_at_us, at));
 	}
 	buf_ch(&out, '}');
 	return buf_take(&out);

@@ -146,8 +146,8 @@ void command_done(struct command *command);
 
 /* Turns a write request into a command.
  * 0                      *ret filled
- * > 0                    HTTP status to answer at once, text in *ret_text (400, 411, 422, 501, ...);
- *                        *ret is zeroed
+ * > 0                    HTTP status to answer at once (400, 411, 422, 501, ...), text in
+ *                        *ret_text; *ret is zeroed
  * A body that cannot be read never acts: 400, also where the body is optional.
  * Checks that need no cluster state are made here, in the order of contract 2.7; `paused` and
  * now_wall_us serve the schedule checks. has_body: Content-Length was given. */
