@@ -1,0 +1,32 @@
+# The simulator: agents, models and invariants; see sim.c.
+check_PROGRAMS += tests/sim/pgha-sim
+tests_sim_pgha_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim \
+	-DPGHA_VERSION='"$(PACKAGE_VERSION)"'
+tests_sim_pgha_sim_SOURCES = \
+	tests/sim/sim.c \
+	tests/sim/rng.c tests/sim/rng.h \
+	tests/sim/evq.c tests/sim/evq.h \
+	tests/sim/clock.c tests/sim/clock.h \
+	tests/sim/net.c tests/sim/net.h \
+	tests/sim/world.c tests/sim/world.h \
+	tests/sim/estore.c tests/sim/estore.h \
+	tests/sim/modeletcd.c tests/sim/modeletcd.h \
+	tests/sim/ewatch.c \
+	tests/sim/eclient.c tests/sim/eclient.h \
+	tests/sim/wal.c tests/sim/wal.h \
+	tests/sim/modelpg.c tests/sim/modelpg.h \
+	tests/sim/pgstream.c \
+	tests/sim/pgjobs.c tests/sim/pgjobs.h \
+	tests/sim/pgcopy.c \
+	tests/sim/pgask.c \
+	tests/sim/node.c tests/sim/node.h \
+	tests/sim/port.c \
+	tests/sim/guard.c \
+	tests/sim/clients.c tests/sim/clients.h \
+	tests/sim/mutant.c tests/sim/mutant.h \
+	tests/sim/oracle.c tests/sim/oracle.h \
+	tests/sim/final.c \
+	tests/sim/nemesis.c tests/sim/nemesis.h \
+	tests/sim/operator.c \
+	tests/sim/scenario.c tests/sim/scenario.h
+tests_sim_pgha_sim_LDADD = $(AGENT_LIBS)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * node - one host: its clock, its agent behind struct port, the page, the guardian
+ */
+#ifndef PGHA_SIM_NODE_H
+#define PGHA_SIM_NODE_H
+
+#include "agent/agent.h"
+#include "clock.h"
+#include "evq.h"
+#include "modelpg.h"
+#include "wire/conffile.h"
+#include "wire/record.h"
+
+/* An event for an agent with everything it points to. */
+struct msg {
+	struct event event;
+	struct err err;
+	struct etcd_rep rep;
+	struct etcd_watch_msg watch;
+	struct pg_state pg;
+	struct history history;
+	struct vote vote;
+	struct command command;
+	struct start_facts start;
+	struct walsender walsenders[8];
+	struct slot_pos slots[PGM_SLOTS_MAX];
+	char text[128];
+};
+
+struct msg *msg_new(enum event_type type);
+void msg_free(void *msg);
+
+struct node {
+	struct world *world;
+	uint32_t id;
+	char name[NAME_SIZE];
+	char host[HOST_SIZE];
+	char api_url[URL_SIZE];
+	struct clock clock;
+	int64_t wall_off_us;
+	bool host_down;
+	int16_t host_frozen;
+	int16_t agent_frozen;
+
+	struct agent *agent; /* NULL: not running */
+	uint64_t life;       /* of the agent */
+	bool quit;
+	int exit_code;
+	bool stay_down; /* nothing restarts the agent but the nemesis */
+	struct port port;
+	uint64_t wake_gen;
+	struct status *status; /* what REST would show */
+	uint16_t last_rule;
+	bool paused; /* as the agent last believed */
+	int64_t unpaused_at_us;
+
+	struct durable durable;
+	bool has_durable;
+	struct page_update page; /* survives the agent, not the host */
+	bool has_page;
+	uint64_t guard_gen;
+	char *cache_json;
+	struct modelpg pg;
+
+	struct ev *held; /* waits for a thaw */
+	size_t nheld;
+	size_t held_cap;
+
+	uint64_t next_command;
+	int last_answer; /* code of the newest command */
+};
+
+void node_init(struct world *world, uint32_t id);
+void node_done(struct world *world, uint32_t id);
+int64_t node_now_ms(const struct world *world, const struct node *node);
+
+/* Hands a message to the agent of this life later; frees it if that agent is gone by then. */
+void node_post(struct world *world, struct node *node, int64_t delay_us, struct msg *msg);
+void node_command(struct world *world, struct node *node, const struct command *command);
+
+/* The unit starts the agent, some moments from now. */
+void node_boot_later(struct world *world, struct node *node);
+void node_agent_start(struct world *world, struct node *node);
+void node_agent_kill(struct world *world, struct node *node);
+/* SIGTERM. */
+void node_agent_stop(struct world *world, struct node *node);
+void node_agent_freeze(struct world *world, struct node *node, int add);
+void node_host_freeze(struct world *world, struct node *node, int add);
+void node_host_down(struct world *world, struct node *node);
+void node_host_up(struct world *world, struct node *node);
+void node_disk_stall(struct world *world, struct node *node, int add);
+/* The etcd members' versions as a node learns them. */
+void node_etcd_info(struct world *world, struct node *node, int64_t delay_us);
+
+/* port.c: what an agent may ask for. */
+void port_bind(struct node *node);
+/* guard.c: the guardian and the module, as far as they read the page. */
+void guard_page_changed(struct world *world, struct node *node);
+void guard_thawed(struct world *world, struct node *node);
+/* The module lets a commit through, or an acknowledgement out. */
+bool guard_gate_open(const struct world *world, const struct node *node);
+
+#endif

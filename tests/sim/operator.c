@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * operator - commands as an operator gives them, to any agent that listens
+ */
+#include "nemesis.h"
+#include "world.h"
+
+static struct node *anybody(struct world *world)
+{
+	uint32_t first = (uint32_t)rng_below(&world->rng, world->nnodes);
+
+	for (uint32_t i = 0; i < world->nnodes; i++) {
+		struct node *node = &world->nodes[(first + i) % world->nnodes];
+
+		if (node->agent && node->agent_frozen == 0 && node->host_frozen == 0)
+			return node;
+	}
+	return NULL;
+}
+
+static void ask(struct world *world, struct node *node, const struct command *command)
+{
+	if (node && node->agent)
+		node_command(world, node, command);
+}
+
+void operator_switchover(struct world *world, const char *leader, const char *candidate)
+{
+	struct command command = { .type = CMD_SWITCHOVER };
+
+	(void)str_copy(command.leader, sizeof(command.leader), leader);
+	(void)str_copy(command.candidate, sizeof(command.candidate), candidate);
+	ask(world, anybody(world), &command);
+}
+
+void operator_failover(struct world *world, const char *candidate)
+{
+	struct command command = { .type = CMD_FAILOVER };
+
+	/* The candidate that an operator names is taken however far it is behind. */
+	world->oracle.forced_until_us = world->now_us + 60000000;
+	(void)str_copy(command.candidate, sizeof(command.candidate), candidate);
+	ask(world, anybody(world), &command);
+}
+
+void operator_restart(struct world *world, uint32_t node)
+{
+	struct command command = { .type = CMD_RESTART };
+
+	ask(world, &world->nodes[node], &command);
+}
+
+void operator_reinit(struct world *world, uint32_t node)
+{
+	struct command command = { .type = CMD_REINIT };
+
+	ask(world, &world->nodes[node], &command);
+}
+
+void operator_patch(struct world *world, const char *json)
+{
+	char text[128];
+	struct command command = { .type = CMD_PATCH_CONFIG, .json = text };
+
+	(void)str_copy(text, sizeof(text), json);
+	ask(world, anybody(world), &command);
+}
+
+static void on_resume(struct world *world, struct ev *ev);
+
+static void resume_until_heard(struct world *world)
+{
+	world_after(world, 1000000, (struct ev){ .what = "resume", .fn = on_resume });
+}
+
+/* An operator who resumes looks whether it worked. */
+static void on_resume(struct world *world, struct ev *ev)
+{
+	(void)ev;
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (world->nodes[i].paused || !world->nodes[i].agent) {
+			operator_patch(world, "{\"pause\":null}");
+			resume_until_heard(world);
+			return;
+		}
+}
+
+void operator_pause(struct world *world, bool pause)
+{
+	operator_patch(world, pause ? "{\"pause\":true}" : "{\"pause\":null}");
+	if (!pause)
+		resume_until_heard(world);
+}

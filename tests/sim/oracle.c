@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * oracle - knows the truth, and says when a promise is broken
+ */
+#include "oracle.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "wire/record.h"
+#include "world.h"
+
+#define LEADER_KEY  WORLD_PREFIX "leader"
+#define STATUS_KEY  WORLD_PREFIX "status"
+#define RELEASE_KEY WORLD_PREFIX "pgha/release"
+
+/* A guardian or an agent that is told by a timer has to be scheduled before it can act. */
+#define THAW_GRACE_US   INT64_C(300000)
+#define RESUME_GRACE_US INT64_C(4000000)
+
+void oracle_init(struct world *world)
+{
+	world->oracle = (struct oracle){ 0 };
+}
+
+void oracle_done(struct world *world)
+{
+	free(world->oracle.commits);
+}
+
+void oracle_fail(struct world *world, const char *invariant, const char *fmt, ...)
+{
+	struct oracle *oracle = &world->oracle;
+	va_list ap;
+
+	if (oracle->invariant[0] != '\0')
+		return;
+	(void)str_copy(oracle->invariant, sizeof(oracle->invariant), invariant);
+	va_start(ap, fmt);
+	if (str_vprintf(oracle->evidence, sizeof(oracle->evidence), fmt, ap) < 0)
+		(void)str_copy(oracle->evidence, sizeof(oracle->evidence), fmt);
+	va_end(ap);
+	world_trace(world, "BROKEN: %s: %s", oracle->invariant, oracle->evidence);
+	world->stop = true;
+}
+
+static const char *name_of(const struct world *world, uint32_t node)
+{
+	return world->nodes[node].name;
+}
+
+int oracle_leader(const struct world *world)
+{
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (str_eq(world->nodes[i].name, world->oracle.leader))
+			return (int)i;
+	return -1;
+}
+
+/* In pause nobody ends a primary for its lease, and says so; the moment of resuming is part of
+ * that, because the primary has to learn of it. */
+static bool pause_excuses(const struct world *world, const struct node *node)
+{
+	return node->paused || (node->unpaused_at_us > 0 &&
+				world->now_us - node->unpaused_at_us < RESUME_GRACE_US);
+}
+
+static int64_t gate_ms(const struct proof *proof)
+{
+	return proof->asked_ms + proof->ttl_ms * 80 / 100;
+}
+
+static bool proven(const struct world *world, uint32_t node)
+{
+	const struct proof *proof = &world->oracle.proofs[node];
+
+	return proof->epoch != 0 &&
+	       node_now_ms(world, &world->nodes[node]) < gate_ms(proof);
+}
+
+/* ---- after every step ---- */
+
+static void refresh_leader(struct world *world)
+{
+	struct oracle *oracle = &world->oracle;
+	const struct eversion *key;
+
+	if (oracle->revision == world->etcd.store.revision)
+		return;
+	oracle->revision = world->etcd.store.revision;
+	key = estore_get(&world->etcd.store, LEADER_KEY);
+	(void)str_copy(oracle->leader, sizeof(oracle->leader), key ? key->value : "");
+	oracle->leader_epoch = key ? key->create_revision : 0;
+	oracle->leader_lease = key ? key->lease_id : 0;
+}
+
+static void check_proof_before_write(struct world *world, uint32_t id)
+{
+	struct node *node = &world->nodes[id];
+	const struct proof *proof = &world->oracle.proofs[id];
+
+	if (!modelpg_writable(&node->pg) || node->pg.doomed || node->host_frozen > 0 ||
+	    pause_excuses(world, node) || proven(world, id))
+		return;
+	if (world->oracle.thawed_us[id] > 0 &&
+	    world->now_us - world->oracle.thawed_us[id] < THAW_GRACE_US)
+		return;
+	oracle_fail(world, "I2 proof before write",
+		    "%s takes writes at local %ld ms; newest proof: epoch %ld asked at %ld ms, "
+		    "ttl %ld ms, so commits end at %ld ms",
+		    node->name, (long)node_now_ms(world, node), (long)proof->epoch,
+		    (long)proof->asked_ms, (long)proof->ttl_ms, (long)gate_ms(proof));
+}
+
+void oracle_step(struct world *world)
+{
+	refresh_leader(world);
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		check_proof_before_write(world, i);
+}
+
+void oracle_thawed(struct world *world, uint32_t node)
+{
+	world->oracle.thawed_us[node] = world->now_us;
+}
+
+void oracle_rebooted(struct world *world, uint32_t node)
+{
+	world->oracle.proofs[node] = (struct proof){ 0 };
+	world->nodes[node].paused = false;
+}
+
+void oracle_rule(struct world *world, uint32_t node, uint16_t rule_id)
+{
+	(void)node;
+	world->oracle.rule_changes++;
+	world_mix(world, rule_id);
+	if (world->oracle.coverage && rule_id < ORACLE_RULES)
+		world->oracle.coverage->rules[rule_id]++;
+}
+
+/* ---- etcd ---- */
+
+static bool touches(const struct etcd_txn_op *op, const char *key)
+{
+	return op->prefix ? str_starts(key, op->key) : str_eq(op->key, key);
+}
+
+static void check_release(struct world *world, uint32_t by, const char *how)
+{
+	const struct modelpg *pg = &world->nodes[by].pg;
+
+	world->oracle.nreleases++;
+	if (!pg->primary || !modelpg_has_process(pg) || pg->doomed)
+		return;
+	oracle_fail(world, "I8 release",
+		    "%s's key (epoch %ld) was given up by its own %s while its primary still has "
+		    "processes",
+		    name_of(world, by), (long)world->oracle.leader_epoch, how);
+}
+
+static void note_release(struct world *world, const struct etcd_txn_op *op)
+{
+	struct release release = { 0 };
+	struct err err;
+
+	if (op->type == ETCD_PUT && str_eq(op->key, RELEASE_KEY) && op->value &&
+	    record_release_parse(op->value, strlen(op->value), &release, &err) == 0) {
+		world->oracle.release = release;
+		world->oracle.release.present = true;
+	}
+}
+
+/* Whether this transaction shows, by Raft, that its sender held the key when it was executed. */
+static bool is_proof(const struct etcd_req *req, const struct eversion *key, const char *name)
+{
+	bool compared = false;
+	bool wrote = false;
+
+	for (uint32_t i = 0; i < req->ncmps; i++)
+		compared = compared || str_eq(req->cmps[i].key, LEADER_KEY);
+	for (uint32_t i = 0; i < req->nthen; i++)
+		wrote = wrote || req->then_ops[i].type != ETCD_GET;
+	return compared && wrote && key && str_eq(key->value, name);
+}
+
+void oracle_etcd_commit(struct world *world, struct eattempt *attempt, const struct etcd_rep *rep)
+{
+	const struct etcd_req *req = &attempt->req;
+	const struct eversion *key = estore_get(&world->etcd.store, LEADER_KEY);
+	const struct elease *lease;
+
+	if (req->op != ETCD_TXN || rep->error_code != 0 || !rep->succeeded)
+		return;
+	for (uint32_t i = 0; i < req->nthen; i++) {
+		note_release(world, &req->then_ops[i]);
+		if (req->then_ops[i].type == ETCD_DELETE &&
+		    touches(&req->then_ops[i], LEADER_KEY) &&
+		    str_eq(world->oracle.leader, name_of(world, attempt->node)))
+			check_release(world, attempt->node, "transaction");
+	}
+	if (!is_proof(req, key, name_of(world, attempt->node)))
+		return;
+	lease = estore_lease(&world->etcd.store, key->lease_id);
+	attempt->proof_epoch = key->create_revision;
+	attempt->proof_ttl_ms = lease ? lease->ttl_s * 1000 : 0;
+}
+
+void oracle_answered(struct world *world, const struct eattempt *attempt)
+{
+	struct proof *proof = &world->oracle.proofs[attempt->node];
+
+	if (attempt->proof_epoch == 0 || attempt->disguised ||
+	    attempt->life != world->nodes[attempt->node].life)
+		return;
+	if (attempt->proof_epoch < proof->epoch ||
+	    (attempt->proof_epoch == proof->epoch && attempt->sent_ms <= proof->asked_ms))
+		return;
+	*proof = (struct proof){ .epoch = attempt->proof_epoch,
+				 .asked_ms = attempt->sent_ms,
+				 .ttl_ms = attempt->proof_ttl_ms };
+}
+
+void oracle_lease_ends(struct world *world, int64_t lease_id, int by_node)
+{
+	refresh_leader(world);
+	if (lease_id != world->oracle.leader_lease || by_node < 0)
+		return;
+	if (str_eq(world->oracle.leader, name_of(world, (uint32_t)by_node)))
+		check_release(world, (uint32_t)by_node, "revoke");
+}
+
+/* ---- Postgres ---- */
+
+void oracle_starting(struct world *world, uint32_t node, bool as_primary)
+{
+	struct modelpg *pg = &world->nodes[node].pg;
+
+	(void)as_primary;
+	if (pg->half)
+		oracle_fail(world, "I7 data",
+			    "%s starts Postgres on a directory that is half rewound",
+			    name_of(world, node));
+}
+
+static void check_epoch(struct world *world, uint32_t node, const struct term *last)
+{
+	const struct proof *proof = &world->oracle.proofs[node];
+
+	if (!proven(world, node) && !pause_excuses(world, &world->nodes[node]))
+		oracle_fail(world, "I2 proof before write",
+			    "%s opens for writes at local %ld ms without an unexpired proof "
+			    "(epoch %ld, commits end at %ld ms)",
+			    name_of(world, node),
+			    (long)node_now_ms(world, &world->nodes[node]), (long)proof->epoch,
+			    (long)gate_ms(proof));
+	if (last && !pause_excuses(world, &world->nodes[node]) &&
+	    (proof->epoch < last->epoch ||
+	     (proof->epoch == last->epoch && node != last->node)))
+		oracle_fail(world, "I5 epochs grow",
+			    "%s opens for writes under epoch %ld after %s did under %ld",
+			    name_of(world, node), (long)proof->epoch, name_of(world, last->node),
+			    (long)last->epoch);
+}
+
+static void check_timeline(struct world *world, uint32_t node, const struct term *last)
+{
+	struct oracle *oracle = &world->oracle;
+	const struct wal *wal = &world->nodes[node].pg.wal;
+	uint64_t uid = wal_uid(wal);
+
+	assert(uid < ARRAY_LEN(oracle->owners));
+	if (oracle->owners[uid] != 0 && oracle->owners[uid] != node + 1)
+		oracle_fail(world, "I5 one writer for a timeline",
+			    "%s writes on timeline %u, which %s began", name_of(world, node),
+			    wal_timeline(wal), name_of(world, oracle->owners[uid] - 1));
+	if (wal_timeline(wal) < oracle->timeline_max)
+		oracle_fail(world, "I5 timelines grow",
+			    "%s opens for writes on timeline %u after timeline %u was in use",
+			    name_of(world, node), wal_timeline(wal), oracle->timeline_max);
+	if (last && !wal_knows(wal, last->uid) && world->now_us > oracle->forced_until_us)
+		oracle_fail(world, "I5 one chain of histories",
+			    "%s opens for writes on timeline %u, whose history lacks timeline %u "
+			    "on which %s took writes before",
+			    name_of(world, node), wal_timeline(wal), last->timeline,
+			    name_of(world, last->node));
+	oracle->owners[uid] = node + 1;
+	oracle->timeline_max = wal_timeline(wal);
+}
+
+static uint64_t count_lost(struct world *world, uint32_t node)
+{
+	struct oracle *oracle = &world->oracle;
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < oracle->ncommits; i++) {
+		struct commit *commit = &oracle->commits[i];
+
+		if (commit->acked_us == 0 || commit->lost ||
+		    wal_has(&world->nodes[node].pg.wal, i + 1))
+			continue;
+		commit->lost = true;
+		lost++;
+	}
+	return lost;
+}
+
+static uint64_t published_optime(const struct world *world)
+{
+	const struct eversion *key = estore_get(&world->etcd.store, STATUS_KEY);
+	struct status_key status;
+	struct err err;
+
+	if (!key || record_status_parse(key->value, strlen(key->value), &status, &err) < 0)
+		return 0;
+	return status.optime_lsn;
+}
+
+static void check_loss(struct world *world, uint32_t node, struct term *term)
+{
+	const struct oracle *oracle = &world->oracle;
+	const struct wal *wal = &world->nodes[node].pg.wal;
+	uint64_t begin_lsn = wal->ntimelines > 1 ? wal->timelines[wal->ntimelines - 2].end_lsn :
+						   wal->end_lsn;
+	uint64_t allowed = world->wide_lag ? 16777216 : 65536;
+
+	if (term->lost == 0)
+		return;
+	if (term->orderly)
+		oracle_fail(world, "orderly switchover keeps every row",
+			    "%s took over by name from %s and lacks %lu acknowledged rows "
+			    "(handed over at %lx, begins at %lx)",
+			    name_of(world, node), oracle->release.from,
+			    (unsigned long)term->lost, (unsigned long)oracle->release.lsn,
+			    (unsigned long)begin_lsn);
+	if (world->now_us > oracle->forced_until_us &&
+	    begin_lsn + allowed < published_optime(world))
+		oracle_fail(world, "I4 async bound",
+			    "%s begins at %lx, more than %lu bytes behind the published %lx",
+			    name_of(world, node), (unsigned long)begin_lsn,
+			    (unsigned long)allowed, (unsigned long)published_optime(world));
+}
+
+void oracle_writable(struct world *world, uint32_t node)
+{
+	struct oracle *oracle = &world->oracle;
+	const struct modelpg *pg = &world->nodes[node].pg;
+	struct term *last = oracle->nterms ? &oracle->terms[oracle->nterms - 1] : NULL;
+	struct term *term;
+
+	if (pg->boot_unfinished)
+		return; /* nobody is let in yet */
+	check_epoch(world, node, last);
+	check_timeline(world, node, last);
+	assert(oracle->nterms < ORACLE_TERMS);
+	term = &oracle->terms[oracle->nterms++];
+	*term = (struct term){ .node = node,
+			       .epoch = oracle->proofs[node].epoch,
+			       .timeline = wal_timeline(&pg->wal),
+			       .uid = wal_uid(&pg->wal),
+			       .since_us = world->now_us };
+	if (last && last->node != node) {
+		term->orderly = oracle->release.present &&
+				oracle->release.epoch == last->epoch &&
+				str_eq(oracle->release.to, name_of(world, node));
+	}
+	term->lost = count_lost(world, node);
+	oracle->lost += term->lost;
+	world_trace(world, "%s takes writes: epoch %ld, timeline %u, %lu acknowledged rows lost%s",
+		    name_of(world, node), (long)term->epoch, term->timeline,
+		    (unsigned long)term->lost, term->orderly ? ", orderly" : "");
+	check_loss(world, node, term);
+}
+
+void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn)
+{
+	struct oracle *oracle = &world->oracle;
+	uint64_t uid = wal_uid(&world->nodes[node].pg.wal);
+
+	assert(id == oracle->ncommits + 1);
+	if (oracle->ncommits == oracle->commits_cap) {
+		oracle->commits_cap = oracle->commits_cap ? oracle->commits_cap * 2 : 1024;
+		oracle->commits = mem_grow(oracle->commits, oracle->commits_cap,
+					   sizeof(*oracle->commits));
+	}
+	oracle->commits[oracle->ncommits++] = (struct commit){ .node = node, .lsn = lsn };
+	if (oracle->owners[uid] != node + 1)
+		oracle_fail(world, "I5 one writer for a timeline",
+			    "%s commits on timeline %u, which is not its own",
+			    name_of(world, node), wal_timeline(&world->nodes[node].pg.wal));
+}
+
+void oracle_ack(struct world *world, uint32_t node, uint64_t id)
+{
+	struct oracle *oracle = &world->oracle;
+	const struct term *last = &oracle->terms[oracle->nterms - 1];
+
+	assert(oracle->nterms > 0);
+	oracle->commits[id - 1].acked_us = world->now_us;
+	oracle->acked++;
+	if (last->node == node)
+		return;
+	oracle->commits[id - 1].lost = true;
+	if (!pause_excuses(world, &world->nodes[node]))
+		oracle_fail(world, "I1 single writer",
+			    "%s acknowledges row %lu at %.3f ms; %s takes writes since %.3f ms "
+			    "under epoch %ld",
+			    name_of(world, node), (unsigned long)id,
+			    (double)world->now_us / 1000.0, name_of(world, last->node),
+			    (double)last->since_us / 1000.0, (long)last->epoch);
+}
+
+void oracle_initdb(struct world *world, uint32_t node)
+{
+	for (uint32_t i = 0; i < world->nnodes; i++) {
+		const struct modelpg *pg = &world->nodes[i].pg;
+
+		if (pg->dir != DIR_EMPTY && !pg->boot_unfinished)
+			oracle_fail(world, "I7 data",
+				    "%s makes a new cluster while %s holds the data of one",
+				    name_of(world, node), name_of(world, i));
+	}
+}
+
+static bool held_elsewhere(const struct world *world, uint32_t node, uint64_t id)
+{
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (i != node && wal_has(&world->nodes[i].pg.wal, id))
+			return true;
+	return false;
+}
+
+/* Rows that only `node` holds must not go, unless a failover gave them up already. */
+static void check_superset(struct world *world, uint32_t node, uint32_t source, const char *what)
+{
+	const struct oracle *oracle = &world->oracle;
+	const struct modelpg *old = &world->nodes[node].pg;
+
+	if (old->dir != DIR_PRESENT)
+		return;
+	for (size_t i = 0; i < oracle->ncommits; i++) {
+		if (oracle->commits[i].acked_us == 0 || oracle->commits[i].lost ||
+		    !wal_has(&old->wal, i + 1) || held_elsewhere(world, node, i + 1))
+			continue;
+		oracle_fail(world, "I7 data",
+			    "%s is replaced (%s) by a copy of %s and is the only holder of row %zu",
+			    name_of(world, node), what, name_of(world, source), i + 1);
+		return;
+	}
+}
+
+void oracle_replaces_data(struct world *world, uint32_t node, uint32_t source)
+{
+	check_superset(world, node, source, "clone");
+}
+
+void oracle_rewinds(struct world *world, uint32_t node, uint32_t source)
+{
+	check_superset(world, node, source, "rewind");
+}
+
+/* ---- what agents do ---- */
+
+void oracle_page(struct world *world, uint32_t node)
+{
+	const struct page_update *page = &world->nodes[node].page;
+	const struct proof *proof = &world->oracle.proofs[node];
+
+	if (!page->armed || (page->epoch == proof->epoch && page->asked_at_ms <= proof->asked_ms))
+		return;
+	oracle_fail(world, "I2 proof before write",
+		    "%s's page claims epoch %ld asked at %ld ms; proven is epoch %ld asked at "
+		    "%ld ms",
+		    name_of(world, node), (long)page->epoch, (long)page->asked_at_ms,
+		    (long)proof->epoch, (long)proof->asked_ms);
+}
+
+void oracle_pg_request(struct world *world, uint32_t node, const struct pg_req *req)
+{
+	if (req->op != PGOP_PROMOTE && req->op != PGOP_START_PRIMARY)
+		return;
+	if (!proven(world, node))
+		oracle_fail(world, "I2 proof before write",
+			    "%s is told to %s without an unexpired proof of the lease",
+			    name_of(world, node), pg_op_name(req->op));
+}

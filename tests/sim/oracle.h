@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * oracle - knows the truth, and says when a promise is broken
+ *
+ * Asked after every step. What it knows of proofs, releases and acknowledgements comes from the
+ * models themselves, never from what an agent was told or believes.
+ */
+#ifndef PGHA_SIM_ORACLE_H
+#define PGHA_SIM_ORACLE_H
+
+#include "agent/port.h"
+#include "modeletcd.h"
+
+#define ORACLE_NODES    8
+#define ORACLE_RULES    1000
+#define ORACLE_TERMS    256
+#define ORACLE_TEXT_MAX 900
+
+struct world;
+
+/* One commit record and what became of it. */
+struct commit {
+	uint32_t node;
+	uint64_t lsn;
+	int64_t acked_us; /* 0: nobody heard of it */
+	bool lost;        /* acknowledged, and given up by a failover that was allowed to */
+};
+
+/* A time during which one node took writes. */
+struct term {
+	uint32_t node;
+	int64_t epoch;
+	uint32_t timeline;
+	uint64_t uid;
+	int64_t since_us;
+	uint64_t lost; /* acknowledged rows that it began without */
+	bool orderly;  /* its predecessor handed over to it by name */
+};
+
+/* The newest term that etcd's log proves and the node was told of. */
+struct proof {
+	int64_t epoch;
+	int64_t asked_ms; /* the node's clock */
+	int64_t ttl_ms;
+};
+
+struct coverage {
+	uint64_t rules[ORACLE_RULES]; /* by id: times entered */
+	uint64_t faults[64];          /* by kind: times injected */
+	uint64_t steps;
+	uint64_t simulated_us;
+	uint64_t acked;
+	uint64_t lost;
+	uint64_t terms;
+};
+
+struct oracle {
+	char invariant[64]; /* the first that broke; "" none */
+	char evidence[ORACLE_TEXT_MAX];
+	struct commit *commits; /* [id - 1] */
+	size_t ncommits;
+	size_t commits_cap;
+	struct term terms[ORACLE_TERMS];
+	uint32_t nterms;
+	struct proof proofs[ORACLE_NODES];
+	int64_t thawed_us[ORACLE_NODES];
+	uint32_t owners[4096]; /* by timeline uid: node + 1 */
+	uint32_t timeline_max;
+
+	int64_t revision; /* of etcd, up to which the following is right */
+	char leader[NAME_SIZE];
+	int64_t leader_epoch;
+	int64_t leader_lease;
+	struct release release; /* newest marker ever written */
+
+	int64_t forced_until_us; /* an operator asked for a failover that may lose data */
+	uint64_t acked;
+	uint64_t lost;
+	uint64_t nreleases;
+	uint64_t rule_changes;
+	struct coverage *coverage; /* shared by all seeds, or NULL */
+};
+
+void oracle_init(struct world *world);
+void oracle_done(struct world *world);
+/* Notes that a promise is broken; the first one counts and ends the run. */
+void oracle_fail(struct world *world, const char *invariant, const char *fmt, ...) _printf_(3, 4);
+void oracle_step(struct world *world);
+
+/* etcd */
+void oracle_etcd_commit(struct world *world, struct eattempt *attempt, const struct etcd_rep *rep);
+void oracle_answered(struct world *world, const struct eattempt *attempt);
+/* by_node: the agent that revoked it; -1: it expired or etcd erred. */
+void oracle_lease_ends(struct world *world, int64_t lease_id, int by_node);
+
+/* Postgres */
+void oracle_starting(struct world *world, uint32_t node, bool as_primary);
+void oracle_writable(struct world *world, uint32_t node);
+void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn);
+void oracle_ack(struct world *world, uint32_t node, uint64_t id);
+void oracle_initdb(struct world *world, uint32_t node);
+void oracle_replaces_data(struct world *world, uint32_t node, uint32_t source);
+void oracle_rewinds(struct world *world, uint32_t node, uint32_t source);
+
+/* what agents do */
+void oracle_page(struct world *world, uint32_t node);
+void oracle_pg_request(struct world *world, uint32_t node, const struct pg_req *req);
+void oracle_rule(struct world *world, uint32_t node, uint16_t rule_id);
+void oracle_thawed(struct world *world, uint32_t node);
+void oracle_rebooted(struct world *world, uint32_t node);
+
+/* The node that etcd names as leader, or -1. */
+int oracle_leader(const struct world *world);
+
+/* final.c: after all faults have ended. */
+bool final_settled(const struct world *world, char *ret_why, size_t size);
+/* Heals, waits, and checks what must hold at the end. */
+void final_check(struct world *world);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * world - everything a simulated run consists of, its time and its trace
+ *
+ * One process, one source of chance, virtual time in microseconds. Nothing outside of this
+ * struct and of the agents themselves may influence a run.
+ */
+#ifndef PGHA_SIM_WORLD_H
+#define PGHA_SIM_WORLD_H
+
+#include "clients.h"
+#include "eclient.h"
+#include "evq.h"
+#include "modeletcd.h"
+#include "mutant.h"
+#include "nemesis.h"
+#include "net.h"
+#include "node.h"
+#include "oracle.h"
+#include "rng.h"
+
+#define WORLD_EPOCH_US INT64_C(1893456000000000) /* wall clock at true time 0: 2030-01-01 */
+#define WORLD_NODES_MAX 5
+#define WORLD_SCOPE     "demo"
+#define WORLD_PREFIX    "/service/" WORLD_SCOPE "/"
+
+struct options {
+	uint64_t seed;
+	uint32_t nodes; /* 0: drawn */
+	uint32_t etcd_members;
+	bool trace;
+	int64_t until_ms; /* 0: to the end */
+	const char *scenario; /* file, or NULL: chance rules */
+	enum mutant mutant;
+	/* what a scenario fixes; unknown: drawn */
+	enum tristate guard;
+	enum tristate module;
+	enum tristate etcd_faults;
+};
+
+struct world {
+	struct options options;
+	struct rng rng;
+	struct evq queue;
+	int64_t now_us; /* true time */
+	uint64_t hash;  /* of the trace */
+	uint64_t steps;
+	bool stop;      /* an invariant broke */
+
+	bool guard;     /* a guardian runs on every host */
+	bool module;    /* ... and the fence module is loaded */
+	bool bad_clocks; /* rates of up to 10 % */
+	bool wide_lag;
+
+	uint32_t nnodes;
+	struct node nodes[WORLD_NODES_MAX];
+	struct modeletcd etcd;
+	struct eclient eclient;
+	struct net net;
+	struct clients clients;
+	struct oracle oracle;
+	struct nemesis nemesis;
+	uint64_t next_timeline_uid;
+};
+
+struct world *world_new(const struct options *options);
+void world_free(struct world *world);
+
+/* Puts an event on the queue; ev.at_us and ev.tie are filled in. */
+void world_at(struct world *world, int64_t at_us, struct ev ev);
+void world_after(struct world *world, int64_t delay_us, struct ev ev);
+/* One event. false: nothing left, or an invariant broke. */
+bool world_step(struct world *world);
+/* Until that true time, or until an invariant breaks. */
+void world_run(struct world *world, int64_t until_us);
+/* Puts what a frozen node or a stalled disk held back on the queue again. */
+void world_release(struct world *world, struct node *node);
+/* A clock rate for a host. */
+int64_t world_rate(struct world *world);
+
+void world_mix(struct world *world, uint64_t value);
+void world_mix_text(struct world *world, const char *text);
+/* One line of the trace. */
+void world_trace(struct world *world, const char *fmt, ...) _printf_(2, 3);
+
+#endif
