@@ -1,0 +1,28 @@
+EXTRA_DIST += \
+	tests/e2e/README.md \
+	tests/e2e/conftest.py \
+	tests/e2e/lib/__init__.py \
+	tests/e2e/lib/cgroup.py \
+	tests/e2e/lib/checker.py \
+	tests/e2e/lib/cluster.py \
+	tests/e2e/lib/etcd.py \
+	tests/e2e/lib/host.py \
+	tests/e2e/lib/net.py \
+	tests/e2e/lib/node.py \
+	tests/e2e/lib/proc.py \
+	tests/e2e/lib/reaper.py \
+	tests/e2e/lib/writers.py \
+	tests/e2e/prober.c \
+	tests/e2e/test_badinput.py \
+	tests/e2e/test_bootstrap.py \
+	tests/e2e/test_checker.py \
+	tests/e2e/test_failover.py \
+	tests/e2e/test_harness.py \
+	tests/e2e/test_operations.py \
+	tests/e2e/test_rejoin.py \
+	tests/e2e/test_switchover.py
+
+# Real PostgreSQL and etcd on network namespaces: needs root, takes minutes, so not in `check`.
+check-e2e: $(sbin_PROGRAMS) $(bin_PROGRAMS)
+	PGHA_BUILD='$(abs_builddir)' /usr/bin/python3 -m pytest '$(srcdir)/tests/e2e'
+.PHONY: check-e2e
