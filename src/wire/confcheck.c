@@ -219,7 +219,8 @@ static void check_alias(const struct check *check, const struct tree_node *node,
 static void check_quotes(const struct check *check, const struct tree_node *node,
 			 const struct confkey *key, const char *path)
 {
-	if (key->type != CONF_TEXT || !tree_is_scalar(node) || node->raw == NULL)
+	if ((key->type != CONF_TEXT && key->type != CONF_NAME) || !tree_is_scalar(node) ||
+	    node->raw == NULL)
 		return;
 	if (str_ends(path, "password"))
 		report(check, node, false, path,
@@ -230,6 +231,30 @@ static void check_quotes(const struct check *check, const struct tree_node *node
 		       node->text);
 }
 
+/* Only documents of etcd are looked up after a failed check, and those are ours to write to. */
+static void mark_bad(const struct check *check, const struct tree_node *node)
+{
+	if (check->file == NULL)
+		((struct tree_node *)node)->bad = true;
+}
+
+/* Each on its own: one bad setting must not take the others with it. */
+static void check_pairs(const struct check *check, const struct tree_node *map)
+{
+	const struct tree_node *it;
+
+	for (it = map->first; it != NULL; it = it->next) {
+		char path[TREE_PATH_SIZE];
+		struct err err = { 0 };
+
+		if (confvalue_pair(it, &err) == 0)
+			continue;
+		tree_path(check->root, it, path);
+		report(check, it, true, path, "%s", err.msg);
+		mark_bad(check, it);
+	}
+}
+
 static void check_value(const struct check *check, const struct tree_node *node,
 			const struct confkey *key, const char *path)
 {
@@ -238,15 +263,15 @@ static void check_value(const struct check *check, const struct tree_node *node,
 	if (confvalue_check(key, node, &err) == 0) {
 		check_quotes(check, node, key, path);
 		check_later(check, node, key, path);
+		if (key->type == CONF_PAIRS)
+			check_pairs(check, node);
 		return;
 	}
 	if (str_eq(path, "bootstrap.users"))
 		return;
 	report(check, node, !(key->flags & CONF_NOOP), path, "%s%s", err.msg,
 	       check->file == NULL ? "; the default stays in force" : "");
-	/* Only documents of etcd are looked up after a failed check, and those are ours. */
-	if (check->file == NULL)
-		((struct tree_node *)node)->bad = true;
+	mark_bad(check, node);
 }
 
 /* true: look at the children too. */

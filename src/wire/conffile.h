@@ -35,14 +35,16 @@ void conf_problems_done(struct conf_problems *problems);
 void conf_problems_print(const struct conf_problems *problems, const char *file,
 			 struct buf *ret_text);
 
-/* Parses YAML; also merges PATRONI_* variables from environ-style `env` (NULL: none).
+/* Parses YAML; also merges PATRONI_* variables from environ-style `env` (NULL: none). HOME of
+ * env is what ~ means. text NULL: PATRONI_CONFIGURATION instead, or the variables alone.
  * Returns < 0 only when the text is no YAML mapping at all (err has the line). */
 int confdoc_parse(const char *text, size_t len, const char *const *env, struct confdoc **ret,
 		  struct err *err) _must_check_;
 void confdoc_free(struct confdoc *doc);
 
 /* Checks every key against the table: types, ranges, required keys, refused stores, unknown
- * keys. Adds to *problems. */
+ * keys. Adds to *problems. conf_build() does this too, and more: what shows only when values are
+ * seen together; a problem that is there already is not added twice. */
 void confdoc_check(const struct confdoc *doc, struct conf_problems *problems);
 
 /* Builds the effective configuration. dynamic_json NULL: bootstrap.dcs stands in for it.
@@ -51,6 +53,18 @@ void confdoc_check(const struct confdoc *doc, struct conf_problems *problems);
 int conf_build(const struct confdoc *doc, const char *dynamic_json, struct config **ret,
 	       struct conf_problems *problems, struct err *err) _must_check_;
 void config_free(struct config *config);
+
+/* What differs between two configurations, so that a reload does no more than it must. */
+#define CONFIG_DIFF_AGENT      0x01u /* name, scope, paths, etcd endpoints: pghad starts anew */
+#define CONFIG_DIFF_HA         0x02u /* what decisions look at */
+#define CONFIG_DIFF_TAGS       0x04u
+#define CONFIG_DIFF_ETCD       0x08u /* credentials and certificates: a new client */
+#define CONFIG_DIFF_REST       0x10u /* addresses, certificates, authentication: a new listener */
+#define CONFIG_DIFF_PG_RESTART 0x20u /* a setting on the server's command line */
+#define CONFIG_DIFF_PG_FILES   0x40u /* others, pg_hba, pg_ident, recovery: files and a reload;
+				      * pg_settings tells which of those still need a restart */
+#define CONFIG_DIFF_OTHER      0x80u /* log, callbacks, options: used the next time */
+unsigned config_diff(const struct config *a, const struct config *b);
 
 /* --help text of all keys, --generate-sample-config. */
 void conf_print_keys(struct buf *ret_text);

@@ -178,9 +178,14 @@ void confget_pairs(const struct confget *get, const char *path, struct pairs *re
 
 	if (node == NULL || node->type != TREE_MAP)
 		return;
-	for (it = node->first; it != NULL; it = it->next)
-		if (tree_is_scalar(it))
-			confget_add_pair(ret, it->key, it->text);
+	for (it = node->first; it != NULL; it = it->next) {
+		_cleanup_(freep) char *line = NULL;
+
+		if (it->bad || !tree_is_scalar(it))
+			continue;
+		line = str_ndup(it->text, strcspn(it->text, "\r\n"));
+		confget_add_pair(ret, it->key, line);
+	}
 }
 
 /* "--jobs" is taken for "jobs"; a value in quotes within the YAML quotes loses them, as it would

@@ -82,7 +82,7 @@ static const struct tree_node *find_guc(const struct tree_node *map, const char 
 	const struct tree_node *it;
 
 	for (it = map != NULL ? map->first : NULL; it != NULL; it = it->next)
-		if (str_ieq(it->key, name) && tree_is_scalar(it))
+		if (str_ieq(it->key, name) && tree_is_scalar(it) && !it->bad)
 			return it;
 	return NULL;
 }
@@ -221,6 +221,7 @@ static void add_free(const struct tree_node *map, bool is_local, struct pairs *r
 	const struct tree_node *it;
 
 	for (it = map != NULL ? map->first : NULL; it != NULL; it = it->next) {
+		_cleanup_(freep) char *line = NULL;
 		char path[TREE_PATH_SIZE];
 
 		if (str_printf(path, sizeof(path), "postgresql.parameters.%s", it->key) < 0 ||
@@ -244,8 +245,9 @@ static void add_free(const struct tree_node *map, bool is_local, struct pairs *r
 					"the dynamic configuration, ignored here");
 			continue;
 		}
+		line = str_ndup(guc_text(it), strcspn(guc_text(it), "\r\n"));
 		if (!has_pair(ret, it->key))
-			confget_add_pair(ret, it->key, guc_text(it));
+			confget_add_pair(ret, it->key, line);
 	}
 }
 

@@ -474,7 +474,7 @@ static bool matches(const char *row, const char *path)
 	for (;;) {
 		size_t row_len = strcspn(row, ".");
 		size_t len = strcspn(path, ".");
-		bool is_any = row_len == strlen(CONF_METHOD) &&
+		bool is_any = len > 0 && row_len == strlen(CONF_METHOD) &&
 			      strncmp(row, CONF_METHOD, row_len) == 0;
 
 		if (!is_any && (row_len != len || strncmp(row, path, len) != 0))

@@ -34,30 +34,28 @@ static const char *take_scheme(const struct confbuild *build, const char *path, 
 	else if (strncmp(text, "http://", strlen("http://")) == 0)
 		*tls = false;
 	else
-		confbuild_report(build, true, path, "'%.80s' is no http or https URL", text);
+		/* What follows may hold a password. */
+		confbuild_report(build, true, path, "'%.*s' is no http or https URL",
+				 (int)MIN_OF(rest + 3 - text, (ptrdiff_t)40), text);
 	return rest + strlen("://");
 }
 
-static void add_endpoint(const struct confbuild *build, const char *path, const char *text,
+static void add_endpoint(const struct confbuild *build, const char *path, const char *address,
 			 bool tls)
 {
 	struct config_etcd *etcd = &build->config->etcd;
 	uint16_t port = (uint16_t)confget_int(&build->get, "etcd3.port");
-	_cleanup_(freep) char *bare = NULL;
-	struct endpoint endpoint;
+	struct endpoint endpoint = { .tls = tls };
 	struct err err = { 0 };
 
-	text = take_scheme(build, path, text, &tls);
-	bare = str_ndup(text, strcspn(text, "/"));
-	endpoint = (struct endpoint){ .tls = tls };
-	if (parse_hostport(bare, port != 0 ? port : ETCD_PORT, endpoint.host, sizeof(endpoint.host),
-			   &endpoint.port, &err) < 0) {
+	if (parse_hostport(address, port != 0 ? port : ETCD_PORT, endpoint.host,
+			   sizeof(endpoint.host), &endpoint.port, &err) < 0) {
 		confbuild_report(build, true, path, "%s", err.msg);
 		return;
 	}
 	if (etcd->nendpoints == ENDPOINTS_MAX) {
 		confbuild_report(build, false, path, "more than %d endpoints; '%s' is not used",
-				 ENDPOINTS_MAX, text);
+				 ENDPOINTS_MAX, endpoint.host);
 		return;
 	}
 	etcd->endpoints[etcd->nendpoints++] = endpoint;
@@ -131,9 +129,9 @@ static void take_endpoints(const struct confbuild *build, bool tls)
 		add_url(build, "etcd3.url", url, tls);
 	} else if (hosts.n > 0) {
 		for (size_t i = 0; i < hosts.n; i++)
-			add_endpoint(build, "etcd3.hosts", hosts.items[i], tls);
+			add_url(build, "etcd3.hosts", hosts.items[i], tls);
 	} else if (host != NULL) {
-		add_endpoint(build, "etcd3.host", host, tls);
+		add_url(build, "etcd3.host", host, tls);
 	} else if (etcd->srv == NULL) {
 		confbuild_report(build, true, "etcd3",
 				 "one of host, hosts, url, proxy or srv is required");

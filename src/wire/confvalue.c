@@ -241,17 +241,31 @@ static int check_name(const struct confkey *key, const struct tree_node *node, s
 	return confvalue_name(node->text, err);
 }
 
-static int check_pairs(const struct confkey *key, const struct tree_node *node, struct err *err)
+int confvalue_pair(const struct tree_node *node, struct err *err)
+{
+	size_t len;
+
+	if (node->type == TREE_MAP || node->type == TREE_LIST)
+		return err_set(err, ERR_CONFIG, "must be a single value, not %s",
+			       tree_type_name(node->type));
+	if (node->type != TREE_STRING)
+		return 0;
+	len = strcspn(node->text, "\r\n");
+	if (node->text[len + strspn(node->text + len, "\r\n")] != '\0')
+		return err_set(err, ERR_CONFIG, "must be one line");
+	return 0;
+}
+
+static int check_option_map(const struct tree_node *node, struct err *err)
 {
 	const struct tree_node *it;
 
-	if (node->type != TREE_MAP)
-		return not_allowed(key, node, err);
-	for (it = node->first; it != NULL; it = it->next)
-		if (it->type == TREE_MAP || it->type == TREE_LIST)
-			return err_set(err, ERR_CONFIG,
-				       "the value of '%.*s' must be a single value, not %s",
-				       QUOTE_SIZE, it->key, tree_type_name(it->type));
+	for (it = node->first; it != NULL; it = it->next) {
+		int r = confvalue_pair(it, err);
+
+		if (r < 0)
+			return err_wrap(err, "'%.*s'", QUOTE_SIZE, it->key);
+	}
 	return 0;
 }
 
@@ -276,7 +290,7 @@ static int check_options(const struct confkey *key, const struct tree_node *node
 	const struct tree_node *it;
 
 	if (node->type == TREE_MAP)
-		return check_pairs(key, node, err);
+		return check_option_map(node, err);
 	if (node->type != TREE_LIST)
 		return not_allowed(key, node, err);
 	for (it = node->first; it != NULL; it = it->next) {
@@ -318,9 +332,8 @@ int confvalue_check(const struct confkey *key, const struct tree_node *node, str
 		return check_path(key, node, err);
 	case CONF_MAP:
 	case CONF_OPEN:
-		return node->type == TREE_MAP ? 0 : not_allowed(key, node, err);
 	case CONF_PAIRS:
-		return check_pairs(key, node, err);
+		return node->type == TREE_MAP ? 0 : not_allowed(key, node, err);
 	case CONF_OPTIONS:
 		return check_options(key, node, err);
 	case CONF_LIST:

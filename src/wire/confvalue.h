@@ -15,6 +15,10 @@
 int confvalue_check(const struct confkey *key, const struct tree_node *node,
 		    struct err *err) _must_check_;
 
+/* One value of PAIRS: a scalar in one line; a line break at its end, as YAML's blocks have it, is
+ * cut when it is read. */
+int confvalue_pair(const struct tree_node *node, struct err *err) _must_check_;
+
 int confvalue_bool(const struct confkey *key, const struct tree_node *node, bool *ret,
 		   struct err *err) _must_check_;
 /* INT as it is, SECONDS in milliseconds, BYTES in bytes. */

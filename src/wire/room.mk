@@ -3,6 +3,7 @@ src_libwire_a_SOURCES = \
 	src/wire/b64.c src/wire/b64.h \
 	src/wire/confbuild.c src/wire/confbuild.h \
 	src/wire/confcheck.c src/wire/confcheck.h \
+	src/wire/confdiff.c \
 	src/wire/confdone.c \
 	src/wire/confenv.c src/wire/confenv.h \
 	src/wire/conffile.c src/wire/conffile.h \
@@ -39,12 +40,18 @@ if HAVE_CRITERION
 WIRE_TEST_LIBS = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CRITERION_LIBS)
 wire_tests = \
 	tests/unit/test_b64 \
+	tests/unit/test_confbuild \
+	tests/unit/test_conffile \
+	tests/unit/test_confguc \
+	tests/unit/test_confkeys \
 	tests/unit/test_etcdmsg \
 	tests/unit/test_jtext \
 	tests/unit/test_record \
 	tests/unit/test_restcluster \
 	tests/unit/test_restcommand \
-	tests/unit/test_restmsg
+	tests/unit/test_restmsg \
+	tests/unit/test_tree \
+	tests/unit/test_yamltree
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 
@@ -75,4 +82,37 @@ tests_unit_test_restcommand_LDADD = $(WIRE_TEST_LIBS)
 tests_unit_test_restmsg_SOURCES = tests/unit/test_restmsg.c
 tests_unit_test_restmsg_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_restmsg_LDADD = $(WIRE_TEST_LIBS)
+
+# Some of these read files of the source tree: the manual page and the example.
+CONF_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/lib -DSRCDIR='"$(abs_top_srcdir)"'
+
+tests_unit_test_confbuild_SOURCES = tests/unit/test_confbuild.c tests/lib/confload.h
+tests_unit_test_confbuild_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_confbuild_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_confbuild_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_conffile_SOURCES = tests/unit/test_conffile.c tests/lib/confload.h
+tests_unit_test_conffile_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_conffile_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_conffile_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_confguc_SOURCES = tests/unit/test_confguc.c tests/lib/confload.h
+tests_unit_test_confguc_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_confguc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_confguc_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_confkeys_SOURCES = tests/unit/test_confkeys.c tests/lib/confload.h
+tests_unit_test_confkeys_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_confkeys_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_confkeys_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_tree_SOURCES = tests/unit/test_tree.c
+tests_unit_test_tree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_tree_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_tree_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_yamltree_SOURCES = tests/unit/test_yamltree.c
+tests_unit_test_yamltree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_yamltree_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_yamltree_LDADD = $(WIRE_TEST_LIBS)
 endif
