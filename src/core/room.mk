@@ -10,7 +10,7 @@ src_libcore_a_SOURCES = \
 
 if HAVE_CRITERION
 core_tests = tests/rules/test_rules tests/unit/test_lease tests/unit/test_timeline \
-	tests/unit/test_rank
+	tests/unit/test_rank tests/unit/test_decide
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 tests_rules_test_rules_SOURCES = tests/rules/test_rules.c
@@ -25,6 +25,9 @@ tests_unit_test_timeline_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 tests_unit_test_rank_SOURCES = tests/unit/test_rank.c
 tests_unit_test_rank_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_rank_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
+tests_unit_test_decide_SOURCES = tests/unit/test_decide.c
+tests_unit_test_decide_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_decide_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 endif
 
 # The rendered table: kept in the tree, proven true by make check.

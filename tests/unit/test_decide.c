@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_decide - golden decisions: a view, the rule it must meet, and the targets of the plan
+ */
+#include <criterion/criterion.h>
+
+#include "base/str.h"
+#include "core/decide.h"
+
+#define NOW 100000
+
+static struct member *add(struct view *v, const char *name, const char *host)
+{
+	struct member *m = &v->cluster.members[v->cluster.nmembers++];
+
+	str_clip(m->name, sizeof(m->name), name);
+	str_clip(m->host, sizeof(m->host), host);
+	str_clip(m->api_url, sizeof(m->api_url), "http://x/patroni");
+	m->port = 5432;
+	m->is_pgha = true;
+	m->state = STATE_RUNNING;
+	m->tags.failover_priority = 1;
+	return m;
+}
+
+/* Member 'b' of 'a', 'b', 'c'; 'a' leads with epoch 50, its newest beat came 500 ms ago. */
+static struct view follower(void)
+{
+	struct view v = { .now_ms = NOW, .dcs_seen_at_ms = NOW - 100, .cluster_read_at_ms = 1000 };
+
+	str_clip(v.name, sizeof(v.name), "b");
+	v.tags.failover_priority = 1;
+	v.cfg = (struct config_ha){ .ttl_ms = 5000, .loop_wait_ms = 1000, .use_slots = true,
+				    .maximum_lag_bytes = 1048576, .use_pg_rewind = true,
+				    .primary_start_timeout_ms = 300000, .has_bootstrap = true };
+	v.cluster.leader_known = true;
+	v.cluster.init = INIT_SET;
+	str_clip(v.cluster.sysid, SYSID_SIZE, "7000000000000000001");
+	str_clip(v.cluster.leader, NAME_SIZE, "a");
+	v.cluster.leader_epoch = v.last_epoch = 50;
+	v.cluster.beat_present = true;
+	v.cluster.beat_epoch = 50;
+	v.sign_at_ms = NOW - 500;
+	v.sign_ttl_ms = 5000;
+	add(&v, "a", "10.0.0.1");
+	add(&v, "b", "10.0.0.2");
+	add(&v, "c", "10.0.0.3");
+	v.pg = (struct pg_state){ .run = PG_UP, .role = ROLE_REPLICA, .dir = DIR_PRESENT,
+				  .standby_signal = true, .can_rewind = true, .timeline = 2,
+				  .control_timeline = 2, .receive_lsn = 9000, .replay_lsn = 9000,
+				  .streaming = true };
+	str_clip(v.pg.sysid, SYSID_SIZE, "7000000000000000001");
+	return v;
+}
+
+/* The same member as the leader of epoch 60, proven 1 s ago. */
+static struct view leader(void)
+{
+	struct view v = follower();
+
+	str_clip(v.cluster.leader, NAME_SIZE, "b");
+	v.cluster.leader_epoch = v.last_epoch = v.cluster.beat_epoch = 60;
+	lease_proven(&v.lease, 60, 1, NOW - 1000, 5000);
+	v.pg.role = ROLE_PRIMARY;
+	v.pg.standby_signal = false;
+	v.pg.flush_lsn = 9000;
+	return v;
+}
+
+static struct plan plan_of(const struct view *v)
+{
+	struct plan plan;
+
+	decide(v, &plan);
+	return plan;
+}
+
+static void vote(struct view *v, const char *name, uint64_t lsn)
+{
+	struct vote *w = &v->votes[v->nvotes++];
+
+	*w = (struct vote){ .asked_at_ms = NOW - 50, .answered = true, .in_recovery = true,
+			    .failover_priority = 1, .timeline = 2, .lsn = lsn };
+	str_clip(w->name, NAME_SIZE, name);
+}
+
+/* The election of a key that is gone: everybody answered. */
+static struct view election(void)
+{
+	struct view v = follower();
+
+	v.cluster.leader[0] = '\0';
+	v.cluster.leader_epoch = 0;
+	v.leader_gone_at_ms = v.election_since_ms = NOW - 50;
+	vote(&v, "a", 8000);
+	vote(&v, "c", 8000);
+	return v;
+}
+
+Test(decide, follows_the_leader)
+{
+	struct view v = follower();
+	struct plan plan = plan_of(&v);
+
+	cr_assert_eq(plan.rule->id, 512);
+	cr_assert_eq(plan.upstream, 0);
+	cr_assert_leq(plan.wake_at_ms, NOW + 1000);
+}
+
+Test(decide, cascades_from_the_named_member_while_it_is_usable)
+{
+	struct view v = follower();
+
+	str_clip(v.tags.replicatefrom, NAME_SIZE, "c");
+	cr_assert_eq(plan_of(&v).upstream, 2);
+	v.cluster.members[2].state = STATE_STOPPED;
+	cr_assert_eq(plan_of(&v).upstream, 0);
+}
+
+Test(decide, takes_over_a_key_whose_beat_was_silent_for_a_term_and_not_a_moment_earlier)
+{
+	struct view v = election();
+
+	str_clip(v.cluster.leader, NAME_SIZE, "a");
+	v.cluster.leader_epoch = 50;
+	v.pg.streaming = false;
+	v.sign_at_ms = NOW - 4999;
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_OTHER);
+	v.sign_at_ms = NOW - 5000;
+	cr_assert_eq(plan_of(&v).rule->id, 420);
+	v.cluster.members[2].is_pgha = false; /* a Patroni member does not beat */
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_OTHER);
+}
+
+Test(decide, waits_out_the_term_of_a_key_that_vanished_early)
+{
+	struct view v = election();
+
+	v.sign_at_ms = NOW - 4999;
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+	cr_assert_neq(plan_of(&v).lease_verb, LV_ACQUIRE);
+	v.sign_at_ms = NOW - 5000;
+	cr_assert_eq(plan_of(&v).rule->id, 421);
+}
+
+Test(decide, waits_for_the_longer_of_two_terms)
+{
+	struct view v = election();
+
+	v.sign_at_ms = NOW - 5000;
+	v.sign_ttl_ms = 30000; /* granted before the configuration was changed */
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+}
+
+Test(decide, trusts_the_expiry_of_a_mended_etcd)
+{
+	struct view v = election();
+
+	v.sign_at_ms = NOW - 100;
+	v.etcd_known = v.etcd_fixed = true;
+	cr_assert_eq(plan_of(&v).rule->id, 421);
+}
+
+Test(decide, believes_a_release_of_the_newest_epoch_only)
+{
+	struct view v = election();
+
+	v.cluster.release = (struct release){ .present = true, .from = "a", .epoch = 50 };
+	cr_assert_eq(plan_of(&v).rule->id, 421);
+	v.cluster.release.epoch = 49;
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+}
+
+Test(decide, stops_in_good_time_and_kills_when_the_term_is_over)
+{
+	struct view v = leader();
+
+	cr_assert_eq(plan_of(&v).rule->id, 321);
+	v.now_ms = NOW - 1000 + 2500;
+	cr_assert_eq(plan_of(&v).rule->id, 322);
+	v.now_ms = NOW - 1000 + 3300;
+	cr_assert_eq(plan_of(&v).rule->id, 112);
+	cr_assert_eq(plan_of(&v).immediate_at_ms, NOW - 1000 + 3600);
+	cr_assert_eq(plan_of(&v).kill_at_ms, NOW - 1000 + 3750);
+	v.now_ms = NOW - 1000 + 3600;
+	cr_assert_eq(plan_of(&v).rule->id, 111);
+}
+
+Test(decide, serves_reads_while_etcd_is_silent)
+{
+	struct view v = leader();
+
+	v.now_ms += 60000;
+	lease_drop(&v.lease);
+	v.pg.run = PG_DOWN;
+	v.pg.role = ROLE_UNKNOWN;
+	cr_assert_eq(plan_of(&v).rule->id, 600);
+}
+
+Test(decide, recreates_its_key_when_that_vanished_early)
+{
+	struct view v = leader();
+
+	v.cluster.leader[0] = '\0';
+	v.cluster.leader_epoch = 0;
+	cr_assert_eq(plan_of(&v).rule->id, 401);
+}
+
+Test(decide, restarts_a_crashed_primary_and_gives_up_in_time)
+{
+	struct view v = leader();
+
+	v.pg.run = PG_DOWN;
+	v.pg.control = CONTROL_IN_PRODUCTION;
+	v.crash_since_ms = NOW;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+	v.cfg.primary_start_timeout_ms = 0;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
+	v.cluster.nmembers = 2;
+	v.cluster.members[0].state = STATE_STOPPED; /* nobody else could */
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+}
+
+Test(decide, hands_over_by_steps)
+{
+	struct view v = leader();
+
+	v.handover_asked = true;
+	v.election_since_ms = NOW - 60;
+	cr_assert_eq(plan_of(&v).rule->id, 201);
+	vote(&v, "a", 8900);
+	vote(&v, "c", 9000);
+	cr_assert_eq(plan_of(&v).rule->id, 202);
+	cr_assert_str_eq(plan_of(&v).verdict.other, "c");
+	v.handover_checkpointed = true;
+	cr_assert_eq(plan_of(&v).rule->id, 203);
+	v.handover_begun = true;
+	str_clip(v.handover_to, NAME_SIZE, "c");
+	v.pg.run = PG_DOWN;
+	cr_assert_eq(plan_of(&v).rule->id, 204);
+	cr_assert_str_eq(plan_of(&v).release_to, "c");
+}
+
+Test(decide, rewinds_what_diverged_and_copies_what_cannot_be_rewound)
+{
+	struct view v = follower();
+
+	v.pg.run = PG_DOWN;
+	v.pg.role = ROLE_UNKNOWN;
+	v.pg.standby_signal = false;
+	v.pg.control = CONTROL_SHUT_DOWN;
+	v.pg.control_timeline = 1;
+	v.pg.control_end_lsn = 9000;
+	cr_assert_eq(plan_of(&v).rule->id, 502);
+	v.upstream_epoch = 50;
+	v.upstream = (struct history){ .timeline = 2, .n = 1, .entries = { { 1, 8000 } } };
+	cr_assert_eq(plan_of(&v).rule->id, 504);
+	v.cluster.members[0].checkpoint_done = TRI_NO;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	v.pg.can_rewind = false;
+	cr_assert_eq(plan_of(&v).rule->id, 506);
+	v.cfg.remove_on_rewind_failure = true;
+	cr_assert_eq(plan_of(&v).rule->id, 505);
+	v.upstream.entries[0].end_lsn = 9000;
+	cr_assert_eq(plan_of(&v).rule->id, 503);
+}
+
+Test(decide, copies_from_a_clonefrom_member_before_the_leader)
+{
+	struct view v = follower();
+
+	v.pg = (struct pg_state){ .run = PG_DOWN, .dir = DIR_EMPTY };
+	cr_assert_eq(plan_of(&v).rule->id, 500);
+	cr_assert_eq(plan_of(&v).source, 0);
+	v.cluster.members[2].tags.clonefrom = true;
+	cr_assert_eq(plan_of(&v).source, 2);
+	v.work_backoff_until_ms = NOW + 1;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+}
+
+Test(decide, never_touches_data_of_another_cluster)
+{
+	struct view v = follower();
+
+	v.pg.run = PG_DOWN;
+	str_clip(v.pg.sysid, SYSID_SIZE, "7999999999999999999");
+	cr_assert_eq(plan_of(&v).rule->id, 507);
+}
+
+Test(decide, races_only_where_a_bootstrap_is_allowed)
+{
+	struct view v = follower();
+
+	v.pg = (struct pg_state){ .run = PG_DOWN, .dir = DIR_EMPTY };
+	v.cluster.leader[0] = '\0';
+	v.cluster.leader_epoch = v.last_epoch = 0;
+	v.cluster.init = INIT_ABSENT;
+	cr_assert_eq(plan_of(&v).rule->id, 610);
+	v.cfg.has_bootstrap = false;
+	cr_assert_eq(plan_of(&v).rule->id, 614);
+	v.cfg.has_bootstrap = true;
+	v.cluster.init = INIT_GARBAGE; /* unreadable is not absent */
+	cr_assert_neq(plan_of(&v).more, MV_RACE);
+}
+
+Test(decide, does_nothing_in_pause_by_itself)
+{
+	struct view v = leader();
+
+	v.mode = MODE_PAUSED;
+	v.now_ms = NOW + 60000;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+}
