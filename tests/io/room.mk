@@ -1,0 +1,14 @@
+# One adapter against a real server. Needs etcd and loopback, so it is no part of `make check`.
+check_io_programs = \
+	tests/io/test_etcd
+EXTRA_PROGRAMS = $(check_io_programs)
+CLEANFILES += $(check_io_programs)
+
+tests_io_test_etcd_SOURCES = tests/io/test_etcd.c tests/io/rig.c tests/io/rig.h
+tests_io_test_etcd_LDADD = src/libio.a $(WIRE_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS)
+
+check-io: $(check_io_programs)
+	@n=0; bad=0; for t in $(check_io_programs); do \
+		echo "== $$t"; n=$$((n + 1)); ./$$t || { echo "FAILED $$t"; bad=$$((bad + 1)); }; \
+	done; echo "check-io: $$((n - bad)) programs passed, $$bad failed"; test $$bad = 0
+.PHONY: check-io
