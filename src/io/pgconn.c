@@ -506,7 +506,8 @@ int pgrows_int(const struct pgrows *rows, int row, int col, int64_t *ret, struct
 	int rc;
 
 	if (!text)
-		return err_set(err, ERR_PROTOCOL, "%s: column %d is null", rows->sql->name, col + 1);
+		return err_set(err, ERR_PROTOCOL, "%s: column %d is null", rows->sql->name,
+			       col + 1);
 	rc = parse_int(text, INT64_MIN, INT64_MAX, ret, err);
 	return rc < 0 ? err_wrap(err, "%s: column %d", rows->sql->name, col + 1) : 0;
 }

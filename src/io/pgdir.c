@@ -181,8 +181,8 @@ static int move(const char *from, const char *to, struct err *err)
 		return 0;
 	if (errno == EBUSY || errno == EXDEV)
 		return err_set(err, ERR_IO,
-			       "cannot rename '%s', which seems to be a mount point: set data_dir to "
-			       "a directory inside of it",
+			       "cannot rename '%s', which seems to be a mount point: set data_dir "
+			       "to a directory inside of it",
 			       from);
 	return err_set(err, ERR_IO, "cannot rename '%s' to '%s'", from, to);
 }

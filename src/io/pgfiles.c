@@ -125,7 +125,8 @@ static int write_main(const struct config *config, const struct pgconf_want *wan
 	char conf[PATH_MAX];
 	int rc;
 
-	if (str_printf(conf, sizeof(conf), "%s/%s.conf", pgconf_dir(config), pgconf_stem(config)) < 0)
+	if (str_printf(conf, sizeof(conf), "%s/%s.conf", pgconf_dir(config),
+		       pgconf_stem(config)) < 0)
 		return err_set(err, ERR_TOOLONG, "path '%s'", pgconf_dir(config));
 	rc = make_base(config, conf, mode, err);
 	if (rc < 0)
@@ -258,7 +259,8 @@ static int each_file(const struct config *config,
 
 		if (rc < 0)
 			return rc;
-		if (str_printf(kept, sizeof(kept), "%s/%s.backup", config->pg.data_dir, names[i]) < 0)
+		if (str_printf(kept, sizeof(kept), "%s/%s.backup", config->pg.data_dir,
+			       names[i]) < 0)
 			return err_set(err, ERR_TOOLONG, "path '%s'", config->pg.data_dir);
 		rc = fn(used, kept, file_mode(config), err);
 		if (rc < 0)

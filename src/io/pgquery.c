@@ -356,7 +356,8 @@ static int read_identity(const struct pgrows *rows, void *ret, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (str_copy(id->sysid, sizeof(id->sysid), pgrows_text(rows, 0, 0)) < 0)
-		return err_set(err, ERR_PROTOCOL, "identify_system: the system identifier is too long");
+		return err_set(err, ERR_PROTOCOL,
+			       "identify_system: the system identifier is too long");
 	return 0;
 }
 
@@ -436,7 +437,8 @@ static int read_name(const struct pgrows *rows, void *ret, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (str_copy(ret, NAME_SIZE, pgrows_text(rows, 0, 0)) < 0)
-		return err_set(err, ERR_PROTOCOL, "the answer is longer than %d bytes", NAME_SIZE - 1);
+		return err_set(err, ERR_PROTOCOL, "the answer is longer than %d bytes",
+			       NAME_SIZE - 1);
 	return 0;
 }
 

@@ -47,8 +47,8 @@ static int next_word(struct splitter *s, const char *command, struct err *err)
 			continue;
 		}
 		if (*s->at == '\\' && *++s->at == '\0')
-			return err_set(err, ERR_PARSE, "nothing follows the last \\ in command '%s'",
-				       command);
+			return err_set(err, ERR_PARSE,
+				       "nothing follows the last \\ in command '%s'", command);
 		buf_ch(&s->word, *s->at++);
 		s->any = true;
 	}
