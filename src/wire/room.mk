@@ -116,3 +116,25 @@ tests_unit_test_yamltree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_yamltree_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_yamltree_LDADD = $(WIRE_TEST_LIBS)
 endif
+
+# Fuzz targets over their corpus; the driver is ours, so that no special compiler is needed.
+wire_fuzzers = \
+	tests/fuzz/fuzz_etcdmsg \
+	tests/fuzz/fuzz_jtext \
+	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_restmsg
+check_PROGRAMS += $(wire_fuzzers)
+TESTS += $(wire_fuzzers)
+EXTRA_DIST += tests/fuzz/corpus
+
+tests_fuzz_fuzz_etcdmsg_SOURCES = tests/fuzz/fuzz_etcdmsg.c tests/fuzz/driver.c
+tests_fuzz_fuzz_etcdmsg_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+
+tests_fuzz_fuzz_jtext_SOURCES = tests/fuzz/fuzz_jtext.c tests/fuzz/driver.c
+tests_fuzz_fuzz_jtext_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
+tests_fuzz_fuzz_record_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+
+tests_fuzz_fuzz_restmsg_SOURCES = tests/fuzz/fuzz_restmsg.c tests/fuzz/driver.c
+tests_fuzz_fuzz_restmsg_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
