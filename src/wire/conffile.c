@@ -173,3 +173,50 @@ int conf_build(const struct confdoc *doc, const char *dynamic_json, struct confi
 	*ret = TAKE(config);
 	return 0;
 }
+
+/* A finding in a section that a client reads. What is missing is none: it may come from the
+ * command line. */
+static bool concerns_client(const struct confdoc *doc, const struct conf_problem *problem)
+{
+	static const char *const sections[] = { "etcd3.", "ctl.", "restapi.authentication." };
+
+	if (tree_find(doc->tree.root, problem->path) == NULL)
+		return false;
+	if (str_eq(problem->path, "scope") || str_eq(problem->path, "namespace"))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		if (str_starts(problem->path, sections[i]))
+			return true;
+	return false;
+}
+
+int conf_build_client(const struct confdoc *doc, struct config **ret, struct err *err)
+{
+	_cleanup_(config_freep) struct config *config = mem_new(1, sizeof(*config));
+	_cleanup_(conf_problems_done) struct conf_problems all = { 0 };
+	struct conf_problems ours = { 0 };
+	const struct confbuild build = {
+		.get = { .local = doc->tree.root },
+		.config = config,
+		.problems = &all,
+		.home = doc->home,
+	};
+	int r = 0;
+
+	*ret = NULL;
+	confdoc_check(doc, &all);
+	confbuild_identity(&build);
+	confbuild_etcd(&build);
+	confbuild_restapi(&build);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.items[i].fatal && concerns_client(doc, &all.items[i]))
+			confproblem_add(&ours, all.items[i].line, true, all.items[i].path, "%s",
+					all.items[i].text);
+	if (ours.nfatal > 0)
+		r = first_fatal(&ours, err);
+	conf_problems_done(&ours);
+	if (r < 0)
+		return r;
+	*ret = TAKE(config);
+	return 0;
+}

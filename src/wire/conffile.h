@@ -52,6 +52,10 @@ void confdoc_check(const struct confdoc *doc, struct conf_problems *problems);
  * Returns < 0 when fatal problems exist; *ret is then NULL. */
 int conf_build(const struct confdoc *doc, const char *dynamic_json, struct config **ret,
 	       struct conf_problems *problems, struct err *err) _must_check_;
+/* For clients: scope, namespace, etcd3, ctl and the REST API's address only. Nothing is required,
+ * and only what is wrong in these sections fails. */
+int conf_build_client(const struct confdoc *doc, struct config **ret,
+		      struct err *err) _must_check_;
 void config_free(struct config *config);
 
 /* What differs between two configurations, so that a reload does no more than it must. */

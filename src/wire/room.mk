@@ -32,6 +32,7 @@ src_libwire_a_SOURCES = \
 	src/wire/restview_health.c \
 	src/wire/restview_metrics.c \
 	src/wire/tree.c src/wire/tree.h \
+	src/wire/treedump.c src/wire/treedump.h \
 	src/wire/treejson.c \
 	src/wire/yamlscalar.c src/wire/yamlscalar.h \
 	src/wire/yamltree.c src/wire/yamltree.h
@@ -51,6 +52,7 @@ wire_tests = \
 	tests/unit/test_restcommand \
 	tests/unit/test_restmsg \
 	tests/unit/test_tree \
+	tests/unit/test_treedump \
 	tests/unit/test_yamltree
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
@@ -110,6 +112,10 @@ tests_unit_test_tree_SOURCES = tests/unit/test_tree.c
 tests_unit_test_tree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_tree_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_tree_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_treedump_SOURCES = tests/unit/test_treedump.c
+tests_unit_test_treedump_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_treedump_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_yamltree_SOURCES = tests/unit/test_yamltree.c
 tests_unit_test_yamltree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
