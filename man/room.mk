@@ -1,1 +1,2 @@
+dist_man_MANS += man/hactl.1
 dist_man_MANS += man/pgha.yml.5

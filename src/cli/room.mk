@@ -1,0 +1,86 @@
+noinst_LIBRARIES += src/libcli.a
+src_libcli_a_SOURCES = \
+	src/cli/api.c src/cli/api.h \
+	src/cli/args.c src/cli/args.h \
+	src/cli/ask.c src/cli/ask.h \
+	src/cli/cli.c src/cli/cli.h \
+	src/cli/cmd.h \
+	src/cli/cmd_config.c \
+	src/cli/cmd_dsn.c \
+	src/cli/cmd_explain.c \
+	src/cli/cmd_flush.c \
+	src/cli/cmd_history.c \
+	src/cli/cmd_list.c \
+	src/cli/cmd_pause.c \
+	src/cli/cmd_reinit.c \
+	src/cli/cmd_reload.c \
+	src/cli/cmd_remove.c \
+	src/cli/cmd_restart.c \
+	src/cli/cmd_switchover.c \
+	src/cli/cmd_version.c \
+	src/cli/dcs.c src/cli/dcs.h \
+	src/cli/diff.c src/cli/diff.h \
+	src/cli/edit.c src/cli/edit.h \
+	src/cli/listing.c src/cli/listing.h \
+	src/cli/node.c src/cli/node.h \
+	src/cli/outside.c src/cli/outside.h \
+	src/cli/picture.c src/cli/picture.h \
+	src/cli/select.c src/cli/select.h \
+	src/cli/setup.c src/cli/setup.h \
+	src/cli/table.c src/cli/table.h \
+	src/cli/when.c src/cli/when.h
+
+bin_PROGRAMS += hactl
+hactl_SOURCES = src/hactl.c
+hactl_LDADD = $(CLI_LIBS)
+
+if HAVE_CRITERION
+cli_tests = \
+	tests/unit/test_args \
+	tests/unit/test_cli \
+	tests/unit/test_diff \
+	tests/unit/test_edit \
+	tests/unit/test_listing \
+	tests/unit/test_select \
+	tests/unit/test_setup \
+	tests/unit/test_table \
+	tests/unit/test_when
+check_PROGRAMS += $(cli_tests)
+TESTS += $(cli_tests)
+
+tests_unit_test_args_SOURCES = tests/unit/test_args.c
+tests_unit_test_args_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_args_LDADD = src/libcli.a $(BASE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
+tests_unit_test_cli_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_cli_LDADD = $(CLI_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_diff_SOURCES = tests/unit/test_diff.c
+tests_unit_test_diff_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_diff_LDADD = src/libcli.a $(BASE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_edit_SOURCES = tests/unit/test_edit.c
+tests_unit_test_edit_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_edit_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_listing_SOURCES = tests/unit/test_listing.c
+tests_unit_test_listing_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_listing_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_select_SOURCES = tests/unit/test_select.c
+tests_unit_test_select_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_select_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_setup_SOURCES = tests/unit/test_setup.c
+tests_unit_test_setup_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_setup_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_table_SOURCES = tests/unit/test_table.c
+tests_unit_test_table_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_table_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_when_SOURCES = tests/unit/test_when.c
+tests_unit_test_when_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_when_LDADD = src/libcli.a $(BASE_LIBS) $(CRITERION_LIBS)
+endif

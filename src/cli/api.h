@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * api - REST requests to members, one at a time
+ */
+#ifndef PGHA_CLI_API_H
+#define PGHA_CLI_API_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "core/config.h"
+
+struct api;
+struct http;
+struct loop;
+
+struct api_reply {
+	int code; /* HTTP status */
+	struct buf body;
+};
+
+void api_reply_done(struct api_reply *reply);
+/* The body as text; "" when there was none. */
+const char *api_text(const struct api_reply *reply);
+
+/* All are borrowed. */
+struct api *api_new(struct loop *loop, struct http *http, const struct config_ctl *config);
+void api_free(struct api *api);
+/* Sends the request and waits for its answer; any status is an answer. *ret is overwritten. */
+int api_call(struct api *api, const char *method, const char *url, const char *body,
+	     int64_t timeout_ms, struct api_reply *ret, struct err *err) _must_check_;
+/* "http://host:port" of api_url and then "/path". */
+char *api_url(const char *base, const char *path);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_config - show-config and edit-config: the dynamic configuration
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/ask.h"
+#include "cli/cmd.h"
+#include "cli/diff.h"
+#include "cli/edit.h"
+#include "cli/outside.h"
+#include "wire/treedump.h"
+
+#define TEXT_MAX ETCD_VALUE_MAX
+
+static int run_show(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *name;
+	int r;
+
+	r = cli_cluster(cli, args, &name, err);
+	if (r < 0)
+		return r;
+	r = cli_picture_dcs(cli, name, &picture, err);
+	if (r < 0)
+		return r;
+	if (picture.config.root == NULL)
+		return err_set(err, ERR_STATE, "Cluster %s has no %sconfiguration in etcd", name,
+			       picture.config_exists ? "readable " : "");
+	treedump_yaml(picture.config.root, false, &text);
+	printf("%s\n", text.data);
+	return 0;
+}
+
+static int change_by_file(const char *path, bool replace, struct tree *config, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int r;
+
+	r = outside_read(path, TEXT_MAX, &text, err);
+	if (r < 0)
+		return r;
+	if (replace) {
+		tree_done(config);
+		edit_empty(config);
+	}
+	r = edit_apply(config, text.data != NULL ? text.data : "", text.len, err);
+	return r < 0 ? err_wrap(err, "%s", path) : 0;
+}
+
+static int change_by_pairs(const struct args *args, struct tree *config, struct err *err)
+{
+	const char *pair;
+	size_t pos = 0;
+
+	while ((pair = args_each(args, "--set", &pos)) != NULL) {
+		int r = edit_set(config, pair, err);
+
+		if (r < 0)
+			return r;
+	}
+	pos = 0;
+	while ((pair = args_each(args, "--pg", &pos)) != NULL) {
+		_cleanup_(freep) char *whole = NULL;
+		int r;
+
+		whole = str_dupf("postgresql.parameters.%s", pair + strspn(pair, " \t"));
+		r = edit_set(config, whole, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int change_by_editor(const char *name, const char *before, struct tree *config,
+			    struct buf *ret_after, struct err *err)
+{
+	int r;
+
+	r = outside_edit(name, before, TEXT_MAX, ret_after, err);
+	if (r < 0)
+		return r;
+	tree_done(config);
+	return edit_parse(ret_after->data != NULL ? ret_after->data : "", ret_after->len, config,
+			  err);
+}
+
+/* All that the command line asks for, in Patroni's order. *after gets what the editor left. */
+static int change(const struct args *args, const char *name, const char *before,
+		  struct tree *config, struct buf *after, struct err *err)
+{
+	const char *replace = args_value(args, "--replace");
+	const char *apply = args_value(args, "--apply");
+	int r = 0;
+
+	if (replace != NULL)
+		r = change_by_file(replace, true, config, err);
+	if (r >= 0 && apply != NULL)
+		r = change_by_file(apply, false, config, err);
+	if (r >= 0)
+		r = change_by_pairs(args, config, err);
+	if (r < 0 || replace != NULL || apply != NULL || args_has(args, "--set") ||
+	    args_has(args, "--pg"))
+		return r;
+	return change_by_editor(name, before, config, after, err);
+}
+
+static int write_config(struct cli *cli, const struct picture *picture, const struct tree *config,
+			struct err *err)
+{
+	_cleanup_(buf_done) struct buf json = { 0 };
+	char key[ETCD_KEY_SIZE];
+	int r;
+
+	r = cli_key(cli, picture->name, "config", key, err);
+	if (r < 0)
+		return r;
+	tree_to_json(config->root, &json);
+	r = dcs_put(cli->dcs, key, json.data, picture->config_revision, err);
+	if (r == DCS_CONFLICT)
+		return err_set(err, ERR_STATE,
+			       "Config modification aborted due to concurrent changes");
+	if (r < 0)
+		return r;
+	printf("Configuration changed\n");
+	return 0;
+}
+
+static void show_change(const char *before, const char *after)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	diff_unified(before, after, isatty(STDOUT_FILENO), &text);
+	if (text.len > 0)
+		outside_page(text.data);
+}
+
+static bool reads_stdin(const struct args *args)
+{
+	return str_eq(args_value(args, "--apply"), "-") ||
+	       str_eq(args_value(args, "--replace"), "-");
+}
+
+/* Shows what changes, asks, writes. */
+static int settle(struct cli *cli, const struct args *args, const struct picture *picture,
+		  const char *before, const char *edited, const struct tree *config,
+		  struct err *err)
+{
+	const bool quiet = args_has(args, "--quiet");
+	const bool force = args_has(args, "--force");
+	_cleanup_(buf_done) struct buf after = { 0 };
+	bool yes = force;
+	int r;
+
+	treedump_yaml(config->root, false, &after);
+	if (str_eq(before, after.data) && picture->config.root != NULL) {
+		if (!quiet)
+			printf("Not changed\n");
+		return 0;
+	}
+	if (!quiet)
+		show_change(before, edited != NULL ? edited : after.data);
+	if (reads_stdin(args) && !force) {
+		printf("Use --force option to apply changes\n");
+		return 0;
+	}
+	if (!force) {
+		r = ask_yes("Apply these changes?", &yes, err);
+		if (r < 0)
+			return r;
+	}
+	return yes ? write_config(cli, picture, config, err) : 0;
+}
+
+/* A key that holds garbage can only be replaced as a whole. */
+static int take_config(const struct args *args, const struct picture *picture, struct tree *ret,
+		       struct err *err)
+{
+	_cleanup_(tree_done) struct tree copy = { 0 };
+	struct tree_node *root;
+
+	if (picture->config.root == NULL && picture->config_exists &&
+	    args_value(args, "--replace") == NULL)
+		return err_set(err, ERR_STATE,
+			       "The configuration in etcd cannot be read; give a whole one with "
+			       "--replace");
+	if (picture->config.root == NULL) {
+		edit_empty(ret);
+		return 0;
+	}
+	if (tree_copy(&copy, NULL, NULL, picture->config.root, &root, err) < 0)
+		return err_wrap(err, "configuration");
+	*ret = copy;
+	copy = (struct tree){ 0 };
+	return 0;
+}
+
+static int run_edit(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(tree_done) struct tree config = { 0 };
+	_cleanup_(buf_done) struct buf before = { 0 };
+	_cleanup_(buf_done) struct buf edited = { 0 };
+	const char *name;
+	int r;
+
+	r = cli_cluster(cli, args, &name, err);
+	if (r < 0)
+		return r;
+	r = cli_picture_dcs(cli, name, &picture, err);
+	if (r < 0)
+		return r;
+	r = take_config(args, &picture, &config, err);
+	if (r < 0)
+		return r;
+	treedump_yaml(config.root, false, &before);
+	r = change(args, name, before.data, &config, &edited, err);
+	if (r < 0)
+		return r;
+	return settle(cli, args, &picture, before.data, edited.data, &config, err);
+}
+
+static const struct args_option edit_options[] = {
+	{ .name = "--quiet", .also = "-q", .help = "Do not show what changes." },
+	{ .name = "--set", .also = "-s", .value = "KEY=VALUE", .many = true,
+	  .help = "Set a key (dotted path) to a YAML value; null removes it." },
+	{ .name = "--pg", .also = "-p", .value = "NAME=VALUE", .many = true,
+	  .help = "Set a PostgreSQL parameter: short for -s postgresql.parameters.NAME=VALUE." },
+	{ .name = "--apply", .value = "FILE",
+	  .help = "Change what stands in a YAML file; - is the standard input." },
+	{ .name = "--replace", .value = "FILE",
+	  .help = "Replace the whole configuration by a YAML file; - is the standard input." },
+	CMD_FORCE,
+	CMD_END,
+};
+
+const struct cli_command cmd_show_config = {
+	.name = "show-config",
+	.words = "[CLUSTER]",
+	.words_max = 1,
+	.help = "Print the dynamic configuration.",
+	.run = run_show,
+};
+
+const struct cli_command cmd_edit_config = {
+	.name = "edit-config",
+	.words = "[CLUSTER]",
+	.words_max = 1,
+	.help = "Change the dynamic configuration, in an editor or by options.",
+	.more = "  Members follow at once. The change fails if somebody else changed the\n"
+		"  configuration meanwhile.\n",
+	.options = edit_options,
+	.run = run_edit,
+};

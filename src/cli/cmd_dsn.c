@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_dsn - where to connect to
+ */
+#include <stdio.h>
+
+#include "cli/cmd.h"
+#include "cli/node.h"
+#include "cli/select.h"
+
+static const struct tree_node *find(const struct picture *picture, const char *role,
+				    const char *name)
+{
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next)
+		if (select_has_role(m, role) && (name == NULL || str_eq(node_str(m, "name"), name)))
+			return m;
+	return NULL;
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	const char *role = args_value(args, "--role");
+	const char *member_name = args_value(args, "--member");
+	const struct tree_node *member;
+	const char *name;
+	int64_t port = 0;
+	int r;
+
+	if (role != NULL && member_name != NULL)
+		return err_set(err, ERR_PARSE,
+			       "--role and --member are mutually exclusive options");
+	if (role == NULL)
+		role = member_name != NULL ? "any" : "leader";
+	r = cli_cluster(cli, args, &name, err);
+	if (r < 0)
+		return r;
+	r = cli_picture(cli, name, &picture, err);
+	if (r < 0)
+		return r;
+	member = find(&picture, role, member_name);
+	if (member == NULL || node_text(member, "host") == NULL ||
+	    !node_int(member, "port", &port))
+		return err_set(err, ERR_STATE, "Can not find a suitable member");
+	printf("host=%s port=%lld\n", node_str(member, "host"), (long long)port);
+	return 0;
+}
+
+static const struct args_option options[] = {
+	CMD_ROLE("Give a member of this role: leader, primary, standby-leader, replica, "
+		 "standby or any."),
+	{ .name = "--member", .also = "-m", .value = "NAME", .help = "Give this member." },
+	CMD_END,
+};
+
+const struct cli_command cmd_dsn = {
+	.name = "dsn",
+	.words = "[CLUSTER]",
+	.words_max = 1,
+	.help = "Print host and port of a member, of the leader unless told otherwise.",
+	.options = options,
+	.run = run,
+};

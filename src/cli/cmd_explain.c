@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_explain - which rule each member is on, and why
+ *
+ * Asks the members themselves: the decision table runs there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/parse.h"
+#include "cli/cmd.h"
+#include "cli/node.h"
+#include "cli/when.h"
+#include "io/loop.h"
+#include "wire/treedump.h"
+
+#define TIMEOUT_MS 5000
+
+/* One member's own words; root NULL when it did not answer. */
+struct answer {
+	const struct tree_node *member;
+	struct tree status;
+	struct err err;
+};
+
+static void answer_done(struct answer *answer)
+{
+	tree_done(&answer->status);
+}
+
+static void ask(struct cli *cli, struct answer *answer)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+
+	if (cli_request(cli, answer->member, "GET", "patroni", NULL, TIMEOUT_MS, &reply,
+			&answer->err) < 0)
+		return;
+	if (tree_from_json(api_text(&reply), reply.body.len, &answer->status, &answer->err) < 0)
+		(void)err_wrap(&answer->err, "HTTP %d, %.100s", reply.code, api_text(&reply));
+}
+
+static void print_line(const char *label, const char *text)
+{
+	if (text != NULL && *text != '\0')
+		printf("  %-10s %s\n", label, text);
+}
+
+static void print_since(const struct tree_node *pgha)
+{
+	const char *since = node_text(pgha, "since");
+	_cleanup_(freep) char *text = NULL;
+	char stamp[WHEN_SIZE];
+	int64_t since_us;
+	bool has_zone;
+
+	if (since == NULL || parse_time_us(since, &since_us, &has_zone, NULL) < 0)
+		return;
+	when_stamp(since_us, false, stamp);
+	text = str_dupf("%s, %lld s ago", stamp,
+			(long long)MAX_OF((loop_wall_us() - since_us) / 1000000, INT64_C(0)));
+	print_line("since", text);
+}
+
+static void print_lease(const struct tree_node *pgha)
+{
+	_cleanup_(freep) char *text = NULL;
+	int64_t epoch = 0, left_ms = 0;
+
+	if (!node_bool(pgha, "leader", false))
+		return;
+	(void)node_int(pgha, "lease_epoch", &epoch);
+	(void)node_int(pgha, "lease_remaining_ms", &left_ms);
+	text = str_dupf("epoch %lld, proven for another %lld.%03d s%s", (long long)epoch,
+			(long long)(left_ms / 1000), (int)(left_ms % 1000),
+			node_bool(pgha, "writable", false) ? ", writable" : ", not writable yet");
+	print_line("lease", text);
+}
+
+/* Votes and ranks, whatever the rule looked at, a few blanks in. */
+static void print_details(const struct tree_node *details)
+{
+	_cleanup_(buf_done) struct buf yaml = { 0 };
+
+	if (details == NULL || tree_is_scalar(details) || details->first == NULL)
+		return;
+	treedump_yaml(details, false, &yaml);
+	printf("  details\n");
+	for (const char *line = yaml.data; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		printf("    %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+static void print_pgha(const struct tree_node *pgha)
+{
+	_cleanup_(freep) char *rule =
+		str_dupf("%s %s", node_str(pgha, "rule"), node_str(pgha, "name"));
+
+	print_line("rule", rule);
+	print_line("why", node_text(pgha, "why"));
+	print_since(pgha);
+	print_lease(pgha);
+	print_line("situation", node_text(pgha, "situation"));
+	print_line("note", node_text(pgha, "note"));
+	print_details(tree_child(pgha, "explain"));
+}
+
+static void print_answer(const struct answer *answer)
+{
+	const struct tree_node *status = answer->status.root;
+	const struct tree_node *pgha = tree_child(status, "pgha");
+	const char *timeline = node_text(status, "timeline");
+
+	printf("%s: ", node_str(answer->member, "name"));
+	if (status == NULL) {
+		printf("does not answer: %s\n", answer->err.msg);
+		return;
+	}
+	printf("%s, %s", node_str(status, "role"), node_str(status, "state"));
+	if (timeline != NULL)
+		printf(", timeline %s", timeline);
+	printf("%s\n", node_truthy(status, "pause") ? ", paused" : "");
+	if (pgha != NULL)
+		print_pgha(pgha);
+	else
+		printf("  Patroni %s gives no explanation\n",
+		       node_str(tree_child(status, "patroni"), "version"));
+}
+
+static void add_json(struct tree *list, const struct answer *answer)
+{
+	static const char *const copied[] = { "role", "state", "timeline", "pause", "pgha" };
+	struct tree_node *map = node_add(list, list->root, NULL, TREE_MAP);
+
+	if (map == NULL)
+		return;
+	node_add_text(list, map, "name", node_str(answer->member, "name"));
+	if (answer->status.root == NULL)
+		node_add_text(list, map, "error", answer->err.msg);
+	for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
+		const struct tree_node *node = tree_child(answer->status.root, copied[i]);
+
+		if (node != NULL)
+			node_add_copy(list, map, copied[i], node);
+	}
+}
+
+static bool is_wanted(const struct args *args, const char *name)
+{
+	for (size_t i = 0; i < args->nwords; i++)
+		if (str_eq(args->words[i], name))
+			return true;
+	return args->nwords == 0;
+}
+
+/* 1: somebody did not answer. */
+static int explain_all(struct cli *cli, const struct args *args, const struct picture *picture)
+{
+	const bool json = args_has(args, "--json");
+	_cleanup_(tree_done) struct tree list = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int silent = 0;
+
+	(void)node_add(&list, NULL, NULL, TREE_LIST);
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
+		_cleanup_(answer_done) struct answer answer = { .member = m };
+
+		if (!is_wanted(args, node_str(m, "name")))
+			continue;
+		ask(cli, &answer);
+		silent |= answer.status.root == NULL;
+		if (json)
+			add_json(&list, &answer);
+		else
+			print_answer(&answer);
+		(void)fflush(stdout);
+	}
+	if (json) {
+		treedump_json(list.root, &text);
+		printf("%s\n", text.data);
+	}
+	return silent;
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	const char *name = args_value(args, "--cluster");
+	int r;
+
+	if (name == NULL) {
+		const struct args nobody = { 0 };
+
+		r = cli_cluster(cli, &nobody, &name, err);
+		if (r < 0)
+			return r;
+	}
+	r = cli_picture(cli, name, &picture, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < args->nwords; i++)
+		if (picture_member(&picture, args->words[i]) == NULL)
+			return err_set(err, ERR_PARSE, "%s is not a member of cluster %s",
+				       args->words[i], name);
+	return explain_all(cli, args, &picture);
+}
+
+static const struct args_option options[] = {
+	{ .name = "--cluster", .value = "NAME",
+	  .help = "Another cluster than the configured one." },
+	{ .name = "--json", .help = "Print a JSON array." },
+	CMD_END,
+};
+
+const struct cli_command cmd_explain = {
+	.name = "explain",
+	.words = "[MEMBER]...",
+	.words_max = ARGS_MAX,
+	.help = "Tell which rule of the decision table each member is on, and why.",
+	.more = "  The exit code is 1 when a member did not answer.\n",
+	.options = options,
+	.run = run,
+};

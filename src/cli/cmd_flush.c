@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_flush - discard what is scheduled: a restart or a switchover
+ */
+#include <stdio.h>
+
+#include "cli/cmd.h"
+#include "cli/node.h"
+#include "cli/select.h"
+#include "wire/record.h"
+
+#define TIMEOUT_MS 10000
+
+static void flush_member(struct cli *cli, const struct tree_node *member)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+	const char *name = node_str(member, "name");
+	struct err err = { 0 };
+
+	if (!node_truthy(member, "scheduled_restart"))
+		printf("No scheduled restart for member %s\n", name);
+	else if (cli_request(cli, member, "DELETE", "restart", NULL, TIMEOUT_MS, &reply, &err) < 0)
+		printf("Failed: flush scheduled restart for member %s, %s\n", name, err.msg);
+	else if (reply.code >= 400)
+		printf("Failed: flush scheduled restart for member %s, status code=%d, (%s)\n",
+		       name, reply.code, api_text(&reply));
+	else
+		printf("Success: flush scheduled restart for member %s\n", name);
+}
+
+static int flush_restart(struct cli *cli, const struct args *args, struct err *err)
+{
+	const bool force = args_has(args, "--force");
+	const char *role = args_value(args, "--role");
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(selection_done) struct selection selection = { 0 };
+	const struct select_want want = {
+		.picture = &picture,
+		.names = args->words + 1,
+		.nnames = args->nwords - 2,
+		.role = role != NULL ? role : "any",
+		.action = "flush",
+		.force = force,
+	};
+	int r;
+
+	r = cli_picture(cli, args->words[0], &picture, err);
+	if (r < 0)
+		return r;
+	cli_show(&picture);
+	r = select_members(&want, &selection, err);
+	if (r >= 0 && !force)
+		r = select_confirm(&selection, want.action, NULL, err);
+	for (size_t i = 0; r >= 0 && i < selection.n; i++)
+		flush_member(cli, selection.members[i]);
+	return r;
+}
+
+/* True when the member answered in a way that settles it. */
+static bool flush_by(struct cli *cli, const struct tree_node *member)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+	const char *name = node_str(member, "name");
+	struct err err = { 0 };
+
+	if (cli_request(cli, member, "DELETE", "switchover", NULL, TIMEOUT_MS, &reply, &err) < 0) {
+		fprintf(stderr, "Member %s is not accessible: %s\n", name, err.msg);
+		return false;
+	}
+	if (reply.code == 200 || reply.code == 404) {
+		printf("%s: %s\n", reply.code == 200 ? "Success" : "Failed", api_text(&reply));
+		return true;
+	}
+	printf("Failed: member=%s, status_code=%d, (%s)\n", name, reply.code, api_text(&reply));
+	return false;
+}
+
+static int clear_request(struct cli *cli, const struct picture *picture, struct err *err)
+{
+	const struct request nothing = { .present = false };
+	_cleanup_(freep) char *text = record_request_text(&nothing);
+	char key[ETCD_KEY_SIZE];
+	int r;
+
+	cli_print_stamp();
+	printf("Could not find any accessible member of cluster %s\n", picture->name);
+	r = cli_key(cli, picture->name, "failover", key, err);
+	if (r < 0)
+		return r;
+	r = dcs_put(cli->dcs, key, text, picture->request.mod_revision, err);
+	if (r == DCS_CONFLICT)
+		return err_set(err, ERR_STATE, "The request changed meanwhile, nothing was done");
+	if (r == 0)
+		printf("Success: scheduled switchover deleted\n");
+	return r;
+}
+
+static int flush_switchover(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	const struct tree_node *leader;
+	int r;
+
+	r = cli_picture_dcs(cli, args->words[0], &picture, err);
+	if (r < 0)
+		return r;
+	if (!picture.request.present || picture.request.scheduled_at_us == 0) {
+		printf("No pending scheduled switchover\n");
+		return 0;
+	}
+	leader = picture_member(&picture, picture.leader);
+	if (leader != NULL && flush_by(cli, leader))
+		return 0;
+	for (const struct tree_node *m = picture_members(&picture); m != NULL; m = m->next)
+		if (m != leader && *node_str(m, "api_url") != '\0' && flush_by(cli, m))
+			return 0;
+	return clear_request(cli, &picture, err);
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+	const char *what = args->words[args->nwords - 1];
+
+	if (str_eq(what, "restart"))
+		return flush_restart(cli, args, err);
+	if (str_eq(what, "switchover"))
+		return flush_switchover(cli, args, err);
+	return err_set(err, ERR_PARSE, "'%s' is neither 'restart' nor 'switchover'", what);
+}
+
+static const struct args_option options[] = {
+	CMD_ROLE("Only members of this role: leader, primary, standby-leader, replica, standby "
+		 "or any."),
+	CMD_FORCE,
+	CMD_END,
+};
+
+const struct cli_command cmd_flush = {
+	.name = "flush",
+	.words = "CLUSTER [MEMBER]... {restart|switchover}",
+	.words_min = 2,
+	.words_max = ARGS_MAX,
+	.help = "Discard a scheduled restart or switchover.",
+	.options = options,
+	.run = run,
+};

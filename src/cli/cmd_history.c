@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_history - the failovers and switchovers of a cluster
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cmd.h"
+#include "cli/node.h"
+#include "cli/table.h"
+
+/* clang-format off */
+static const struct table_column timeline = { .name = "TL", .right = true };
+static const struct table_column position = { .name = "LSN", .right = true };
+static const struct table_column reason   = { .name = "Reason" };
+static const struct table_column time_    = { .name = "Timestamp" };
+static const struct table_column leader   = { .name = "New Leader" };
+/* clang-format on */
+
+static const struct table_column *const columns[] = { &timeline, &position, &reason, &time_,
+						      &leader };
+
+/* Entries that no daemon watched have three elements only; the rest is empty then. */
+static void add_row(struct tree *rows, const struct tree_node *entry)
+{
+	struct tree_node *row = node_add(rows, rows->root, NULL, TREE_MAP);
+	const struct tree_node *part = entry->type == TREE_LIST ? entry->first : NULL;
+
+	for (size_t i = 0; row != NULL && i < ARRAY_LEN(columns); i++) {
+		if (part != NULL)
+			node_add_copy(rows, row, columns[i]->name, part);
+		else
+			node_add_text(rows, row, columns[i]->name, "");
+		part = part != NULL ? part->next : NULL;
+	}
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(tree_done) struct tree rows = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct table table = { .columns = columns, .ncolumns = ARRAY_LEN(columns) };
+	const char *name;
+	int r;
+
+	r = cli_cluster(cli, args, &name, err);
+	if (r < 0)
+		return r;
+	r = cli_picture_dcs(cli, name, &picture, err);
+	if (r < 0)
+		return r;
+	table.rows = node_add(&rows, NULL, NULL, TREE_LIST);
+	if (picture.history.root != NULL)
+		for (const struct tree_node *e = picture.history.root->first; e != NULL;
+		     e = e->next)
+			add_row(&rows, e);
+	table_print(&table, table_format_of(args_value(args, "--format")), &text);
+	printf("%s", text.data);
+	return 0;
+}
+
+static const struct args_option options[] = { CMD_FORMAT, CMD_END };
+
+const struct cli_command cmd_history = {
+	.name = "history",
+	.words = "[CLUSTER]",
+	.words_max = 1,
+	.help = "Show past failovers and switchovers: one line for each timeline that ended.",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_list - list and topology: the members of clusters
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "cli/cmd.h"
+#include "cli/listing.h"
+#include "cli/when.h"
+#include "io/loop.h"
+
+#define WATCH_MS     2000
+#define WATCH_MIN_MS 100
+
+/* 0: once. */
+static int read_interval(const struct args *args, int64_t *ret_ms, struct err *err)
+{
+	const char *seconds = args_value(args, "--watch");
+	int64_t ms = args_has(args, "-W") ? WATCH_MS : 0;
+
+	if (seconds != NULL && parse_duration_ms(seconds, "s", &ms, err) < 0)
+		return err_wrap(err, "--watch");
+	*ret_ms = ms > 0 ? MAX_OF(ms, WATCH_MIN_MS) : 0;
+	return 0;
+}
+
+static void print_time(void)
+{
+	char stamp[WHEN_SIZE];
+
+	when_stamp(loop_wall_us(), false, stamp);
+	printf("%s\n", stamp);
+}
+
+static int show_cluster(struct cli *cli, const char *name, const struct listing *listing,
+			struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int r;
+
+	r = cli_picture(cli, name, &picture, err);
+	if (r < 0)
+		return r;
+	listing_print(listing, &picture, &text);
+	printf("%s", text.data);
+	return 0;
+}
+
+static int show_all(struct cli *cli, const struct args *args, const struct listing *listing,
+		    struct err *err)
+{
+	const char *name;
+	int r;
+
+	if (args->nwords == 0) {
+		r = cli_cluster(cli, args, &name, err);
+		return r < 0 ? r : show_cluster(cli, name, listing, err);
+	}
+	for (size_t i = 0; i < args->nwords; i++) {
+		r = show_cluster(cli, args->words[i], listing, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int watch(struct cli *cli, const struct args *args, const struct listing *listing,
+		 struct err *err)
+{
+	int64_t interval_ms = 0;
+	int r;
+
+	r = read_interval(args, &interval_ms, err);
+	if (r < 0)
+		return r;
+	for (;;) {
+		if (interval_ms > 0 && isatty(STDOUT_FILENO))
+			printf("\033[2J\033[1;1H");
+		if (args_has(args, "--timestamp"))
+			print_time();
+		r = show_all(cli, args, listing, err);
+		if (interval_ms == 0)
+			return r;
+		/* A watch outlives what it watches: etcd may be back at the next look. */
+		if (r < 0)
+			printf("Error: %s\n", err->msg);
+		(void)fflush(stdout);
+		cli_wait(cli, interval_ms);
+	}
+}
+
+static int run_list(struct cli *cli, const struct args *args, struct err *err)
+{
+	const struct listing listing = {
+		.format = table_format_of(args_value(args, "--format")),
+		.extended = args_has(args, "--extended"),
+	};
+
+	return watch(cli, args, &listing, err);
+}
+
+static int run_topology(struct cli *cli, const struct args *args, struct err *err)
+{
+	const struct listing listing = { .topology = true };
+
+	return watch(cli, args, &listing, err);
+}
+
+static const struct args_option list_options[] = {
+	{ .name = "--extended", .also = "-e", .help = "Show also the columns that are empty." },
+	{ .name = "--timestamp", .also = "-t", .help = "Print the time before the table." },
+	CMD_FORMAT,
+	CMD_WATCH,
+	CMD_END,
+};
+
+static const struct args_option topology_options[] = { CMD_WATCH, CMD_END };
+
+const struct cli_command cmd_list = {
+	.name = "list",
+	.words = "[CLUSTER]...",
+	.words_max = ARGS_MAX,
+	.help = "List the members of clusters, their roles, states and lags.",
+	.options = list_options,
+	.run = run_list,
+};
+
+const struct cli_command cmd_topology = {
+	.name = "topology",
+	.words = "[CLUSTER]...",
+	.words_max = ARGS_MAX,
+	.help = "Show who streams from whom.",
+	.options = topology_options,
+	.run = run_topology,
+};

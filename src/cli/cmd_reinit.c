@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_reinit - replicas are built anew from the leader
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/ask.h"
+#include "cli/cmd.h"
+#include "cli/node.h"
+#include "cli/select.h"
+
+#define REQUEST_TIMEOUT_MS 30000
+#define STATUS_TIMEOUT_MS  5000
+#define LOOK_MS            2000
+#define LOST_LOOKS_MAX     30 /* looks in a row without an answer, then we stop waiting */
+
+struct reinit {
+	bool force;
+	bool from_leader;
+};
+
+static void make_body(const struct reinit *reinit, bool force, struct buf *ret_json)
+{
+	buf_printf(ret_json, "{\"force\": %s, \"from_leader\": %s}", force ? "true" : "false",
+		   reinit->from_leader ? "true" : "false");
+}
+
+/* *ret_started: the member answered that it does. */
+static int ask_member(struct cli *cli, const struct reinit *reinit,
+		      const struct tree_node *member, bool force, bool *ret_started,
+		      bool *ret_busy)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+	_cleanup_(buf_done) struct buf body = { 0 };
+	const char *name = node_str(member, "name");
+	struct err err = { 0 };
+
+	*ret_started = false;
+	*ret_busy = false;
+	make_body(reinit, force, &body);
+	if (cli_request(cli, member, "POST", "reinitialize", body.data, REQUEST_TIMEOUT_MS, &reply,
+			&err) < 0) {
+		printf("Failed: reinitialize for member %s, %s\n", name, err.msg);
+		return 0;
+	}
+	*ret_started = reply.code < 400;
+	*ret_busy = reply.code >= 400 && str_ends(api_text(&reply), " already in progress");
+	if (*ret_started)
+		printf("Success: reinitialize for member %s\n", name);
+	else
+		printf("Failed: reinitialize for member %s, status code=%d, (%s)\n", name,
+		       reply.code, api_text(&reply));
+	return 0;
+}
+
+static int reinit_member(struct cli *cli, const struct reinit *reinit,
+			 const struct tree_node *member, bool *ret_started, struct err *err)
+{
+	bool busy, yes = false;
+	int r;
+
+	r = ask_member(cli, reinit, member, reinit->force, ret_started, &busy);
+	if (r < 0 || *ret_started || !busy || reinit->force)
+		return r;
+	r = ask_yes("Do you want to cancel it and reinitialize anyway?", &yes, err);
+	if (r < 0 || !yes)
+		return r;
+	return ask_member(cli, reinit, member, true, ret_started, &busy);
+}
+
+/* True when the member no longer copies. */
+static bool is_over(struct cli *cli, const struct tree_node *member, unsigned *lost)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+	_cleanup_(tree_done) struct tree status = { 0 };
+	struct err err = { 0 };
+
+	if (cli_request(cli, member, "GET", "patroni", NULL, STATUS_TIMEOUT_MS, &reply, &err) < 0 ||
+	    tree_from_json(api_text(&reply), reply.body.len, &status, &err) < 0) {
+		(*lost)++;
+		if (*lost >= LOST_LOOKS_MAX)
+			printf("Failed: member %s does not answer any more: %s\n",
+			       node_str(member, "name"), err.msg);
+		return *lost >= LOST_LOOKS_MAX;
+	}
+	*lost = 0;
+	if (str_eq(node_str(status.root, "state"), "creating replica"))
+		return false;
+	printf("Reinitialize is completed on: %s\n", node_str(member, "name"));
+	return true;
+}
+
+static void print_waiting(const struct selection *waiting)
+{
+	_cleanup_(buf_done) struct buf names = { 0 };
+
+	select_names(waiting, &names);
+	printf("Waiting for reinitialize to complete on: %s\n", names.data);
+	(void)fflush(stdout);
+}
+
+static void wait_for(struct cli *cli, struct selection *waiting)
+{
+	_cleanup_(freep) unsigned *lost = mem_new(waiting->n + 1, sizeof(*lost));
+	size_t shown = 0;
+
+	while (waiting->n > 0) {
+		size_t left = 0;
+
+		if (waiting->n != shown)
+			print_waiting(waiting);
+		shown = waiting->n;
+		cli_wait(cli, LOOK_MS);
+		for (size_t i = 0; i < waiting->n; i++) {
+			if (is_over(cli, waiting->members[i], &lost[i]))
+				continue;
+			lost[left] = lost[i];
+			waiting->members[left++] = waiting->members[i];
+		}
+		waiting->n = left;
+	}
+}
+
+static int reinit_all(struct cli *cli, const struct reinit *reinit, struct selection *selection,
+		      struct err *err)
+{
+	size_t started = 0;
+
+	for (size_t i = 0; i < selection->n; i++) {
+		bool is_started;
+		int r;
+
+		r = reinit_member(cli, reinit, selection->members[i], &is_started, err);
+		if (r < 0)
+			return r;
+		if (is_started)
+			selection->members[started++] = selection->members[i];
+	}
+	selection->n = started;
+	return 0;
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+	const struct reinit reinit = {
+		.force = args_has(args, "--force"),
+		.from_leader = args_has(args, "--from-leader"),
+	};
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(selection_done) struct selection selection = { 0 };
+	const struct select_want want = {
+		.picture = &picture,
+		.names = args->words + 1,
+		.nnames = args->nwords - 1,
+		.role = "replica",
+		.action = "reinitialize",
+		.force = reinit.force,
+		.ask_names = true,
+	};
+	int r;
+
+	r = cli_picture(cli, args->words[0], &picture, err);
+	if (r < 0)
+		return r;
+	cli_show(&picture);
+	r = select_members(&want, &selection, err);
+	if (r >= 0 && !reinit.force)
+		r = select_confirm(&selection, want.action, NULL, err);
+	if (r >= 0)
+		r = reinit_all(cli, &reinit, &selection, err);
+	if (r >= 0 && args_has(args, "--wait"))
+		wait_for(cli, &selection);
+	return r;
+}
+
+static const struct args_option options[] = {
+	{ .name = "--from-leader", .help = "Copy from the leader, not from another replica." },
+	{ .name = "--wait", .help = "Wait until the copy is complete." },
+	CMD_FORCE,
+	CMD_END,
+};
+
+const struct cli_command cmd_reinit = {
+	.name = "reinit",
+	.words = "CLUSTER [MEMBER]...",
+	.words_min = 1,
+	.words_max = ARGS_MAX,
+	.help = "Build replicas anew with a base backup.",
+	.more = "  With --force nothing is asked, also not which members: without names it then\n"
+		"  does nothing. What runs on the member is cancelled.\n",
+	.options = options,
+	.run = run,
+};

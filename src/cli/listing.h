@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * listing - the member table of list and topology
+ */
+#ifndef PGHA_CLI_LISTING_H
+#define PGHA_CLI_LISTING_H
+
+#include "cli/picture.h"
+#include "cli/table.h"
+
+struct listing {
+	enum table_format format;
+	bool topology; /* replicas below the member they stream from; always pretty */
+	bool extended; /* also the columns that are empty everywhere */
+};
+
+/* The table and what is said below it. */
+void listing_print(const struct listing *listing, const struct picture *picture,
+		   struct buf *ret_text);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * outside - the operator's editor and pager
+ */
+#include "cli/outside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+#define PATH_SIZE 512
+
+extern char **environ;
+
+static int read_all(int fd, const char *path, size_t max, struct buf *ret_text, struct err *err)
+{
+	char chunk[4096];
+
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0)
+			return err_set(err, ERR_IO, "cannot read '%s'", path);
+		if (n == 0)
+			return 0;
+		if (ret_text->len + (size_t)n > max)
+			return err_set(err, ERR_TOOLONG, "'%s' has more than %zu bytes", path, max);
+		buf_add(ret_text, chunk, (size_t)n);
+	}
+}
+
+int outside_read(const char *path, size_t max, struct buf *ret_text, struct err *err)
+{
+	_cleanup_(closep) int fd = -1;
+
+	if (str_eq(path, "-"))
+		return read_all(STDIN_FILENO, "standard input", max, ret_text, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, ERR_IO, "cannot open '%s'", path);
+	return read_all(fd, path, max, ret_text, err);
+}
+
+static int write_all(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0)
+			return -1;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Its exit code, or < 0. */
+static int run_and_wait(const char *program, char *const *argv,
+			const posix_spawn_file_actions_t *actions)
+{
+	pid_t pid;
+	int status;
+
+	if (posix_spawnp(&pid, program, actions, NULL, argv, environ) != 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* $EDITOR may hold options, so a shell takes it apart. */
+static int run_editor(char *path, struct err *err)
+{
+	static const char *const fallbacks[] = { "editor", "vi" };
+	const char *editor = getenv("EDITOR");
+	char *const by_shell[] = { (char *)"sh", (char *)"-c", (char *)"$EDITOR \"$1\"",
+				   (char *)"sh", path, NULL };
+	int code = -1;
+
+	if (editor != NULL && *editor != '\0')
+		code = run_and_wait("/bin/sh", by_shell, NULL);
+	for (size_t i = 0; code < 0 && i < ARRAY_LEN(fallbacks); i++) {
+		char *const argv[] = { (char *)fallbacks[i], path, NULL };
+
+		code = run_and_wait(fallbacks[i], argv, NULL);
+		if (code == 127)
+			code = -1;
+	}
+	if (code < 0)
+		return err_set(err, ERR_STATE,
+			       "EDITOR environment variable is not set. editor or vi are not "
+			       "available");
+	if (code > 0)
+		return err_set(err, ERR_CHILD, "Editor exited with return code %d", code);
+	return 0;
+}
+
+int outside_edit(const char *name, const char *text, size_t max, struct buf *ret_text,
+		 struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	_cleanup_(closep) int fd = -1;
+	char path[PATH_SIZE];
+	int r;
+
+	if (str_printf(path, sizeof(path), "%s/%s-config-XXXXXX.yaml",
+		       dir != NULL && *dir == '/' ? dir : "/tmp", name) < 0)
+		return err_set(err, ERR_TOOLONG, "path of the temporary file");
+	fd = mkostemps(path, (int)strlen(".yaml"), O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, ERR_IO, "cannot create '%s'", path);
+	r = write_all(fd, text) < 0 ? err_set(err, ERR_IO, "cannot write '%s'", path) : 0;
+	if (r >= 0)
+		r = run_editor(path, err);
+	/* An editor may write a new file and rename it over ours, so it is opened anew. */
+	if (r >= 0)
+		r = outside_read(path, max, ret_text, err);
+	(void)unlink(path);
+	return r;
+}
+
+static bool in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_SIZE];
+
+	while (path != NULL && *path != '\0') {
+		size_t len = strcspn(path, ":");
+
+		if (str_printf(file, sizeof(file), "%.*s/%s", (int)len, path, program) >= 0 &&
+		    access(file, X_OK) == 0)
+			return true;
+		path += len;
+		path += *path == ':';
+	}
+	return false;
+}
+
+/* < 0: not shown. */
+static int page_through(const char *command, const char *text)
+{
+	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
+	posix_spawn_file_actions_t actions;
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
+	_cleanup_(closep) int to = -1;
+	_cleanup_(closep) int from = -1;
+	int ends[2];
+	int status;
+	pid_t pid;
+	int r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	from = ends[0];
+	to = ends[1];
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	(void)posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO);
+	r = posix_spawnp(&pid, "/bin/sh", &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		return -1;
+	/* A pager that is left early closes its end. */
+	(void)sigaction(SIGPIPE, &ignore, &before);
+	(void)write_all(to, text);
+	(void)sigaction(SIGPIPE, &before, NULL);
+	closep(&to);
+	to = -1;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+void outside_page(const char *text)
+{
+	const char *pager = getenv("PAGER");
+
+	(void)fflush(stdout);
+	if (isatty(STDOUT_FILENO)) {
+		if (pager != NULL && *pager != '\0' && page_through(pager, text) == 0)
+			return;
+		/* Short texts stay on the screen, colours come through. */
+		if ((pager == NULL || *pager == '\0') && in_path("less") &&
+		    page_through("exec less -FRX", text) == 0)
+			return;
+	}
+	printf("%s", text);
+}
