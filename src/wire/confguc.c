@@ -220,7 +220,10 @@ static void add_free(const struct tree_node *map, bool is_local, struct pairs *r
 {
 	const struct tree_node *it;
 
-	for (it = map != NULL ? map->first : NULL; it != NULL; it = it->next) {
+	/* Whoever wrote a list instead is told so by the check of types; its items have no name. */
+	if (map == NULL || map->type != TREE_MAP)
+		return;
+	for (it = map->first; it != NULL; it = it->next) {
 		_cleanup_(freep) char *line = NULL;
 		char path[TREE_PATH_SIZE];
 

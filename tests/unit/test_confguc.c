@@ -113,6 +113,22 @@ Test(confguc, merges_the_free_ones_and_lets_the_local_value_win)
 	cr_assert_str_eq(confload_guc(&load, "jit"), "off");
 }
 
+Test(confguc, takes_nothing_from_a_list)
+{
+	LOAD = confload(CONFLOAD_MINIMAL "  parameters: [1, {work_mem: 1MB}]\n");
+
+	cr_assert_null(load.config);
+	cr_assert(confload_says(&load, "f:14: error: postgresql.parameters: "));
+}
+
+Test(confguc, takes_nothing_from_a_dynamic_list)
+{
+	LOAD = confload_dynamic(CONFLOAD_MINIMAL, "{\"postgresql\":{\"parameters\":[1,2]}}");
+
+	cr_assert_not_null(load.config);
+	cr_assert_null(confload_guc(&load, "work_mem"));
+}
+
 Test(confguc, leaves_wal_retrieve_retry_interval_to_the_operator)
 {
 	LOAD = with("\"wal_retrieve_retry_interval\":\"2s\"");
