@@ -15,9 +15,9 @@ BROKEN_FILES = {
     "no-such-file": (None, ["no-such-file"]),
     "not-yaml": ("scope: [e2e\nname: n1\n", ["line"]),
     "tabs": ("scope: e2e\n\tname: n1\n", ["line 2"]),
-    "not-a-map": ("- scope\n- name\n", ["map"]),
-    "empty": ("", ["empty"]),
-    "binary": ("\x00\x01\x02\x80scope", ["line 1"]),
+    "not-a-map": ("- scope\n- name\n", ["not a list"]),
+    "empty": ("", ["holds no settings"]),
+    "binary": ("\x00\x01\x02\x80scope", ["control characters"]),
 }
 
 # What is put into the file of a node, and the words its complaint must have.
@@ -28,7 +28,7 @@ WRONG_VALUES = {
     "name-a-map": ({"name": {"first": "n1"}}, ["name"]),
     "parameters-a-list": ({"postgresql": {"parameters": [1, 2]}}, ["postgresql.parameters"]),
     "hosts-a-number": ({"etcd3": {"hosts": 17}}, ["etcd3.hosts"]),
-    "priority-negative": ({"tags": {"failover_priority": -1}}, ["tags.failover_priority"]),
+    "priority-a-word": ({"tags": {"failover_priority": "high"}}, ["tags.failover_priority"]),
     "nofailover-a-word": ({"tags": {"nofailover": "perhaps"}}, ["tags.nofailover"]),
     "ttl-too-small": ({"bootstrap": {"dcs": {"ttl": 1}}}, ["bootstrap.dcs.ttl", "2"]),
     "loop-wait-a-word": ({"bootstrap": {"dcs": {"loop_wait": "often"}}},
