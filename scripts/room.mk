@@ -1,22 +1,19 @@
 dist_noinst_SCRIPTS += \
 	scripts/check-dist.sh \
 	scripts/check-layers.sh \
+	scripts/check-man.sh \
 	scripts/check-tidy.sh \
 	scripts/demo \
 	scripts/install-deps \
 	scripts/test \
 	scripts/test-checks.sh
-EXTRA_DIST += scripts/tidy.awk tests/e2e
+EXTRA_DIST += scripts/tidy.awk
 
-# A directory goes into the distribution with all that is in it, also what running left there.
-dist-hook:
-	find '$(distdir)' '(' -name __pycache__ -o -name .pytest_cache -o -name .gitignore \
-		-o -path '*/tests/e2e/out' ')' -prune -exec rm -rf '{}' +
-
-# The rules of the house run with the tests: arrows between rooms, style, and the proof that
-# both of these checkers find what they look for.
+# The rules of the house run with the tests: arrows between rooms, style, a complete manual, and
+# the proof that these checkers find what they look for.
 TESTS += \
 	scripts/check-layers.sh \
+	scripts/check-man.sh \
 	scripts/check-tidy.sh \
 	scripts/test-checks.sh
 

@@ -321,8 +321,76 @@ END
 	expect fail "layers: nothing built" "no symbols found"
 }
 
+# --- man ---
+
+make_manual() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/man"
+	cat >"$tmp/tree/man/hactl.1" <<'END'
+.TH HACTL 1 "" "pgha" "User commands"
+.SH NAME
+hactl \- control
+.SH OPTIONS
+.TP
+.BR \-h ", " \-\-help
+Help.
+.SH COMMANDS
+.SS list
+.TP
+.BR \-e ", " \-\-extended
+More.
+.SS show\-config
+Shows it.
+END
+	cat >"$tmp/tree/hactl" <<'END'
+#!/bin/sh
+case $1 in
+list) printf 'Options:\n  -e, --extended  More.\n  -h, --help  Help.\n' ;;
+show-config) ;;
+*) printf 'Options:\n  -h, --help  Help.\n\nCommands:\n  list  A.\n  show-config  B.\n\nEnd\n' ;;
+esac
+END
+	sed 's/HACTL 1/PGHAD 8/; s/extended/check/' "$tmp/tree/man/hactl.1" >"$tmp/tree/man/pghad.8"
+	printf '#!/bin/sh\necho "  --check FILE  Check."\n' >"$tmp/tree/pghad"
+	chmod +x "$tmp/tree/hactl" "$tmp/tree/pghad"
+}
+
+# man_finds WHAT MESSAGE FILE SED-SCRIPT
+man_finds() {
+	make_manual
+	sed -i "$4" "$tmp/tree/$3"
+	run "$here/check-man.sh" "$tmp/tree" "$tmp/tree"
+	expect fail "man: $1" "$2"
+}
+
+test_man() {
+	make_manual
+	run "$here/check-man.sh" "$tmp/tree" "$tmp/tree"
+	expect pass "man: a manual in order" ""
+
+	if command -v groff >/dev/null; then
+		man_finds "a macro nobody knows" "NOPE" man/hactl.1 '3a .NOPE'
+	fi
+	man_finds "a title of another page" "the title line names" man/hactl.1 's/HACTL 1/HACTL 8/'
+	man_finds "no name" "no NAME section" man/hactl.1 's/SH NAME/SH NAMES/'
+	man_finds "a common option" "nothing about --help" man/hactl.1 's/help/halp/'
+	man_finds "an option of a command" "list: nothing about --extended" man/hactl.1 's/xtend/xt/'
+	man_finds "a longer option" "list: nothing about --extended" man/hactl.1 's/extended/extended-x/'
+	man_finds "a command" "no section about the command list" man/hactl.1 's/SS list/SS lists/'
+	man_finds "a help without commands" "no commands found" hactl 's/Commands/Others/'
+	man_finds "an option of the agent" "pghad.8: nothing about --check" man/pghad.8 's/check/chuck/'
+	make_manual
+	rm "$tmp/tree/man/pghad.8"
+	run "$here/check-man.sh" "$tmp/tree" "$tmp/tree"
+	expect fail "man: no page for a program" "pghad has no manual page"
+	rm "$tmp/tree/man"/*
+	run "$here/check-man.sh" "$tmp/tree" "$tmp/tree"
+	expect fail "man: no pages at all" "no pages found"
+}
+
 test_tidy
 test_layers
+test_man
 if [ "$bad" -ne 0 ]; then
 	echo "test-checks: $bad of $cases faults were not found" >&2
 	exit 1
