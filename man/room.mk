@@ -1,2 +1,3 @@
 dist_man_MANS += man/hactl.1
 dist_man_MANS += man/pgha.yml.5
+dist_man_MANS += man/pgha-rest.7

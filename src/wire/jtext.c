@@ -157,8 +157,8 @@ static void add_escaped(struct buf *buf, uint32_t code)
 	else if (code < 0x10000)
 		buf_printf(buf, "\\u%04" PRIx32, code);
 	else
-		buf_printf(buf, "\\u%04" PRIx32 "\\u%04" PRIx32,
-			   0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
+		buf_printf(buf, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((code - 0x10000) >> 10),
+			   0xdc00 + ((code - 0x10000) & 0x3ff));
 }
 
 static bool is_plain(char c)
@@ -276,8 +276,8 @@ void jtext_add(struct buf *buf, json_t *value, enum jtext_style style)
 		if (is_nested(value)) {
 			assert(depth < ARRAY_LEN(stack));
 			buf_ch(buf, json_is_object(value) ? '{' : '[');
-			stack[depth++] = (struct frame){ .value = value,
-							 .iter = json_object_iter(value) };
+			stack[depth++] =
+				(struct frame){ .value = value, .iter = json_object_iter(value) };
 		} else {
 			add_scalar(buf, value);
 		}

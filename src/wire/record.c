@@ -15,6 +15,11 @@
 
 #define SYSID_DIGITS_MIN 10
 
+void record_quote(struct buf *out, const char *text)
+{
+	jtext_add_string(out, text, strlen(text));
+}
+
 static int in_key(int r, struct err *err, const char *key)
 {
 	(void)err_wrap(err, "key '%s'", key);
@@ -56,7 +61,8 @@ int record_name_check(const char *name, bool strict, struct err *err)
 		size_t n = jtext_utf8(name + i, len - i, &code);
 
 		if (n == 0 || code < 0x20 || code == 0x7f || code == '/')
-			return err_set(err, ERR_PARSE, "member name with a slash, control "
+			return err_set(err, ERR_PARSE,
+				       "member name with a slash, control "
 				       "character or bytes that are no UTF-8");
 		if (strict && !is_strict_char(name[i]))
 			return err_set(err, ERR_PARSE,
@@ -167,10 +173,11 @@ static void read_retain(const json_t *doc, struct status_key *status)
 	size_t i;
 
 	json_array_foreach(retain, i, value) {
+		const char *name = json_string_value(value);
+
 		if (status->nretain == SLOTS_MAX)
 			return;
-		if (str_copy(status->retain[status->nretain], NAME_SIZE,
-			     json_string_value(value)) > 0)
+		if (str_copy(status->retain[status->nretain], NAME_SIZE, name) > 0)
 			status->nretain++;
 	}
 }

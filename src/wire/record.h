@@ -10,6 +10,7 @@
 #define PGHA_WIRE_RECORD_H
 
 #include "base/err.h"
+#include "base/str.h"
 #include "core/config.h"
 #include "core/types.h"
 
@@ -120,6 +121,10 @@ char *record_history_append(const char *old, uint32_t timeline, uint64_t lsn, co
 const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_MAX]);
 /* The same with 'T', and without the fraction where it is zero: isoformat() of Python. */
 const char *record_iso_short(int64_t wall_us, char dst[ISO_TEXT_MAX]);
+
+/* Appends text as a JSON string with its quotes: for those who print a document by hand. Names of
+ * others may hold quotes and backslashes. */
+void record_quote(struct buf *out, const char *text);
 
 /* Slot name of a member (contract section 0). */
 void record_slot_name(const char *member, char dst[NAME_SIZE]);

@@ -83,10 +83,10 @@ static void civil_date(int64_t days, int64_t *ret_year, int *ret_month, int *ret
 	int64_t shifted = days + 719468; /* from 0000-03-01 */
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	int64_t day_of_era = shifted - era * 146097;
-	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-			       day_of_era / 146096) / 365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 -
-					    year_of_era / 100);
+	int64_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	int64_t day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
 
 	*ret_day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
@@ -111,9 +111,8 @@ const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_M
 	if (of_day < 0)
 		of_day += 86400;
 	civil_date((second - of_day) / 86400, &year, &month, &day);
-	(void)str_printf(dst, ISO_TEXT_MAX,
-			 "%04" PRId64 "-%02d-%02d%c%02d:%02d:%02d.%06d+00:00", year, month, day,
-			 separator, (int)(of_day / 3600), (int)(of_day / 60 % 60),
+	(void)str_printf(dst, ISO_TEXT_MAX, "%04" PRId64 "-%02d-%02d%c%02d:%02d:%02d.%06d+00:00",
+			 year, month, day, separator, (int)(of_day / 3600), (int)(of_day / 60 % 60),
 			 (int)(of_day % 60), (int)fraction);
 	return dst;
 }

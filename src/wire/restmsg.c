@@ -164,8 +164,7 @@ static get_fn find_route(const char *path)
 	size_t len = strcspn(begin, "/");
 
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (strlen(routes[i].segment) == len &&
-		    memcmp(routes[i].segment, begin, len) == 0)
+		if (strlen(routes[i].segment) == len && memcmp(routes[i].segment, begin, len) == 0)
 			return routes[i].get;
 	}
 	return NULL;

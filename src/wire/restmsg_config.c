@@ -26,9 +26,9 @@ struct pair_stack {
 static void push(struct pair_stack *stack, json_t *base, json_t *other)
 {
 	assert(stack->depth < ARRAY_LEN(stack->frames));
-	stack->frames[stack->depth++] = (struct pair_frame){
-		.base = base, .other = other, .iter = json_object_iter(other)
-	};
+	stack->frames[stack->depth++] = (struct pair_frame){ .base = base,
+							     .other = other,
+							     .iter = json_object_iter(other) };
 }
 
 /* The next key of the innermost object that has one left; false when all is done. */

@@ -51,9 +51,8 @@ void restview_init(struct restview *view, const struct status *status, int64_t n
 	view->dcs_ok = status->dcs_ok && now_ms - status->dcs_last_seen_at_ms < status->ttl_ms;
 	view->has_sql = status->sql_ok && may_tell_position(status->state) &&
 			status->pg.role != ROLE_UNKNOWN;
-	view->state = record_state_text(status->state == STATE_RUNNING && !view->has_sql
-						? STATE_UNKNOWN
-						: status->state);
+	view->state = record_state_text(
+		status->state == STATE_RUNNING && !view->has_sql ? STATE_UNKNOWN : status->state);
 	view->role = record_role_text(status->role);
 	if (view->dcs_ok)
 		view->leader_lsn = status->optime_lsn;

@@ -195,7 +195,7 @@ int restview_health(const struct restview *view, const char *path, const char *q
 int restview_liveness(const struct restview *view)
 {
 	return view->status->pause || view->now_ms < view->status->loop_deadline_ms ? OK
-										   : UNAVAILABLE;
+										    : UNAVAILABLE;
 }
 
 int restview_readiness(const struct restview *view, const char *query)

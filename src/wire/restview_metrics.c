@@ -102,8 +102,7 @@ static void add_roles(struct buf *body, const struct restview *view)
 		    "Epoch seconds since Postgres started.",
 		    view->has_sql ? pg->postmaster_start_us : 0);
 	add_gauge(body, view, "patroni_primary",
-		  "Value is 1 if this node is the leader, 0 otherwise.",
-		  has_role(view, "primary"));
+		  "Value is 1 if this node is the leader, 0 otherwise.", has_role(view, "primary"));
 	add_counter(body, view, "patroni_xlog_location",
 		    "Current location of the Postgres transaction log, 0 if this node is not the "
 		    "leader.",

@@ -628,6 +628,14 @@ Test(record, prints_times)
 	cr_assert_str_eq(record_iso_time(-1, 'T', at), "1969-12-31T23:59:59.999999+00:00");
 }
 
+Test(record, quotes_texts_for_documents_made_by_hand)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+
+	record_quote(&out, "a\"b\\c\n\xc3\xa9");
+	cr_assert_str_eq(out.data, "\"a\\\"b\\\\c\\n\\u00e9\"");
+}
+
 Test(record, makes_slot_names_by_patronis_rule)
 {
 	char slot[NAME_SIZE];

@@ -5,7 +5,9 @@
  * The documents are those that Patroni 4.1.4 sent for the same facts.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "wire/restmsg.h"
 
@@ -616,4 +618,74 @@ Test(restmsg, measures_a_standby)
 			       "name=\"a\\\\b\\\"c\\nd\"} -1\n"));
 	cr_assert_null(strstr(text, "patroni_postgres_streaming"));
 	status_free(s);
+}
+
+static char *read_manual(void)
+{
+	const char *source = getenv("srcdir");
+	_cleanup_(freep) char *path = str_dupf("%s/man/pgha-rest.7", source ? source : ".");
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = mem_new(65536, 1);
+
+	cr_assert_geq(fd, 0, "%s", path);
+	cr_assert_gt(read(fd, text, 65535), 1000);
+	return text;
+}
+
+Test(restmsg, has_every_metric_in_its_manual)
+{
+	_cleanup_(freep) char *manual = read_manual();
+	struct status *s = new_primary();
+	_cleanup_(freep) char *metrics = metrics_of(s, NOW);
+	int n = 0;
+
+	for (const char *at = metrics; (at = strstr(at, "# TYPE ")); n++) {
+		_cleanup_(freep) char *name = NULL;
+
+		at += strlen("# TYPE ");
+		name = str_ndup(at, strcspn(at, " "));
+		cr_assert(strstr(manual, name), "%s is not in pgha-rest(7)", name);
+	}
+	cr_assert_gt(n, 30);
+	status_free(s);
+}
+
+Test(restmsg, has_every_field_of_its_documents_in_its_manual)
+{
+	_cleanup_(freep) char *manual = read_manual();
+	struct status *s[] = { new_primary(), new_replica() };
+
+	for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+		struct rest_answer answer;
+
+		restmsg_get(s[i], NOW, "GET", "/patroni", NULL, &answer);
+		for (const char *at = answer.body.data; (at = strstr(at, "\": ")); at++) {
+			const char *begin = at;
+			_cleanup_(freep) char *name = NULL;
+
+			while (begin[-1] != '"')
+				begin--;
+			name = str_ndup(begin, (size_t)(at - begin));
+			if (!strstr("max_connections old_value new_value clonefrom mytag", name))
+				cr_assert(strstr(manual, name), "%s is not in pgha-rest(7)", name);
+		}
+		rest_answer_done(&answer);
+		status_free(s[i]);
+	}
+}
+
+Test(restmsg, has_every_path_in_its_manual)
+{
+	static const char *const paths[] = {
+		"/primary", "/read-write", "/master", "/leader", "/standby_leader",
+		"/standby-leader", "/replica", "/read-only", "/health", "/sync", "/synchronous",
+		"/quorum", "/async", "/asynchronous", "/read-only-sync", "/read-only-synchronous",
+		"/read-only-quorum", "/liveness", "/readiness", "/patroni", "/cluster", "/history",
+		"/config", "/failsafe", "/metrics", "/reload", "/restart", "/reinitialize",
+		"/switchover", "/failover",
+	};
+	_cleanup_(freep) char *manual = read_manual();
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		cr_assert(strstr(manual, paths[i]), "%s is not in pgha-rest(7)", paths[i]);
 }
