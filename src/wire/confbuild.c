@@ -19,19 +19,15 @@
 void confbuild_report(const struct confbuild *build, bool fatal, const char *path,
 		      const char *fmt, ...)
 {
-	const struct tree_node *node = NULL;
-	char text[ERR_MSG_MAX];
+	bool is_dynamic = build->is_dynamic_etcd && str_starts(path, DCS);
+	const struct tree_node *node = is_dynamic ? NULL : tree_find(build->get.local, path);
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (str_vprintf(text, sizeof(text), fmt, ap) < 0)
-		str_clip(text, sizeof(text), fmt);
+	confproblem_vadd(build->problems, node != NULL ? node->line : 0, fatal,
+			 is_dynamic ? path + strlen(DCS) : path,
+			 is_dynamic ? CONFPROBLEM_DYNAMIC : "", fmt, ap);
 	va_end(ap);
-	if (build->is_dynamic_etcd && str_starts(path, DCS))
-		path += strlen(DCS);
-	else
-		node = tree_find(build->get.local, path);
-	confproblem_add(build->problems, node != NULL ? node->line : 0, fatal, path, "%s", text);
 }
 
 /* "//db/ha/" -> "db/ha"; each part must be a name. */

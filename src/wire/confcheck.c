@@ -25,27 +25,23 @@ static bool is_given(const struct tree_node *node)
 	return node != NULL && node->type != TREE_NULL;
 }
 
-__attribute__((format(printf, 5, 6))) static void
-report(const struct check *check, const struct tree_node *node, bool fatal, const char *path,
-       const char *fmt, ...)
+static void report(const struct check *check, const struct tree_node *node, bool fatal,
+		   const char *path, const char *fmt, ...) _printf_(5, 6);
+
+static void report(const struct check *check, const struct tree_node *node, bool fatal,
+		   const char *path, const char *fmt, ...)
 {
-	char full[TREE_PATH_SIZE];
-	char text[ERR_MSG_MAX];
+	_cleanup_(freep) char *full = str_dupf("%s%s", check->prefix, path);
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (str_vprintf(text, sizeof(text), fmt, ap) < 0)
-		str_clip(text, sizeof(text), fmt);
-	va_end(ap);
-	if (str_printf(full, sizeof(full), "%s%s", check->prefix, path) < 0)
-		str_clip(full, sizeof(full), path);
 	/* The agent runs on with what it has, whatever somebody put into etcd. */
 	if (check->file == NULL)
-		confproblem_add(check->problems, 0, false, full, "in the dynamic configuration: %s",
-				text);
+		confproblem_vadd(check->problems, 0, false, full, CONFPROBLEM_DYNAMIC, fmt, ap);
 	else
-		confproblem_add(check->problems, node != NULL ? node->line : 0, fatal, full, "%s",
-				text);
+		confproblem_vadd(check->problems, node != NULL ? node->line : 0, fatal, full, "",
+				 fmt, ap);
+	va_end(ap);
 }
 
 /* "postgresql.<method>" stands for anything, so a misspelt key would pass as a method: it counts

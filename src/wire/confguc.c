@@ -129,30 +129,41 @@ static char *accept(const struct controlled *guc, const struct tree_node *node)
 	return NULL;
 }
 
+static void report(struct conf_problems *problems, const struct tree_node *node, const char *name,
+		   const char *fmt, ...) _printf_(4, 5);
+
+/* A value without a line came from etcd. */
+static void report(struct conf_problems *problems, const struct tree_node *node, const char *name,
+		   const char *fmt, ...)
+{
+	_cleanup_(freep) char *path = str_dupf("postgresql.parameters.%s", name);
+	va_list ap;
+
+	va_start(ap, fmt);
+	confproblem_vadd(problems, node->line, false, path,
+			 node->line == 0 ? CONFPROBLEM_DYNAMIC : "", fmt, ap);
+	va_end(ap);
+}
+
 static void warn_value(const struct controlled *guc, const struct tree_node *node,
 		       struct conf_problems *problems)
 {
-	char path[TREE_PATH_SIZE];
-
-	str_printf(path, sizeof(path), "postgresql.parameters.%s", guc->name);
 	if (guc->kind == GUC_FIXED) {
 		bool flag = false;
 
 		/* hot_standby: on is what happens anyway. */
 		if (guc->dflt != NULL && parse_bool(guc_text(node), &flag, NULL) == 0 && flag)
 			return;
-		confproblem_add(problems, node->line, false, path,
-				"set by pghad and never from here, ignored");
+		report(problems, node, guc->name, "set by pghad and never from here, ignored");
 		return;
 	}
 	if (guc->kind == GUC_NUMBER || guc->kind == GUC_MEGABYTES)
-		confproblem_add(problems, node->line, false, path,
-				"'%.40s' is not accepted, the least is %lld%s; '%s' is used",
-				guc_text(node), (long long)guc->min,
-				guc->kind == GUC_MEGABYTES ? "MB" : "", guc->dflt);
+		report(problems, node, guc->name,
+		       "'%.40s' is not accepted, the least is %lld%s; '%s' is used", guc_text(node),
+		       (long long)guc->min, guc->kind == GUC_MEGABYTES ? "MB" : "", guc->dflt);
 	else
-		confproblem_add(problems, node->line, false, path,
-				"'%.40s' is not accepted; '%s' is used", guc_text(node), guc->dflt);
+		report(problems, node, guc->name, "'%.40s' is not accepted; '%s' is used",
+		       guc_text(node), guc->dflt);
 }
 
 static void add_controlled(const struct controlled *guc, const struct tree_node *dynamic,
@@ -225,27 +236,23 @@ static void add_free(const struct tree_node *map, bool is_local, struct pairs *r
 		return;
 	for (it = map->first; it != NULL; it = it->next) {
 		_cleanup_(freep) char *line = NULL;
-		char path[TREE_PATH_SIZE];
 
-		if (str_printf(path, sizeof(path), "postgresql.parameters.%s", it->key) < 0 ||
-		    !tree_is_scalar(it) || it->bad)
+		if (!tree_is_scalar(it) || it->bad)
 			continue;
 		if (!is_name(it->key)) {
-			confproblem_add(problems, it->line, false, path,
-					"not a name that a setting of Postgres can have, ignored");
+			report(problems, it, it->key,
+			       "not a name that a setting of Postgres can have, ignored");
 			continue;
 		}
 		if (is_never(it->key)) {
-			confproblem_add(problems, it->line, false, path,
-					"set by pghad and never from here, ignored");
+			report(problems, it, it->key, "set by pghad and never from here, ignored");
 			continue;
 		}
 		if (confguc_is_controlled(it->key) || is_wal_keep(it->key)) {
 			if (is_local)
-				confproblem_add(
-					problems, it->line, false, path,
-					"must be the same on all members: it counts only in "
-					"the dynamic configuration, ignored here");
+				report(problems, it, it->key,
+				       "must be the same on all members: it counts only in the "
+				       "dynamic configuration, ignored here");
 			continue;
 		}
 		line = str_ndup(guc_text(it), strcspn(guc_text(it), "\r\n"));

@@ -20,21 +20,19 @@ static bool is_known(const struct conf_problems *problems, const struct conf_pro
 	return false;
 }
 
-void confproblem_add(struct conf_problems *problems, int line, bool fatal, const char *path,
-		     const char *fmt, ...)
+void confproblem_vadd(struct conf_problems *problems, int line, bool fatal, const char *path,
+		      const char *before, const char *fmt, va_list ap)
 {
 	_cleanup_(freep) char *text = NULL;
 	_cleanup_(freep) char *where = str_dup(path);
-	char line_text[ERR_MSG_MAX];
+	char cut[ERR_MSG_MAX];
 	struct conf_problem problem;
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(line_text, sizeof(line_text), fmt, ap);
-	va_end(ap);
-	text = str_dup(line_text);
-	problem =
-		(struct conf_problem){ .line = line, .fatal = fatal, .path = where, .text = text };
+	vsnprintf(cut, sizeof(cut), fmt, ap);
+	text = str_dupf("%s%s", before, cut);
+	problem = (struct conf_problem){
+		.line = line, .fatal = fatal, .path = where, .text = text
+	};
 
 	if (is_known(problems, &problem))
 		return;
@@ -47,6 +45,16 @@ void confproblem_add(struct conf_problems *problems, int line, bool fatal, const
 	problems->items[problems->n++] = problem;
 	(void)TAKE(text);
 	(void)TAKE(where);
+}
+
+void confproblem_add(struct conf_problems *problems, int line, bool fatal, const char *path,
+		     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	confproblem_vadd(problems, line, fatal, path, "", fmt, ap);
+	va_end(ap);
 }
 
 static bool is_before(const struct conf_problem *a, const struct conf_problem *b)

@@ -93,7 +93,7 @@ tests_unit_test_confbuild_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_confbuild_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_confbuild_LDADD = $(WIRE_TEST_LIBS)
 
-tests_unit_test_conffile_SOURCES = tests/unit/test_conffile.c tests/lib/confload.h
+tests_unit_test_conffile_SOURCES = tests/unit/test_conffile.c tests/lib/confload.h tests/lib/mutate.h
 tests_unit_test_conffile_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_conffile_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_conffile_LDADD = $(WIRE_TEST_LIBS)
@@ -125,6 +125,7 @@ endif
 
 # Fuzz targets over their corpus; the driver is ours, so that no special compiler is needed.
 wire_fuzzers = \
+	tests/fuzz/fuzz_conffile \
 	tests/fuzz/fuzz_etcdmsg \
 	tests/fuzz/fuzz_jtext \
 	tests/fuzz/fuzz_record \
@@ -132,6 +133,9 @@ wire_fuzzers = \
 check_PROGRAMS += $(wire_fuzzers)
 TESTS += $(wire_fuzzers)
 EXTRA_DIST += tests/fuzz/corpus
+
+tests_fuzz_fuzz_conffile_SOURCES = tests/fuzz/fuzz_conffile.c tests/fuzz/driver.c
+tests_fuzz_fuzz_conffile_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
 tests_fuzz_fuzz_etcdmsg_SOURCES = tests/fuzz/fuzz_etcdmsg.c tests/fuzz/driver.c
 tests_fuzz_fuzz_etcdmsg_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)

@@ -100,41 +100,4 @@ static inline char *confload_read(const char *dir, const char *name)
 	return buf_take(&text);
 }
 
-/* xorshift64*: the same sequence for the same seed everywhere. */
-static inline uint64_t confload_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * UINT64_C(2685821657736338717);
-}
-
-/* Damages a text in one to four places: a byte changed, dropped or doubled, a piece moved. */
-static inline void confload_mutate(struct buf *text, uint64_t *state)
-{
-	static const char nasty[] = "\n\t :-[]{}&*!|>'\"%@`#,?.0x\x7f\xff\x01";
-	size_t times = 1 + confload_random(state) % 4;
-
-	while (times-- > 0 && text->len > 0) {
-		size_t at = confload_random(state) % text->len;
-		size_t len = 1 + confload_random(state) % MIN_OF(text->len - at, (size_t)20);
-
-		switch (confload_random(state) % 4) {
-		case 0:
-			text->data[at] = nasty[confload_random(state) % (sizeof(nasty) - 1)];
-			break;
-		case 1:
-			memmove(text->data + at, text->data + at + len, text->len - at - len);
-			text->len -= len;
-			break;
-		case 2:
-			buf_add(text, text->data + at, len);
-			break;
-		case 3:
-			text->data[at] ^= (char)(1 << confload_random(state) % 8);
-			break;
-		}
-	}
-}
-
 #endif

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "confload.h"
+#include "mutate.h"
 
 #define LOAD _cleanup_(confload_done) struct confload load
 
@@ -532,7 +533,7 @@ Test(conffile, survives_500_damaged_files)
 		struct buf text = { 0 };
 
 		buf_str(&text, i % 2 == 0 ? sample.data : patroni_file);
-		confload_mutate(&text, &state);
+		mutate(&text, &state);
 		buf_ch(&text, '\0');
 		LOAD = { 0 };
 		load.r = confdoc_parse(text.data, text.len - 1, NULL, &load.doc, &load.err);
