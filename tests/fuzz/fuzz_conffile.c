@@ -91,12 +91,16 @@ static void check_dynamic(const struct confdoc *doc, const char *dynamic)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_(freep) char *text = size > 0 ? str_ndup((const char *)data, size) : str_dup("");
-	char *dynamic = strstr(text, SEPARATOR);
+	_cleanup_(freep) char *text = mem_new(size + 1, 1);
 	struct confdoc *doc = NULL;
 	struct err err = { 0 };
-	size_t len = dynamic != NULL ? (size_t)(dynamic - text) : size;
+	const char *dynamic;
+	size_t len;
 
+	if (size > 0)
+		memcpy(text, data, size);
+	dynamic = strstr(text, SEPARATOR);
+	len = dynamic != NULL ? (size_t)(dynamic - text) : size;
 	/* Cut for the parser, which gets the length, and for nobody else. */
 	if (dynamic != NULL)
 		dynamic += strlen(SEPARATOR);
