@@ -9,6 +9,7 @@
 
 #include "base/parse.h"
 #include "core/types.h"
+#include "wire/record.h"
 
 #define QUOTE_SIZE   80
 #define ALLOWED_SIZE 160
@@ -116,17 +117,14 @@ int confvalue_word(const struct confkey *key, const struct tree_node *node, unsi
 
 int confvalue_name(const char *name, struct err *err)
 {
-	const char *const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789._-";
-	size_t len = strlen(name);
 	char shown[QUOTE_SIZE];
 
-	if (len >= 1 && len < NAME_SIZE && strspn(name, allowed) == len &&
-	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+	/* Dots alone are a path to somewhere else wherever a name becomes part of one. */
+	if (record_name_check(name, true, NULL) == 0 && !str_eq(name, ".") && !str_eq(name, ".."))
 		return 0;
 	str_line(shown, sizeof(shown), name);
-	return err_set(err, ERR_CONFIG,
-		       "'%s' is not valid; allowed is 1 to 63 of A-Z a-z 0-9 . _ -", shown);
+	return err_set(err, ERR_CONFIG, "'%s' is not valid; allowed is 1 to 63 of A-Z a-z 0-9 . _ -",
+		       shown);
 }
 
 static bool is_host(const char *host)
