@@ -330,6 +330,8 @@ static void fold_answer(struct agent *a, const struct event *ev)
 		model_fold_vote(a, &p, ev);
 	else
 		model_fold_pg(a, ev);
+	if (ev->type == EVENT_PG_PROBE && ev->ticket > a->settle_ticket)
+		a->settle_ticket = 0;
 	if (ev->type == EVENT_PEER)
 		a->again = true;
 }

@@ -39,7 +39,7 @@ bool pg_op_changes(enum pg_op op)
 enum view_job job_view(const struct agent *a)
 {
 	if (a->job.ticket == 0)
-		return VJOB_IDLE;
+		return a->settle_ticket != 0 ? VJOB_BUSY : VJOB_IDLE;
 	return a->job.op == PGOP_STOP ? VJOB_STOPPING : VJOB_BUSY;
 }
 
@@ -161,6 +161,7 @@ void job_answer(struct agent *a, const struct event *ev)
 	int64_t took = a->view.now_ms - a->job.since_ms;
 
 	a->job.ticket = 0;
+	a->settle_ticket = a->next_ticket;
 	a->probe_now = true;
 	a->again = true;
 	a->member_urgent = true;

@@ -135,6 +135,9 @@ struct agent {
 
 	/* local Postgres */
 	struct job job;
+	/* Facts from before the newest job's end are old: a probe with a later ticket than this
+	 * has to answer first. 0: the facts are fresh. */
+	uint64_t settle_ticket;
 	int64_t probe_at_ms; /* when the newest probe was asked for */
 	bool probe_now;
 	bool sql_ok;
