@@ -211,7 +211,7 @@ void store_prove(struct agent *a)
 	struct view *v = &a->view;
 	int64_t epoch = v->lease.epoch != 0 ? v->lease.epoch : v->cluster.leader_epoch;
 	struct etcd_req req;
-	bool beats = writes_beats(a) || v->cluster.leader_lease_id != a->session.lease_id;
+	bool beats = writes_beats(a);
 	struct beat beat = { .epoch = epoch, .ttl_ms = a->session.ttl_ms };
 	struct pending *p;
 	char *text;
@@ -225,8 +225,10 @@ void store_prove(struct agent *a)
 	cmp_number(a, &req, "leader", ETCD_CMP_CREATE, epoch);
 	if (v->cluster.leader_lease_id != a->session.lease_id)
 		then_put(a, &req, "leader", v->name, a->session.lease_id);
+	/* Who does not beat must leave no beat behind: the others would take its silence for
+	 * ours. From the second time on the key is missing, and the delete leaves no revision. */
 	if (!beats)
-		then_delete(a, &req, "pgha/proof");
+		then_delete(a, &req, "pgha/beat");
 	if (beats) {
 		beat.sequence = ++a->beat_sequence;
 		str_clip(beat.instance, sizeof(beat.instance), a->instance);
@@ -276,6 +278,8 @@ static void proof_answered(struct agent *a, const struct pending *p, const struc
 		v->cluster.beat_epoch = p->number;
 		v->cluster.beat_mod_revision =
 			MAX_OF(v->cluster.beat_mod_revision, ev->rep->revision);
+	} else {
+		v->cluster.beat_present = false;
 	}
 	proven(a, p->number, ev->sent_at_ms);
 }
