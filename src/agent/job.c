@@ -161,7 +161,8 @@ void job_answer(struct agent *a, const struct event *ev)
 	int64_t took = a->view.now_ms - a->job.since_ms;
 
 	a->job.ticket = 0;
-	a->settle_ticket = a->next_ticket;
+	if (op != PGOP_STOP) /* a stop may be repeated, and what waits for it is in a hurry */
+		a->settle_ticket = a->next_ticket;
 	a->probe_now = true;
 	a->again = true;
 	a->member_urgent = true;
