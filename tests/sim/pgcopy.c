@@ -148,6 +148,16 @@ static void on_rewind_step(struct world *world, struct ev *ev)
 				 .b = ev->b });
 }
 
+/* pg_rewind recovers a server that did not shut down cleanly first (13 and newer), which ends
+ * in a shutdown checkpoint of its own. */
+static void single_user_recovery(struct world *world, struct modelpg *pg)
+{
+	if (pg->control != CONTROL_IN_PRODUCTION || pg->standby_signal)
+		return;
+	modelpg_checkpoint(world, pg);
+	pg->control = CONTROL_SHUT_DOWN;
+}
+
 static void begin_rewind(struct world *world, uint32_t node)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
@@ -162,6 +172,7 @@ static void begin_rewind(struct world *world, uint32_t node)
 		pgjobs_job_ends(world, node, -ERR_CONNECT, "no server to rewind from");
 		return;
 	}
+	single_user_recovery(world, pg);
 	world_after(world, rng_range(&world->rng, 30000, 500000),
 		    (struct ev){ .what = "rewind",
 				 .fn = on_rewind_step,
