@@ -123,8 +123,8 @@ int confvalue_name(const char *name, struct err *err)
 	if (record_name_check(name, true, NULL) == 0 && !str_eq(name, ".") && !str_eq(name, ".."))
 		return 0;
 	str_line(shown, sizeof(shown), name);
-	return err_set(err, ERR_CONFIG, "'%s' is not valid; allowed is 1 to 63 of A-Z a-z 0-9 . _ -",
-		       shown);
+	return err_set(err, ERR_CONFIG,
+		       "'%s' is not valid; allowed is 1 to 63 of A-Z a-z 0-9 . _ -", shown);
 }
 
 static bool is_host(const char *host)
