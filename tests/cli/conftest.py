@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: PostgreSQL
+"""hactl against a real etcd and false members: what it asks, what it prints, how it ends.
+
+Environment: HACTL, the program (default: the newest build*/hactl of the tree)."""
+
+import base64
+import glob
+import http.server
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.request
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+PORTS = iter(range(23100, 24000))
+SYSID = "7710500522913725001"
+
+
+def free_port():
+    for port in PORTS:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
+
+
+def program():
+    if "HACTL" in os.environ:
+        return os.path.abspath(os.environ["HACTL"])
+    found = glob.glob(os.path.join(TOP, "build*", "hactl"))
+    return max(found, key=os.path.getmtime, default=None)
+
+
+class Etcd:
+    """One member on loopback, spoken to through its gateway."""
+
+    def __init__(self, data_dir):
+        self.port = free_port()
+        peer = "http://127.0.0.1:%d" % free_port()
+        self.url = "http://127.0.0.1:%d" % self.port
+        self.process = subprocess.Popen(
+            [shutil.which("etcd"), "--name", "e", "--data-dir", data_dir,
+             "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
+             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+             "--initial-cluster", "e=" + peer],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.put("/up", "yes")
+                return
+            except OSError:
+                assert time.monotonic() < deadline, "etcd does not start"
+                time.sleep(0.05)
+
+    def call(self, path, **body):
+        for key in ("key", "value", "range_end"):
+            if key in body:
+                body[key] = base64.b64encode(body[key].encode()).decode()
+        request = urllib.request.Request(self.url + "/v3" + path, json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return json.load(reply)
+
+    def put(self, key, value):
+        if not isinstance(value, str):
+            value = json.dumps(value)
+        self.call("/kv/put", key=key, value=value)
+
+    def get(self, key):
+        kvs = self.call("/kv/range", key=key).get("kvs")
+        return base64.b64decode(kvs[0].get("value", "")).decode() if kvs else None
+
+    def keys(self, prefix):
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        kvs = self.call("/kv/range", key=prefix, range_end=end).get("kvs", [])
+        return [base64.b64decode(kv["key"]).decode() for kv in kvs]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.0"
+
+    def answer(self):
+        member = self.server.member
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        path = self.path.split("?")[0]
+        member.requests.append((self.command, path, json.loads(body) if body else None))
+        member.headers.append(dict(self.headers))
+        answers = member.answers.get((self.command, path))
+        code, text = answers.pop(0) if isinstance(answers, list) else answers or (404, "no")
+        if callable(text):
+            text = text()
+        if not isinstance(text, str):
+            text = json.dumps(text)
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer
+
+    def log_message(self, *args):
+        pass
+
+
+class Member:
+    """A false REST API: answers as told, remembers what it was asked."""
+
+    def __init__(self, name, tls=None):
+        self.name = name
+        self.port = free_port()
+        self.requests, self.headers, self.answers = [], [], {}
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.member = self
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = "%s://127.0.0.1:%d" % ("https" if tls else "http", self.port)
+        self.running = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self):
+        if self.running:
+            self.running = False
+            self.server.shutdown()
+            self.server.server_close()
+
+
+class World:
+    """A cluster of keys in etcd with false members behind them."""
+
+    def __init__(self, etcd, scope, tmp_path):
+        self.etcd, self.scope, self.tmp = etcd, scope, tmp_path
+        self.members = {}
+        self.config = {"ttl": 20, "loop_wait": 1, "retry_timeout": 5,
+                       "postgresql": {"parameters": {"max_connections": 50}}}
+        self.put("initialize", SYSID)
+        self.put("config", self.config)
+        self.put("status", {"optime": 67382744})
+        for i in range(3):
+            self.add("node%d" % i, 15432 + i)
+        self.put("leader", "node0")
+
+    def key(self, name):
+        return "/service/%s/%s" % (self.scope, name)
+
+    def put(self, name, value):
+        self.etcd.put(self.key(name), value)
+
+    def get(self, name):
+        text = self.etcd.get(self.key(name))
+        try:
+            return json.loads(text) if text is not None else None
+        except ValueError:
+            return text
+
+    def add(self, name, port, tls=None, **more):
+        member = self.members[name] = Member(name, tls)
+        self.show(name, port, **more)
+        return member
+
+    def show(self, name, port=None, **more):
+        """Writes the member's key."""
+        old = self.get("members/" + name) or {}
+        leads = name == "node0"
+        value = {"conn_url": old.get("conn_url") or "postgres://127.0.0.1:%d/postgres" % port,
+                 "api_url": self.members[name].url + "/patroni", "state": "running",
+                 "role": "primary" if leads else "replica", "version": "4.1.4",
+                 "xlog_location": 67382744, "timeline": 1}
+        if not leads:
+            value.update(replay_lsn=67382744, receive_lsn=67382744, replication_state="streaming")
+        value.update(more)
+        self.put("members/" + name, value)
+
+    def hactl(self, *args, stdin="", env=None, options=None, code=0):
+        environ = {"PATH": os.environ["PATH"], "HOME": str(self.tmp), "TZ": "UTC",
+                   "PATRONI_SCOPE": self.scope}
+        environ.update(env or {})
+        options = ["-d", "etcd3://127.0.0.1:%d" % self.etcd.port] if options is None else options
+        done = subprocess.run([program(), *options, *args], input=stdin, env=environ, text=True,
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    def stop(self):
+        for member in self.members.values():
+            member.stop()
+
+
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory):
+    server = Etcd(str(tmp_path_factory.mktemp("etcd")))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def world(etcd, request, tmp_path):
+    world = World(etcd, request.node.name.replace("[", "-").rstrip("]")[:50], tmp_path)
+    yield world
+    world.stop()

@@ -1,0 +1,11 @@
+EXTRA_DIST += \
+	tests/cli/conftest.py \
+	tests/cli/test_commands.py \
+	tests/cli/test_data.py
+
+# hactl against a real etcd and false members on loopback; part of check-io.
+check-cli: hactl
+	HACTL='$(abs_builddir)/hactl' /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+		'$(srcdir)/tests/cli'
+check-io: check-cli
+.PHONY: check-cli

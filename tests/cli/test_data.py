@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Commands that read and write keys, and what happens when something is away."""
+
+import base64
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import SYSID, Member, free_port, program
+
+
+def rows(world, *args):
+    return json.loads(world.hactl("list", "-f", "json", *args).stdout)
+
+
+def test_list_in_all_formats(world):
+    data = rows(world)
+    assert [r["Member"] for r in data] == ["node0", "node1", "node2"]
+    assert data == yaml.safe_load(world.hactl("list", "-f", "yml").stdout)
+    assert data[1]["Receive Lag"] == 0 and "Receive LSN" not in data[0]
+    tsv = world.hactl("list", "-f", "tsv").stdout.splitlines()
+    assert len(tsv) == 4 and tsv[0].startswith("Cluster\tMember\tHost\tRole\tState\tTL\t")
+    assert world.hactl("list", "-t").stdout.splitlines()[1].startswith("+ Cluster: " + world.scope)
+    assert "+ node1" in world.hactl("topology").stdout
+
+
+def test_list_of_several_clusters(world):
+    out = world.hactl("list", world.scope, "nosuch").stdout
+    assert "+ Cluster: %s (%s) " % (world.scope, SYSID) in out
+    assert "+ Cluster: nosuch (uninitialized) " in out
+
+
+def test_list_refuses_what_it_does_not_know(world):
+    assert "is not one of 'pretty', 'tsv'" in world.hactl("list", "-f", "xml", code=2).stderr
+    done = world.hactl("lsit", code=2)
+    assert "Error: No such command 'lsit'. Did you mean 'list'?" in done.stderr
+    assert world.hactl("list", "--group", "1", code=2).stderr.startswith("Usage: hactl list ")
+    world.hactl("list", "--group", "")
+
+
+def test_list_watches(world):
+    environ = {"PATRONI_SCOPE": world.scope, "TZ": "UTC"}
+    with subprocess.Popen([program(), "-d", "127.0.0.1:%d" % world.etcd.port, "list", "-f", "tsv",
+                           "-w", "0.2"], stdout=subprocess.PIPE, env=environ, text=True) as p:
+        for _ in range(3):
+            assert p.stdout.readline().startswith("Cluster\t")
+            for _ in range(3):
+                assert p.stdout.readline().startswith(world.scope)
+        p.kill()
+
+
+def test_list_asks_a_member_when_etcd_is_away(world, tmp_path):
+    member = world.members["node0"]
+    member.answers["GET", "/cluster"] = (200, {"members": [
+        {"name": "node0", "role": "leader", "state": "running", "host": "h", "port": 5432}]})
+    member.answers["GET", "/patroni"] = (200, {"database_system_identifier": SYSID})
+    conf = tmp_path / "c.yml"
+    conf.write_text("scope: %s\nrestapi: {listen: '127.0.0.1:%d'}\netcd3: {host: '127.0.0.1:%d'}\n"
+                    % (world.scope, member.port, free_port()))
+    done = world.hactl("list", options=["-c", str(conf)])
+    assert done.stdout.startswith("+ Cluster: %s (%s)"[:30] % (world.scope, SYSID)[:30])
+    assert "| node0  | h    | Leader | running |" in done.stdout
+    assert "cannot reach etcd at http://127.0.0.1:" in done.stderr
+    assert "Shown is what the member at %s knows." % member.url in done.stderr
+    member.stop()
+    done = world.hactl("list", options=["-c", str(conf)], code=1)
+    assert "Error: cannot reach etcd at" in done.stderr
+    assert "nor does the REST API help" in done.stderr
+
+
+def test_etcd_away_is_said_with_what_to_do(world):
+    port = free_port()
+    done = world.hactl("history", options=["-d", "127.0.0.1:%d" % port], code=1)
+    assert done.stderr.startswith("Error: cannot reach etcd at http://127.0.0.1:%d: " % port)
+    assert "start etcd or give its address with -d" in done.stderr
+    done = world.hactl("list", options=[], code=1)
+    assert "Error: no address of etcd: give it with -d etcd3://host:2379" in done.stderr
+
+
+def test_the_next_endpoint_is_tried(world):
+    url = "etcd3://127.0.0.1:%d,127.0.0.1:%d" % (free_port(), world.etcd.port)
+    done = world.hactl("dsn", options=["-d", url])
+    assert done.stdout == "host=127.0.0.1 port=15432\n" and done.stderr == ""
+
+
+def test_garbage_in_keys_is_named_and_the_rest_shown(world):
+    world.put("members/node1", "{{{")
+    world.put("sync", "\"x\"")
+    world.put("config", "[]")
+    done = world.hactl("list")
+    assert "| node2 " in done.stdout and "| node1 " in done.stdout
+    for key in ("members/node1", "sync", "config"):
+        assert key in done.stderr
+    assert "has no readable configuration" in world.hactl("show-config", code=1).stderr
+    assert "give a whole one with --replace" in \
+        world.hactl("edit-config", "-s", "a=1", "--force", code=1).stderr
+    world.hactl("edit-config", "--replace", "-", "--force", stdin="ttl: 20\n")
+    assert world.get("config") == {"ttl": 20}
+
+
+def test_dsn(world):
+    assert world.hactl("dsn").stdout == "host=127.0.0.1 port=15432\n"
+    assert world.hactl("dsn", "-r", "replica").stdout == "host=127.0.0.1 port=15433\n"
+    assert world.hactl("dsn", "-m", "node2").stdout == "host=127.0.0.1 port=15434\n"
+    assert "mutually exclusive" in world.hactl("dsn", "-m", "a", "-r", "any", code=1).stderr
+    assert world.hactl("dsn", "-m", "x", code=1).stderr == "Error: Can not find a suitable member\n"
+
+
+def test_history(world):
+    world.put("history", [[1, 67382056, "no recovery target specified",
+                           "2026-11-21T06:02:38.763986+00:00", "node1"], [2, 67383000, "x"]])
+    data = json.loads(world.hactl("history", "-f", "json").stdout)
+    assert data == [
+        {"TL": 1, "LSN": 67382056, "Reason": "no recovery target specified",
+         "Timestamp": "2026-11-21T06:02:38.763986+00:00", "New Leader": "node1"},
+        {"TL": 2, "LSN": 67383000, "Reason": "x", "Timestamp": "", "New Leader": ""}]
+    assert "|  1 | 67382056 | no recovery target specified | 2026-" in world.hactl("history").stdout
+
+
+def test_show_config(world):
+    out = world.hactl("show-config").stdout
+    assert yaml.safe_load(out) == world.config and out.startswith("loop_wait: 1\n")
+    assert out.endswith("\n\n")
+
+
+def test_edit_config_by_options(world):
+    done = world.hactl("edit-config", "-p", "work_mem=6MB", "-s", "ttl=30", "--force")
+    assert done.stdout == ("--- \n+++ \n@@ -2,5 +2,6 @@\n postgresql:\n   parameters:\n"
+                           "     max_connections: 50\n+    work_mem: 6MB\n retry_timeout: 5\n"
+                           "-ttl: 20\n+ttl: 30\nConfiguration changed\n")
+    assert world.get("config")["postgresql"]["parameters"] == {"max_connections": 50,
+                                                               "work_mem": "6MB"}
+    assert world.hactl("edit-config", "-s", "ttl=30").stdout == "Not changed\n"
+    assert world.hactl("edit-config", "-q", "-s", "ttl=30").stdout == ""
+    done = world.hactl("edit-config", "-q", "-s", "ttl=40", stdin="y\n")
+    assert done.stdout == "Apply these changes? [y/N]: Configuration changed\n"
+    done = world.hactl("edit-config", "-q", "-s", "ttl=50", stdin="\n")
+    assert "changed" not in done.stdout.replace("changes", "") and world.get("config")["ttl"] == 40
+    assert "Invalid parameter setting x" in world.hactl("edit-config", "-s", "x", code=1).stderr
+
+
+def test_edit_config_by_file(world, tmp_path):
+    done = world.hactl("edit-config", "--apply", "-", stdin="ttl: 30\n")
+    assert done.stdout.endswith("Use --force option to apply changes\n")
+    world.hactl("edit-config", "--apply", "-", "--force", stdin="ttl: 30\nloop_wait: null\n")
+    assert "loop_wait" not in world.get("config") and world.get("config")["ttl"] == 30
+    (tmp_path / "new.yml").write_text("ttl: 25\n")
+    world.hactl("edit-config", "--replace", str(tmp_path / "new.yml"), "--force")
+    assert world.get("config") == {"ttl": 25}
+    assert "cannot open" in world.hactl("edit-config", "--apply", "/nonexistent", code=1).stderr
+    assert "Error:" in world.hactl("edit-config", "--apply", "-", stdin="- a\n", code=1).stderr
+
+
+def editor(tmp_path, script):
+    path = tmp_path / "editor"
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(0o755)
+    return {"EDITOR": "%s --wait" % path, "TMPDIR": str(tmp_path)}
+
+
+def test_edit_config_in_an_editor(world, tmp_path):
+    env = editor(tmp_path, 'test "$1" = --wait && sed -i s/20/33/ "$2"\n')
+    done = world.hactl("edit-config", env=env, stdin="y\n")
+    assert "-ttl: 20\n+ttl: 33\n" in done.stdout and world.get("config")["ttl"] == 33
+    assert not [f for f in os.listdir(tmp_path) if "config" in f]
+    done = world.hactl("edit-config", env=editor(tmp_path, "exit 3\n"), code=1)
+    assert done.stderr == "Error: Editor exited with return code 3\n"
+    done = world.hactl("edit-config", env=editor(tmp_path, 'echo "a: [" > "$2"\n'), code=1)
+    assert done.stderr.startswith("Error: ") and world.get("config")["ttl"] == 33
+
+
+def test_edit_config_notices_a_concurrent_change(world, tmp_path):
+    key = base64.b64encode(world.key("config").encode()).decode()
+    put = ("curl -s -d '{\"key\":\"%s\",\"value\":\"e30=\"}' %s/v3/kv/put >/dev/null"
+           % (key, world.etcd.url))
+    env = editor(tmp_path, put + '\nsed -i s/20/33/ "$2"\n')
+    done = world.hactl("edit-config", "--force", env=env, code=1)
+    assert done.stderr == "Error: Config modification aborted due to concurrent changes\n"
+    assert world.get("config") == {}
+
+
+def test_edit_config_makes_the_key(world):
+    world.hactl("edit-config", "nosuch", "-s", "ttl=20", "--force")
+    assert json.loads(world.etcd.get("/service/nosuch/config")) == {"ttl": 20}
+    world.hactl("remove", "nosuch", stdin="nosuch\nYes I am aware\n")
+    assert world.etcd.keys("/service/nosuch/") == []
+
+
+def test_remove(world):
+    def refused(stdin, text):
+        done = world.hactl("remove", world.scope, stdin=stdin, code=1)
+        assert done.stderr == text and world.etcd.keys(world.key(""))
+
+    refused("other\n", "Error: Cluster names specified do not match\n")
+    refused(world.scope + "\nyes\n", "Error: You did not exactly type \"Yes I am aware\"\n")
+    refused(world.scope + "\nYes I am aware\nnode1\n",
+            "Error: You did not specify the current leader of the cluster\n")
+    refused("", "Aborted!\n")
+    world.etcd.put("/service/%sx/config" % world.scope, "{}")
+    done = world.hactl("remove", world.scope, stdin=world.scope + "\nYes I am aware\nnode0\n")
+    for text in ("Please confirm the cluster name to remove: ",
+                 "You are about to remove all information in DCS for %s, please type: \"Yes I am "
+                 "aware\": " % world.scope,
+                 "This cluster currently is healthy. Please specify the leader name to continue: "):
+        assert text in done.stdout
+    assert world.etcd.keys(world.key("")) == []
+    assert world.etcd.get("/service/%sx/config" % world.scope) == "{}"
+
+
+def test_namespace_of_the_url(world):
+    world.etcd.put("/my/ns/c/leader", "a")
+    world.etcd.put("/my/ns/c/members/a", {"conn_url": "postgres://h:5432/x", "state": "running"})
+    url = "etcd3://127.0.0.1:%d/my/ns" % world.etcd.port
+    assert world.hactl("dsn", "c", options=["-d", url]).stdout == "host=h port=5432\n"
+
+
+def test_credentials_are_sent(world, tmp_path):
+    conf = tmp_path / "c.yml"
+    conf.write_text("restapi: {authentication: {username: u, password: 'p:w'}}\n"
+                    "etcd3: {host: '127.0.0.1:%d'}\n" % world.etcd.port)
+    world.members["node0"].answers["PATCH", "/config"] = (200, {})
+    world.hactl("pause", options=["-c", str(conf)])
+    assert world.members["node0"].headers[-1]["Authorization"] == "Basic dTpwOnc="
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    pem = str(tmp_path / "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=somebody", "-keyout", pem + ".key", "-out", pem + ".crt"],
+                   check=True, capture_output=True)
+    with open(pem, "w", encoding="ascii") as out:
+        for part in (".key", ".crt"):
+            with open(pem + part, encoding="ascii") as f:
+                out.write(f.read())
+    return pem
+
+
+def test_certificates_are_verified(world, tmp_path, certificate):
+    world.members["node0"].stop()
+    member = world.members["node0"] = Member("node0", certificate)
+    member.answers["PATCH", "/config"] = (200, {})
+    world.show("node0")
+    assert "Member node0 is not accessible" in world.hactl("pause").stderr
+    assert not member.requests
+    url = "etcd3://127.0.0.1:%d" % world.etcd.port
+    assert "Success" in world.hactl("pause", options=["-k", "-d", url]).stdout
+    conf = tmp_path / "c.yml"
+    conf.write_text("ctl: {cacert: '%s.crt'}\n" % certificate)
+    assert "Success" in world.hactl("pause", options=["-c", str(conf), "-d", url]).stdout
+
+
+def test_missing_arguments_are_usage_errors(world):
+    for command in ("restart", "reload", "reinit", "remove", "flush"):
+        assert "Missing argument" in world.hactl(command, code=2).stderr
+    assert "unexpected extra argument (b)" in world.hactl("dsn", "a", "b", code=2).stderr
+    assert "Commands:" in world.hactl(code=2, options=[]).stderr
+    assert "Commands:" in world.hactl("--help", options=[]).stdout
+    assert "Usage: hactl restart [OPTIONS] CLUSTER" in world.hactl("restart", "--help").stdout
