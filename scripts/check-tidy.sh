@@ -20,6 +20,9 @@ list=$(find "$@" \( -name __pycache__ -o -name .pytest_cache \) -prune -o -type 
 	\( -name '*.[ch]' -o -name '*.sh' -o -name '*.awk' -o -name '*.py' -o -name '*.mk' \
 	-o -name '*.sql' -o -name '*.[1-8]' -o -name '*.md' \
 	-o -path 'scripts/*' ! -name '*.*' \) -print | LC_ALL=C sort)
+
+# A build in the source tree puts what scripts made beside what people wrote.
+list=$(echo "$list" | xargs grep -L '^/\* Made by scripts/.* Not to be edited\. \*/$')
 list="$list Makefile.am configure.ac"
 
 count=$(echo "$list" | wc -w)
