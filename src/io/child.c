@@ -370,6 +370,11 @@ void child_stop(struct child *child)
 	loop_timer_at(child->timer, loop_now_ms() + CHILD_TERM_MS);
 }
 
+bool child_running(const struct child *child)
+{
+	return child->running;
+}
+
 pid_t child_pid(const struct child *child)
 {
 	return child->pid;

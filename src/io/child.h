@@ -51,6 +51,7 @@ int child_spawn(struct loop *loop, const struct child_spec *spec, child_fn done,
 void child_stop(struct child *child);
 /* A child that still runs is killed at once and done is not called. NULL is fine. */
 void child_free(struct child *child);
+bool child_running(const struct child *child);
 /* Also the id of its session. */
 pid_t child_pid(const struct child *child);
 

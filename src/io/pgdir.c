@@ -248,8 +248,13 @@ int pgdir_bring_back(const struct pgdir *dir, struct err *err)
 {
 	int rc;
 
-	if (rmdir(dir->data) < 0 && errno != ENOENT)
-		return err_set(err, ERR_IO, "cannot remove '%s'", dir->data);
+	if (rmdir(dir->data) < 0 && errno != ENOENT) {
+		if (pgdir_exists(dir->staged))
+			return err_set(err, ERR_STATE, "'%s' is in the way", dir->staged);
+		rc = move(dir->data, dir->staged, err);
+		if (rc < 0)
+			return rc;
+	}
 	rc = move(dir->old, dir->data, err);
 	if (rc < 0)
 		return rc;
@@ -258,22 +263,13 @@ int pgdir_bring_back(const struct pgdir *dir, struct err *err)
 
 /* -- mending ------------------------------------------------------------------------------ */
 
-/* The mark in <data> or in the old one says that a set-aside was under way. */
-static int mend_aside(const struct pgdir *dir, int *rubbish, struct err *err)
+static int mend_aside(const struct pgdir *dir, struct err *err)
 {
-	if (pgdir_has(dir->data, PGDIR_ASIDE)) {
-		/* Before the first rename, or after the last one: it is in its place. */
-		int rc = pgdir_unmark(dir->data, PGDIR_ASIDE, err);
-
-		if (rc < 0)
-			return rc;
-	}
+	/* In <data> the mark says nothing: before the first rename, or after the last one. */
+	if (pgdir_has(dir->data, PGDIR_ASIDE))
+		return pgdir_unmark(dir->data, PGDIR_ASIDE, err);
 	if (!pgdir_has(dir->old, PGDIR_ASIDE))
 		return 0;
-	if (!pgdir_empty(dir->data)) {
-		*rubbish |= PGDIR_RUBBISH_DATA;
-		return 0;
-	}
 	log_warning("'%s' was set aside by an interrupted command and is put back", dir->data);
 	return pgdir_bring_back(dir, err);
 }
@@ -283,9 +279,7 @@ static int mend_swap(const struct pgdir *dir, struct err *err)
 	int rc;
 
 	if (!pgdir_empty(dir->data))
-		return pgdir_has(dir->data, PGDIR_WHOLE) ?
-			       pgdir_unmark(dir->data, PGDIR_WHOLE, err) :
-			       0;
+		return pgdir_unmark(dir->data, PGDIR_WHOLE, err);
 	if (pgdir_has(dir->staged, PGDIR_WHOLE)) {
 		log_warning("finishing the interrupted replacement of '%s'", dir->data);
 		rc = clear_the_way(dir, err);
@@ -296,24 +290,68 @@ static int mend_swap(const struct pgdir *dir, struct err *err)
 	if (!pgdir_exists(dir->old))
 		return 0;
 	log_warning("undoing the interrupted replacement of '%s'", dir->data);
-	rc = clear_the_way(dir, err);
-	return rc < 0 ? rc : move(dir->old, dir->data, err);
+	if (rmdir(dir->data) < 0 && errno != ENOENT)
+		return err_set(err, ERR_IO, "cannot remove '%s'", dir->data);
+	return move(dir->old, dir->data, err);
 }
 
 int pgdir_mend(const struct pgdir *dir, int *ret_rubbish, struct err *err)
 {
 	int rubbish = 0;
-	int rc = mend_aside(dir, &rubbish, err);
+	int rc = mend_aside(dir, err);
 
-	if (rc == 0 && rubbish == 0)
+	if (rc == 0)
 		rc = mend_swap(dir, err);
 	if (rc < 0)
 		return rc;
 	/* The old one goes only while a usable one stands in its place. */
-	if (rubbish == 0 && pgdir_exists(dir->old) && classify(dir->data) == DIR_PRESENT)
+	if (pgdir_exists(dir->old) && classify(dir->data) == DIR_PRESENT)
 		rubbish |= PGDIR_RUBBISH_OLD;
 	if (pgdir_exists(dir->staged))
 		rubbish |= PGDIR_RUBBISH_STAGED;
 	*ret_rubbish = rubbish;
 	return 0;
+}
+
+/* -- whether it can be done --------------------------------------------------------------- */
+
+static int check_no_mount(const char *data, const char *parent, struct err *err)
+{
+	struct stat st, parent_st;
+
+	if (lstat(data, &st) < 0)
+		return errno == ENOENT ? 0 : err_set(err, ERR_IO, "cannot look at '%s'", data);
+	if (S_ISLNK(st.st_mode))
+		return err_set(err, ERR_CONFIG, "'%s' is a symbolic link that leads nowhere", data);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_CONFIG, "'%s' is not a directory", data);
+	if (stat(parent, &parent_st) == 0 && parent_st.st_dev != st.st_dev)
+		return err_set(err, ERR_CONFIG,
+			       "'%s' is a mount point, which cannot be replaced by renaming: set "
+			       "data_dir to a directory inside of it",
+			       data);
+	return 0;
+}
+
+int pgdir_check(const struct pgdir *dir, struct err *err)
+{
+	const char *slash = strrchr(dir->data, '/');
+	char parent[PATH_MAX];
+	int rc;
+
+	if (dir->data[0] != '/' || !slash || slash[1] == '\0')
+		return err_set(err, ERR_CONFIG, "data_dir '%s' is no absolute path of a directory",
+			       dir->data);
+	(void)str_printf(parent, sizeof(parent), "%.*s", (int)(slash - dir->data), dir->data);
+	if (parent[0] == '\0')
+		(void)str_copy(parent, sizeof(parent), "/");
+	rc = fsx_mkdirs(parent, 0700, err);
+	if (rc < 0)
+		return rc;
+	if (access(parent, W_OK | X_OK) < 0)
+		return err_set(err, ERR_IO,
+			       "'%s' must be writable, for a new data directory is made beside the "
+			       "old one",
+			       parent);
+	return check_no_mount(dir->data, parent, err);
 }

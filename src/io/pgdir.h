@@ -58,14 +58,17 @@ int pgdir_swap(const struct pgdir *dir, struct err *err) _must_check_;
 int pgdir_set_aside(const struct pgdir *dir, struct err *err) _must_check_;
 /* The command succeeded: what it made counts from now on. */
 int pgdir_keep_new(const struct pgdir *dir, struct err *err) _must_check_;
-/* It failed, and what it made was deleted: the old one comes back. */
+/* It failed: what it made becomes the staged directory, which is rubbish, and the old one comes
+ * back. */
 int pgdir_bring_back(const struct pgdir *dir, struct err *err) _must_check_;
 
 /* After a crash of ours; nobody may run in the directory. Answers which of the directories are
  * rubbish now and may be deleted, as a set of PGDIR_RUBBISH_*. */
 #define PGDIR_RUBBISH_STAGED 1
 #define PGDIR_RUBBISH_OLD    2
-#define PGDIR_RUBBISH_DATA   4 /* made by an interrupted command: delete, then pgdir_bring_back() */
 int pgdir_mend(const struct pgdir *dir, int *ret_rubbish, struct err *err) _must_check_;
+/* Whether data_dir can be replaced at all: its parent is there (made if not) and may be written,
+ * and it is no mount point and no link to nowhere. */
+int pgdir_check(const struct pgdir *dir, struct err *err) _must_check_;
 
 #endif

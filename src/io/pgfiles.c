@@ -16,6 +16,7 @@
 #include "io/pgdir.h"
 
 #define FILE_BYTES_MAX (4 * 1024 * 1024)
+#define TRUST_FILE     "pgha.trust_hba.conf"
 
 static int join(char dst[PATH_MAX], const char *dir, const char *name, struct err *err)
 {
@@ -201,7 +202,7 @@ int pgfiles_write(const struct config *config, const struct pgconf_want *want, b
 
 /* -- signal files ------------------------------------------------------------------------- */
 
-static int remove_signal(const struct config *config, const char *name, struct err *err)
+static int remove_file(const struct config *config, const char *name, struct err *err)
 {
 	char path[PATH_MAX];
 	int rc = join(path, config->pg.data_dir, name, err);
@@ -213,19 +214,36 @@ static int remove_signal(const struct config *config, const char *name, struct e
 	return 0;
 }
 
-int pgfiles_signals(const struct config *config, bool standby, struct err *err)
+int pgfiles_touch(const char *data_dir, const char *name, struct err *err)
 {
 	static const struct buf nothing = { 0 };
 	char path[PATH_MAX];
 	bool changed = false;
-	int rc = remove_signal(config, "recovery.signal", err);
+	int rc = join(path, data_dir, name, err);
 
 	if (rc < 0)
 		return rc;
-	if (!standby)
-		return remove_signal(config, "standby.signal", err);
-	rc = join(path, config->pg.data_dir, "standby.signal", err);
-	return rc < 0 ? rc : put(path, &nothing, file_mode(config), &changed, err);
+	return put(path, &nothing, pgdir_group_access(data_dir) ? 0640 : 0600, &changed, err);
+}
+
+int pgfiles_signals(const struct config *config, bool standby, struct err *err)
+{
+	int rc = remove_file(config, "recovery.signal", err);
+
+	if (rc < 0)
+		return rc;
+	return standby ? pgfiles_touch(config->pg.data_dir, "standby.signal", err) :
+			 remove_file(config, "standby.signal", err);
+}
+
+int pgfiles_recovery_signal(const struct config *config, bool wanted, struct err *err)
+{
+	int rc = remove_file(config, "standby.signal", err);
+
+	if (rc < 0)
+		return rc;
+	return wanted ? pgfiles_touch(config->pg.data_dir, "recovery.signal", err) :
+			remove_file(config, "recovery.signal", err);
 }
 
 /* -- the rest ----------------------------------------------------------------------------- */
@@ -309,7 +327,7 @@ int pgfiles_append_hba(const char *data_dir, const struct strings *lines, struct
 int pgfiles_trust_hba(const struct config *config, char **ret_path, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
-	_cleanup_(freep) char *path = str_dupf("%s/pgha.trust_hba.conf", config->pg.data_dir);
+	_cleanup_(freep) char *path = str_dupf("%s/" TRUST_FILE, config->pg.data_dir);
 	const char *user = config->pg.superuser.username;
 	bool changed = false;
 	int rc;
@@ -324,6 +342,11 @@ int pgfiles_trust_hba(const struct config *config, char **ret_path, struct err *
 		return rc;
 	*ret_path = TAKE(path);
 	return 0;
+}
+
+int pgfiles_untrust(const struct config *config, struct err *err)
+{
+	return remove_file(config, TRUST_FILE, err);
 }
 
 void pgfiles_paths(const struct config *config, struct words *ret)

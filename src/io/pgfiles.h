@@ -15,8 +15,12 @@
  * settings. *ret_changed: a reload would see something new. */
 int pgfiles_write(const struct config *config, const struct pgconf_want *want, bool *ret_changed,
 		  struct err *err) _must_check_;
+/* An empty file in a data directory. */
+int pgfiles_touch(const char *data_dir, const char *name, struct err *err) _must_check_;
 /* standby.signal there and recovery.signal not, or neither. */
 int pgfiles_signals(const struct config *config, bool standby, struct err *err) _must_check_;
+/* recovery.signal there or not, and standby.signal not: for a restored cluster. */
+int pgfiles_recovery_signal(const struct config *config, bool wanted, struct err *err) _must_check_;
 int pgfiles_pgpass(const struct config *config, const char *socket_dir, const struct upstream *ups,
 		   size_t nup, struct err *err) _must_check_;
 /* Copies of our files to "<data_dir>/NAME.backup"; and what is missing back from there. */
@@ -28,6 +32,8 @@ int pgfiles_append_hba(const char *data_dir, const struct strings *lines,
 /* A pg_hba file that trusts the superuser on local connections and nobody else, for a restored
  * cluster whose passwords are not known. *ret_path is heap. */
 int pgfiles_trust_hba(const struct config *config, char **ret_path, struct err *err) _must_check_;
+/* The end of pgfiles_trust_hba(). */
+int pgfiles_untrust(const struct config *config, struct err *err) _must_check_;
 /* What to hand to sync(1) after writing. */
 void pgfiles_paths(const struct config *config, struct words *ret);
 

@@ -1,6 +1,5 @@
 noinst_LIBRARIES += src/libio.a
-src_libio_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) \
-	$(GNUTLS_CFLAGS) $(SYSTEMD_CFLAGS)
+src_libio_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYSTEMD_CFLAGS)
 src_libio_a_SOURCES =
 src_libio_a_SOURCES += src/io/loop.c src/io/loop.h
 src_libio_a_SOURCES += src/io/fsx.c src/io/fsx.h
@@ -28,14 +27,31 @@ EXTRA_DIST += scripts/embed-sql.awk $(SQL_FILES)
 
 src_libio_a_SOURCES += \
 	src/io/child.c src/io/child.h \
+	src/io/pg.c src/io/pg.h \
+	src/io/pgask.c \
+	src/io/pgboot.c \
+	src/io/pgclone.c \
 	src/io/pgconf.c src/io/pgconf.h \
 	src/io/pgconn.c src/io/pgconn.h \
 	src/io/pgcontrol.c src/io/pgcontrol.h \
+	src/io/pgdial.c src/io/pgdial.h \
 	src/io/pgdir.c src/io/pgdir.h \
 	src/io/pgdsn.c src/io/pgdsn.h \
 	src/io/pgfiles.c src/io/pgfiles.h \
+	src/io/pgfollow.c \
+	src/io/pginitdb.c \
+	src/io/pgkinds.h \
+	src/io/pgprobe.c \
 	src/io/pgproc.c src/io/pgproc.h \
+	src/io/pgpromote.c \
 	src/io/pgquery.c src/io/pgquery.h \
+	src/io/pgrewind.c \
+	src/io/pgstart.c \
+	src/io/pgstop.c \
+	src/io/pgtool.c src/io/pgtool.h \
+	src/io/pgwal.c src/io/pgwal.h \
+	src/io/pgwatch.c src/io/pgwatch.h \
+	src/io/pgwork.c src/io/pgwork.h \
 	src/io/sql.h \
 	src/io/words.c src/io/words.h
 nodist_src_libio_a_SOURCES = src/io/sqltext.c src/io/sqltext.h
@@ -54,7 +70,7 @@ src/io/sqltext.c: $(SQL_FILES) scripts/embed-sql.awk
 	  mv $(abs_builddir)/$@.new $(abs_builddir)/$@
 
 if HAVE_CRITERION
-IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) \
+IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) \
 	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 pg_tests = \
 	tests/unit/test_pgconf \

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * pct - parts of URLs: percent-encoded text, the first segment of a path
+ * pct - percent-encoded text of URLs and queries
  */
 #include "wire/pct.h"
-
-#include <string.h>
 
 static int hex_value(char c)
 {
@@ -36,12 +34,4 @@ bool pct_decode(const char *text, size_t len, bool form, char *dst, size_t size)
 	}
 	dst[n] = 0;
 	return true;
-}
-
-bool pct_has_segment(const char *path, const char *segment)
-{
-	const char *begin = path + strspn(path, "/");
-	size_t len = strcspn(begin, "/");
-
-	return strlen(segment) == len && memcmp(segment, begin, len) == 0;
 }

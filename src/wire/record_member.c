@@ -61,7 +61,8 @@ enum member_role record_role_parse(const char *text)
 
 static void add_text(struct buf *out, const char *key, const char *value)
 {
-	jtext_add_field(out, key, value, JTEXT_COMPACT);
+	buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", key);
+	jtext_add_string(out, value, strlen(value));
 }
 
 /* A part that comes as JSON text; left out when it is none or empty. */
@@ -72,7 +73,7 @@ static void add_json(struct buf *out, const char *key, const char *json)
 	if (!json || jtext_load_object(json, strlen(json), &value, NULL) < 0 ||
 	    json_object_size(value) == 0)
 		return;
-	jtext_add_key(out, key, JTEXT_COMPACT);
+	buf_printf(out, ",\"%s\":", key);
 	jtext_add(out, value, JTEXT_COMPACT);
 }
 

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#include "wire/pct.h"
 #include "wire/restview.h"
 
 #define TYPE_JSON "application/json"
@@ -161,8 +160,11 @@ static const struct route routes[] = {
 
 static get_fn find_route(const char *path)
 {
+	const char *begin = path + strspn(path, "/");
+	size_t len = strcspn(begin, "/");
+
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (pct_has_segment(path, routes[i].segment))
+		if (strlen(routes[i].segment) == len && memcmp(routes[i].segment, begin, len) == 0)
 			return routes[i].get;
 	}
 	return NULL;

@@ -24,12 +24,15 @@ extern char **environ;
 static char dir[64];
 static pid_t pids[PIDS_MAX];
 static int npids;
+static void (*at_end)(void);
 
 static void take_down(void)
 {
 	char *const argv[] = { "rm", "-rf", dir, NULL };
 	pid_t pid;
 
+	if (at_end)
+		at_end();
 	for (int i = 0; i < npids; i++)
 		rig_kill(pids[i], SIGKILL);
 	if (dir[0] && posix_spawnp(&pid, "rm", NULL, NULL, argv, environ) == 0)
@@ -47,9 +50,16 @@ static void on_alarm(int signo _unused_)
 	static const char text[] = "the test took too long\n";
 
 	(void)!write(2, text, sizeof(text) - 1);
+	if (at_end)
+		at_end();
 	for (int i = 0; i < npids; i++)
 		kill(pids[i], SIGKILL);
 	_exit(1);
+}
+
+void rig_at_end(void (*fn)(void))
+{
+	at_end = fn;
 }
 
 void rig_begin(const char *name)

@@ -37,6 +37,9 @@
 void rig_fail(void) __attribute__((noreturn));
 void rig_begin(const char *name);
 
+/* Called when the test ends, also when it fails, before the directory goes. */
+void rig_at_end(void (*fn)(void));
+
 /* A fresh directory below /tmp, removed at the end. */
 const char *rig_dir(void);
 /* Starts a program; killed at the end if it still runs. Its output goes to a file there. */

@@ -1,15 +1,18 @@
 # One adapter against a real server. Needs etcd and loopback, so it is no part of `make check`.
 check_io_programs = \
 	tests/io/test_etcd \
-	tests/io/test_rest
+	tests/io/test_pg_life
 EXTRA_PROGRAMS = $(check_io_programs)
 CLEANFILES += $(check_io_programs)
 
 tests_io_test_etcd_SOURCES = tests/io/test_etcd.c tests/io/rig.c tests/io/rig.h
-tests_io_test_etcd_LDADD = $(IO_TEST_LIBS)
+tests_io_test_etcd_LDADD = src/libio.a $(WIRE_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS)
 
-tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
-tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
+# These give up root by themselves: Postgres does not run as root.
+PG_RIG = tests/io/pgrig.c tests/io/pgrig.h tests/io/rig.c tests/io/rig.h
+PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(SYSTEMD_LIBS)
+tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
+tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
 
 check-io: $(check_io_programs)
 	@n=0; bad=0; for t in $(check_io_programs); do \

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgpromote - PROMOTE and PRE_PROMOTE
+ *
+ * The connection is opened before pg_ctl runs, and asked every few milliseconds afterwards, so
+ * that the end of recovery is known when it happens. From the moment of the order this postmaster
+ * counts as one that may write, whatever becomes of the request.
+ */
+#include "base/str.h"
+#include "io/pgdial.h"
+#include "io/pgkinds.h"
+#include "io/pgtool.h"
+#include "io/pgwatch.h"
+
+#define ASK_EVERY_MS 5
+#define ASK_MS       2000
+#define PROMOTE_MS   60000 /* where neither the request nor pg_ctl_timeout says */
+
+enum { P_CONNECT = 0, P_ORDER, P_ASK, P_ASKED };
+
+struct promote {
+	int64_t until_ms;
+	bool asked; /* the answer waited for is that of the question, not of a connection */
+	bool pause;
+	bool in_recovery;
+};
+
+static int step_connect(struct pgwork *work, struct err *err)
+{
+	pgwatch_look(work->pg);
+	if (!pgwatch_runs(work->pg))
+		return err_set(err, ERR_STATE, "Postgres does not run");
+	/* A standby whose connections are all taken can be promoted all the same. */
+	pgwork_tolerate(work);
+	return pgdial_step_local(work, PGDIAL_STATEMENT_MS, err);
+}
+
+static int64_t usual_ms(const struct pg *pg)
+{
+	return pg->config->pg.pg_ctl_timeout_ms > 0 ? pg->config->pg.pg_ctl_timeout_ms : PROMOTE_MS;
+}
+
+static int step_order(struct pgwork *work, struct err *err)
+{
+	_cleanup_(words_done) struct words words = { 0 };
+	struct promote *promote = work->data;
+	struct pg *pg = work->pg;
+
+	promote->until_ms = loop_now_ms() + usual_ms(pg);
+	pg->life.may_write = true;
+	pgtool_program(pg, "pg_ctl", &words);
+	words_add(&words, "promote");
+	words_add(&words, "-W");
+	words_add(&words, "-D");
+	words_add(&words, "%s", pg->config->pg.data_dir);
+	return pgtool_run(work, "pg_ctl", &words, err);
+}
+
+static int step_ask(struct pgwork *work, struct err *err)
+{
+	struct promote *promote = work->data;
+	struct pgquery q;
+
+	if (!pgwatch_runs(work->pg))
+		return err_set(err, ERR_STATE, "Postgres ended during its promotion");
+	if (work->req.timeout_ms <= 0 && loop_now_ms() >= promote->until_ms)
+		return err_set(err, ERR_TIMEOUT, "Postgres is still in recovery");
+	if (promote->pause) {
+		promote->pause = false;
+		return pgwork_again_in(work, ASK_EVERY_MS);
+	}
+	pgwork_tolerate(work);
+	promote->asked = pgconn_idle(work->conn);
+	if (!promote->asked)
+		return pgdial_step_local(work, PGDIAL_STATEMENT_MS, err);
+	q = pgdial_query(work, ASK_MS);
+	pgquery_in_recovery(&q, &promote->in_recovery);
+	return PGWORK_WAIT;
+}
+
+static int step_asked(struct pgwork *work, struct err *err _unused_)
+{
+	struct promote *promote = work->data;
+	struct pg *pg = work->pg;
+
+	if (work->result < 0 || (promote->asked && promote->in_recovery))
+		promote->pause = true;
+	if (work->result < 0 || !promote->asked || promote->in_recovery) {
+		pgwork_jump(work, P_ASK);
+		return PGWORK_NEXT;
+	}
+	pg->life.seen = ROLE_PRIMARY;
+	pg->state.role = ROLE_PRIMARY;
+	pg->state.run = PG_UP;
+	pg->follows = (struct upstream){ 0 };
+	return PGWORK_DONE;
+}
+
+static const struct pgwork_step steps[] = {
+	[P_CONNECT] = { "connect", step_connect },
+	[P_ORDER] = { "pg_ctl promote", step_order },
+	[P_ASK] = { "wait for the end of recovery", step_ask },
+	[P_ASKED] = { "wait for the end of recovery", step_asked },
+	{ NULL, NULL },
+};
+
+const struct pgwork_kind pgpromote_kind = {
+	.steps = steps,
+	.data_size = sizeof(struct promote),
+};
+
+/* -- pre_promote -------------------------------------------------------------------------- */
+
+static int script_run(struct pgwork *work, struct err *err)
+{
+	const char *script = work->pg->config->pg.pre_promote;
+
+	if (!script)
+		return PGWORK_DONE;
+	return pgtool_command(work, "pre_promote", script, NULL, 0, err);
+}
+
+static const struct pgwork_step script_steps[] = {
+	{ "pre_promote", script_run },
+	{ NULL, NULL },
+};
+
+const struct pgwork_kind pgpromote_script_kind = {
+	.steps = script_steps,
+};

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgstop - STOP, until no process of the data directory is left
+ *
+ * Level by level: fast (SIGINT), immediate (SIGQUIT), and at the end every process by SIGKILL.
+ * What a postmaster leaves behind when it ends is killed in any mode, for nobody else would. The
+ * proof is an empty scan of /proc; a process that cannot die now, because it waits for a disk,
+ * keeps the request open.
+ */
+#include <signal.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "io/pgkinds.h"
+#include "io/pgtool.h"
+#include "io/pgwatch.h"
+
+#define KILL_EVERY_MS   20
+#define SCRIPT_MS       60000 /* for before_stop, where no harder mode is due earlier */
+#define HAND_EVERY_MS   20
+#define EXIT_EVERY_MS   5
+#define SLOWLY_AFTER_MS 5000 /* processes that do not die are looked at less often */
+#define SLOWLY_MS       500
+
+enum { S_HAND = 0, S_SCRIPT, S_SIGNAL, S_CONTROL, S_READ };
+
+struct stop {
+	bool told;            /* the signal of `mode` was sent */
+	enum stop_mode mode;
+	int64_t killing_since_ms;
+	int64_t warned_at_ms;
+};
+
+static bool due(int64_t at_ms)
+{
+	return at_ms > 0 && loop_now_ms() >= at_ms;
+}
+
+/* The mode that the request and the clock ask for now. */
+static enum stop_mode mode_now(const struct pg_req *req)
+{
+	if (req->stop == STOP_KILL || due(req->kill_at_ms))
+		return STOP_KILL;
+	if (req->stop == STOP_IMMEDIATE || due(req->immediate_at_ms))
+		return STOP_IMMEDIATE;
+	return STOP_FAST;
+}
+
+/* -- the other operation ------------------------------------------------------------------ */
+
+static int step_hand(struct pgwork *work, struct err *err _unused_)
+{
+	struct pg *pg = work->pg;
+
+	pg->state.run = PG_STOPPING;
+	if (!pg->hand)
+		return PGWORK_NEXT;
+	pgwork_cancel(pg->hand, ERR_CANCELED, "interrupted by a stop");
+	/* A child of it that cannot die must not keep Postgres alive. */
+	if (mode_now(&work->req) == STOP_KILL)
+		return PGWORK_NEXT;
+	return pgwork_again_in(work, HAND_EVERY_MS);
+}
+
+/* -- before_stop -------------------------------------------------------------------------- */
+
+static int step_script(struct pgwork *work, struct err *err)
+{
+	const char *script = work->pg->config->pg.before_stop;
+	int64_t until_ms = loop_now_ms() + SCRIPT_MS;
+
+	work->result = 0;
+	pgwatch_look(work->pg);
+	if (!script || !pgwatch_runs(work->pg) || mode_now(&work->req) == STOP_KILL)
+		return PGWORK_NEXT;
+	if (work->req.immediate_at_ms > 0)
+		until_ms = MIN_OF(until_ms, work->req.immediate_at_ms);
+	if (work->req.kill_at_ms > 0)
+		until_ms = MIN_OF(until_ms, work->req.kill_at_ms);
+	pgwork_tolerate(work);
+	return pgtool_command(work, "before_stop", script, NULL, until_ms, err);
+}
+
+/* -- signals ------------------------------------------------------------------------------ */
+
+static int tell(struct pgwork *work, int signo, const char *how, struct err *err)
+{
+	struct stop *stop = work->data;
+	struct pg *pg = work->pg;
+
+	stop->told = true;
+	log_info("stopping Postgres, %s", how);
+	if (child_pidfd_signal(pg->life.proc.pidfd, signo) < 0 && pgwatch_runs(pg))
+		return err_set(err, ERR_IO, "cannot signal the postmaster");
+	return 0;
+}
+
+/* When the next harder mode is due, or a look at processes. */
+static int64_t next_look_ms(const struct pg_req *req, enum stop_mode mode)
+{
+	int64_t now_ms = loop_now_ms();
+	int64_t at_ms = now_ms + 1000;
+
+	if (mode == STOP_FAST && req->immediate_at_ms > now_ms)
+		at_ms = MIN_OF(at_ms, req->immediate_at_ms);
+	if (req->kill_at_ms > now_ms)
+		at_ms = MIN_OF(at_ms, req->kill_at_ms);
+	return at_ms - now_ms;
+}
+
+static int kill_all(struct pgwork *work, struct err *err)
+{
+	struct stop *stop = work->data;
+	int64_t now_ms = loop_now_ms();
+	int n = pgproc_kill_round(work->pg->config->pg.data_dir, 0, err);
+
+	if (n < 0)
+		return n;
+	if (n == 0 && !pgwatch_runs(work->pg))
+		return PGWORK_NEXT;
+	if (stop->killing_since_ms == 0)
+		stop->killing_since_ms = now_ms;
+	if (now_ms - stop->killing_since_ms < SLOWLY_AFTER_MS)
+		return pgwork_again_in(work, KILL_EVERY_MS);
+	if (now_ms - stop->warned_at_ms > 60000) {
+		stop->warned_at_ms = now_ms;
+		log_warning("%d processes of Postgres do not die, perhaps waiting for a disk", n);
+	}
+	return pgwork_again_in(work, SLOWLY_MS);
+}
+
+static int step_signal(struct pgwork *work, struct err *err)
+{
+	struct stop *stop = work->data;
+	enum stop_mode mode = mode_now(&work->req);
+	int rc = 0;
+
+	pgwatch_look(work->pg);
+	if (!pgwatch_runs(work->pg))
+		return kill_all(work, err);
+	if (mode != stop->mode) {
+		stop->mode = mode;
+		stop->told = false;
+	}
+	switch (mode) {
+	case STOP_FAST:
+		if (!stop->told)
+			rc = tell(work, SIGINT, "fast", err);
+		break;
+	case STOP_IMMEDIATE:
+		if (!stop->told)
+			rc = tell(work, SIGQUIT, "immediately", err);
+		break;
+	case STOP_KILL:
+	case STOP__MAX:
+		if (!stop->told)
+			log_info("stopping Postgres by killing its processes");
+		stop->told = true;
+		return kill_all(work, err);
+	}
+	return rc < 0 ? rc : pgwork_again_in(work, next_look_ms(&work->req, mode));
+}
+
+/* -- afterwards --------------------------------------------------------------------------- */
+
+/* The end of WAL is what a hand-over needs next. */
+static int step_control(struct pgwork *work, struct err *err)
+{
+	struct pg *pg = work->pg;
+
+	if (pgwatch_exit_pending(pg))
+		return pgwork_again_in(work, EXIT_EVERY_MS);
+	pgwatch_look(pg);
+	/* Somebody else started it again meanwhile. */
+	if (pg->state.run != PG_DOWN) {
+		pgwork_jump(work, S_SIGNAL);
+		return PGWORK_NEXT;
+	}
+	if (pg->state.dir != DIR_PRESENT || !pgwatch_control_stale(pg)) {
+		pgwatch_control_apply(pg);
+		return PGWORK_DONE;
+	}
+	pgwork_tolerate(work);
+	return pgtool_control(work, pg->config->pg.data_dir, err);
+}
+
+static int step_read(struct pgwork *work, struct err *err _unused_)
+{
+	struct pgcontrol control;
+	int rc = pgtool_control_read(work, &control, NULL);
+
+	pgwatch_control_keep(work->pg, rc == 0 ? &control : NULL);
+	work->pg->state.timeline = work->pg->state.control_timeline;
+	return PGWORK_DONE;
+}
+
+static const struct pgwork_step steps[] = {
+	[S_HAND] = { "end the running operation", step_hand },
+	[S_SCRIPT] = { "before_stop", step_script },
+	[S_SIGNAL] = { "stop", step_signal },
+	[S_CONTROL] = { "pg_controldata", step_control },
+	[S_READ] = { "control file", step_read },
+	{ NULL, NULL },
+};
+
+const struct pgwork_kind pgstop_kind = {
+	.steps = steps,
+	.data_size = sizeof(struct stop),
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgwork - a request to the local Postgres as a chain of steps; for the pg modules only
+ *
+ * Each kind of request is a table of steps. A step does something small and says PGWORK_NEXT, or
+ * begins something that takes time (a child, a statement, a timer) and says PGWORK_WAIT; the chain
+ * goes on when that has ended. A failure, a deadline or a cancellation ends the chain, after its
+ * child has ended.
+ */
+#ifndef PGHA_IO_PGWORK_H
+#define PGHA_IO_PGWORK_H
+
+#include "io/child.h"
+#include "io/pg.h"
+#include "io/pgconn.h"
+#include "io/pgcontrol.h"
+#include "io/pgproc.h"
+#include "io/words.h"
+
+#define PGWORK_OTHERS_MAX 16 /* requests at once that change nothing */
+
+enum { PGWORK_NEXT = 0, PGWORK_WAIT = 1, PGWORK_DONE = 2 };
+
+struct pgwork;
+
+struct pgwork_step {
+	const char *name; /* for messages: "base backup" */
+	int (*run)(struct pgwork *work, struct err *err);
+};
+
+struct pgwork_kind {
+	const struct pgwork_step *steps; /* ends with a NULL run */
+	size_t data_size;                /* of *work->data, zeroed at the beginning */
+	void (*data_done)(void *data);
+	/* Before a failure is answered; nothing of the chain runs any more. */
+	void (*failed)(struct pgwork *work, int result);
+	bool shares_conn;  /* talks over pg->conn, which outlives it */
+	bool answers_late; /* changes nothing: at its deadline it answers with what it has */
+	/* Adds what is special to the answer. */
+	void (*answer)(struct pgwork *work, struct event *event);
+};
+
+struct pgwork {
+	struct pg *pg;
+	const struct pgwork_kind *kind;
+	enum event_type event;
+	uint64_t ticket;
+	struct pg_req req;
+	void *data;
+	size_t step, next;
+
+	struct child *child;
+	struct child_end end; /* of the last child; its text is valid until the next */
+	struct pgconn *conn;
+	struct loop_source *timer;
+	struct loop_source *deadline;
+	struct loop_source *defer;
+
+	bool polls;    /* waits for the timer */
+	bool tolerate; /* a failure of what is waited for does not end the chain */
+	int result;    /* of the last thing waited for */
+	struct err err;
+	int ending;    /* < 0: the chain ends as soon as its child has */
+	struct err ending_err;
+
+	char hostaddr[256]; /* of pgdial_resolve() */
+	char text[ERR_MSG_MAX]; /* for event.text */
+};
+
+/* One life of a postmaster. */
+struct pglife {
+	struct pgproc proc; /* pid 0: none is known; pidfd owned */
+	struct loop_source *source;
+	struct pgproc_pidfile file;
+	enum pg_role seen; /* the last role it told */
+	bool may_write;    /* started as primary, or promotion was ordered */
+	bool unborn;       /* START has not seen its pid file yet */
+	bool raised;       /* runs with settings of the control file instead of the configured */
+	uint32_t timeline; /* newest one seen of it */
+	int64_t identify_at_ms; /* not before then its timeline is asked over replication */
+};
+
+struct pg {
+	struct loop *loop;
+	pg_event_fn deliver;
+	void *ctx;
+	const struct config *config;
+	struct pg_state state;
+	struct pglife life;
+	struct pgconn *conn; /* the probe's */
+	bool mended;
+
+	struct pgcontrol control;
+	bool control_known;
+	int64_t control_stamp[3]; /* inode, seconds, nanoseconds of the file it was read from */
+	int64_t control_next[3];  /* of the file that is being read */
+
+	bool pending;           /* some setting in force waits for a restart */
+	int64_t settings_at_ms; /* not before then they are looked at again */
+
+	struct upstream follows; /* what the files in the data directory say */
+	bool follows_known;
+
+	struct pgwork *hand; /* the one that changes something */
+	struct pgwork *stop;
+	struct pgwork *others[PGWORK_OTHERS_MAX];
+	struct child *sweeper; /* deletes replaced directories */
+};
+
+/* Begins a chain, from the loop, and puts it into *place, which is cleared at its end. */
+int pgwork_begin(struct pg *pg, const struct pgwork_kind *kind, enum event_type event,
+		 uint64_t ticket, const struct pg_req *req, struct pgwork **place,
+		 struct err *err) _must_check_;
+/* A place for a request that changes nothing. That there is none is the caller's mistake. */
+struct pgwork **pgwork_place(struct pg *pg);
+/* Ends it as soon as its child has ended; the answer comes from the loop. */
+void pgwork_cancel(struct pgwork *work, enum err_code code, const char *why);
+/* Without an answer, at once. NULL is fine. */
+void pgwork_free(struct pgwork *work);
+/* What a step polls for has happened: it looks now instead of at its next turn. */
+void pgwork_kick(struct pgwork *work);
+
+/* -- for steps ---------------------------------------------------------------------------- */
+
+/* After this step comes that one instead of the next in the table. */
+void pgwork_jump(struct pgwork *work, size_t step);
+/* This step runs again in a while; returns PGWORK_WAIT. */
+int pgwork_again_in(struct pgwork *work, int64_t ms);
+/* The next failure is put into work->result and work->err, and the chain goes on. */
+void pgwork_tolerate(struct pgwork *work);
+/* What was waited for has ended. */
+void pgwork_resume(struct pgwork *work, int result, const struct err *err);
+/* The same as a pgconn_fn; ctx is the work. */
+void pgwork_answered(void *ctx, int result, const struct err *err);
+
+#endif
