@@ -15,10 +15,12 @@
 #include "wire/etcdmsg.h"
 #include "wire/restmsg.h"
 
-/* name, text, changes the local Postgres (at most one such at a time; only STOP may interrupt) */
+/* ANCESTRY fails with -ERR_CONFIG when the upstream belongs to another cluster; any other failure
+ * says nothing about it.
+ * name, text, changes the local Postgres (at most one such at a time; only STOP may interrupt) */
 #define PG_OPS(X)                                                                              \
 	X(PROBE, "probe", false)             /* -> EVENT_PG_PROBE */                           \
-	X(ANCESTRY, "ancestry", false)       /* upstream's sysid, timeline, history */         \
+	X(ANCESTRY, "ancestry", false)       /* upstream's sysid, timeline, history */      \
 	X(CHECKPOINT, "checkpoint", false)   /* CHECKPOINT on the local server */              \
 	X(START_STANDBY, "start-standby", true)                                                \
 	X(START_PRIMARY, "start-primary", true)                                                \
