@@ -118,21 +118,19 @@ static bool by_name(const struct view *view, struct verdict *ret)
 	const struct request *req = &view->cluster.request;
 	int64_t until = view->release_seen_at_ms + RANK_SUCCESSOR_MS;
 
-	if (has_release(view) && rel->to[0] != '\0') {
-		if (str_eq(rel->to, view->name)) {
-			if (my_lsn(view) >= rel->lsn) {
-				say(ret, RANK_BEST, 0, "", "named as successor, has all WAL");
-				return true;
-			}
-			if (view->now_ms < until) {
-				say(ret, RANK_WAIT, until, rel->from,
-				    "named as successor, but WAL of the old leader is missing");
-				return true;
-			}
-		} else if (view->now_ms < until) {
-			say(ret, RANK_WAIT, until, rel->to, "the old leader named a successor");
+	if (has_release(view) && my_lsn(view) < rel->lsn) {
+		until = view->release_seen_at_ms + RANK_BEHIND_TERMS * view->cfg.ttl_ms;
+		if (view->now_ms < until) {
+			say(ret, RANK_WAIT, until, rel->from,
+			    "lacks WAL that the old leader had when it ended in good order");
 			return true;
 		}
+	} else if (has_release(view) && str_eq(rel->to, view->name)) {
+		say(ret, RANK_BEST, 0, "", "named as successor, has all WAL");
+		return true;
+	} else if (has_release(view) && rel->to[0] != '\0' && view->now_ms < until) {
+		say(ret, RANK_WAIT, until, rel->to, "the old leader named a successor");
+		return true;
 	}
 	if (req->present && str_eq(req->candidate, view->name) && req->scheduled_at_us == 0) {
 		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
@@ -260,6 +258,8 @@ const char *rank_unfit(const struct view *view, const struct vote *vote)
 		return "is tagged nofailover";
 	if (vote->watchdog_failed)
 		return "has no working watchdog";
+	if (!vote->streaming)
+		return "does not stream at the moment";
 	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline)
 		return "is on another timeline";
 	if (view->pg.flush_lsn > vote->lsn &&

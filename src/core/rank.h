@@ -30,6 +30,9 @@ enum rank {
 #define RANK_STEP_MS 250
 /* How long a successor named by a release, or by an operator, is waited for. */
 #define RANK_SUCCESSOR_MS 3000
+/* Terms during which nobody leads who lacks WAL that an orderly release says there is: whoever
+ * wrote it can come back and lead. */
+#define RANK_BEHIND_TERMS 3
 
 struct verdict {
 	enum rank rank;

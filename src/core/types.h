@@ -267,6 +267,7 @@ struct vote {
 	bool answered;
 	bool failed;     /* unreachable, or an answer without a position */
 	bool in_recovery; /* false: it says it is a primary */
+	bool streaming; /* receives WAL at this moment */
 	bool nofailover;
 	bool watchdog_failed;
 	int32_t failover_priority;

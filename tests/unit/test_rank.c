@@ -31,7 +31,7 @@ static struct view three(void)
 		if (i == 1)
 			continue;
 		v.votes[v.nvotes] = (struct vote){ .asked_at_ms = 10000, .answered = true,
-						   .in_recovery = true, .failover_priority = 1,
+						   .in_recovery = true, .streaming = true, .failover_priority = 1,
 						   .timeline = 3, .lsn = 4000 };
 		str_clip(v.votes[v.nvotes++].name, NAME_SIZE, names[i]);
 	}
@@ -161,7 +161,9 @@ Test(rank, of_the_successor_needs_all_wal_of_the_old_leader)
 					      .lsn = 5001 };
 	v.last_epoch = 9;
 	v.release_seen_at_ms = 10000;
+	v.cfg.ttl_ms = 5000;
 	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_eq(ask(&v).wait_until_ms, 10000 + RANK_BEHIND_TERMS * 5000);
 	v.cluster.release.lsn = 5000;
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
@@ -180,6 +182,10 @@ Test(rank, finds_a_fit_successor_for_a_leader)
 	v.votes[1].nofailover = true;
 	rank_successor(&v, &verdict);
 	cr_assert_str_eq(verdict.other, "a");
+	v.votes[0].streaming = false;
+	rank_successor(&v, &verdict);
+	cr_assert_eq(verdict.rank, RANK_NEVER);
+	v.votes[0].streaming = true;
 	v.votes[0].lsn = 3999;
 	rank_successor(&v, &verdict);
 	cr_assert_eq(verdict.rank, RANK_NEVER);
