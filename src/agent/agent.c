@@ -239,7 +239,8 @@ static void fold_start(struct agent *a, const struct event *ev)
 			   lease_state(&v->lease, v->now_ms) == LEASE_OVER ?
 				   "which is over" :
 				   "which still counts");
-	} else if (v->pg.run != PG_DOWN && v->pg.role != ROLE_REPLICA) {
+	} else if (!(f != NULL && f->page_found) && v->pg.run != PG_DOWN &&
+		   v->pg.role != ROLE_REPLICA) {
 		v->adopt_until_ms = v->now_ms + v->cfg.ttl_ms / 2;
 	}
 	a->apply_wanted = true;

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * peers - the other members' own word on where they are
+ */
+#include "io/peers.h"
+
+#include <stdlib.h>
+
+#include "wire/restmsg.h"
+
+#define ANSWER_MAX (256 * 1024)
+
+struct question {
+	struct peers *peers;
+	struct question *next;
+	struct http_call *call;
+	uint64_t ticket;
+	char name[NAME_SIZE];
+};
+
+struct peers {
+	struct http *http;
+	peers_fn answer;
+	void *ctx;
+	struct question *first;
+	char *username;
+	char *password;
+	char *cacert;
+	char *cert;
+	char *key;
+	char *key_password;
+};
+
+struct peers *peers_new(struct http *http, peers_fn answer, void *ctx)
+{
+	struct peers *peers = mem_new(1, sizeof(*peers));
+
+	peers->http = http;
+	peers->answer = answer;
+	peers->ctx = ctx;
+	return peers;
+}
+
+static void forget_settings(struct peers *peers)
+{
+	free(TAKE(peers->username));
+	free(TAKE(peers->password));
+	free(TAKE(peers->cacert));
+	free(TAKE(peers->cert));
+	free(TAKE(peers->key));
+	free(TAKE(peers->key_password));
+}
+
+void peers_free(struct peers *peers)
+{
+	if (peers == NULL)
+		return;
+	while (peers->first != NULL) {
+		struct question *q = peers->first;
+
+		peers->first = q->next;
+		http_cancel(q->call);
+		free(q);
+	}
+	forget_settings(peers);
+	free(peers);
+}
+
+void peers_configure(struct peers *peers, const struct config *config)
+{
+	const struct config_ctl *ctl = &config->ctl;
+	bool own = ctl->username != NULL;
+
+	forget_settings(peers);
+	peers->username = str_dup(own ? ctl->username : config->restapi.username);
+	peers->password = str_dup(own ? ctl->password : config->restapi.password);
+	peers->cacert = str_dup(ctl->cacert != NULL ? ctl->cacert : config->restapi.cafile);
+	peers->cert = str_dup(ctl->certfile);
+	peers->key = str_dup(ctl->keyfile);
+	peers->key_password = str_dup(ctl->keyfile_password);
+}
+
+static void unlink_question(struct question *q)
+{
+	struct question **at = &q->peers->first;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+}
+
+static void on_answer(void *ctx, const struct http_rep *rep)
+{
+	struct question *q = ctx;
+	struct peers *peers = q->peers;
+	struct vote vote = { 0 };
+
+	unlink_question(q);
+	str_clip(vote.name, sizeof(vote.name), q->name);
+	if (rep->err == NULL)
+		restmsg_vote_parse(rep->body->data != NULL ? rep->body->data : "", rep->body->len,
+				   &vote);
+	peers->answer(peers->ctx, q->ticket, rep->err != NULL ? -(int)rep->err->code : 0,
+		      rep->err == NULL ? &vote : NULL, rep->err);
+	free(q);
+}
+
+void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
+{
+	struct question *q = mem_new(1, sizeof(*q));
+	struct http_tls tls = { .cacert = peers->cacert, .cert = peers->cert, .key = peers->key,
+				.key_password = peers->key_password,
+				.verify_peer = peers->cert != NULL };
+	struct http_req call = { .method = "GET", .url = req->api_url,
+				 .username = peers->username, .password = peers->password,
+				 .tls = &tls, .timeout_ms = req->timeout_ms,
+				 .silent_ms = req->timeout_ms, .max_bytes = ANSWER_MAX,
+				 .done = on_answer, .ctx = q };
+
+	q->peers = peers;
+	q->ticket = ticket;
+	str_clip(q->name, sizeof(q->name), req->name);
+	q->next = peers->first;
+	peers->first = q;
+	q->call = http_start(peers->http, &call);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * peers - the other members' own word on where they are: GET of their api_url
+ *
+ * The HTTP status is ignored and the body decides, as Patroni 4.1.4 does it (contract 7.3). The
+ * credentials and the certificate of `ctl` go along; the server's certificate is verified only
+ * where ctl.certfile is set, and its host name never, as there.
+ */
+#ifndef PGHA_IO_PEERS_H
+#define PGHA_IO_PEERS_H
+
+#include "agent/port.h"
+#include "base/err.h"
+#include "io/http.h"
+#include "io/loop.h"
+
+struct peers;
+
+/* Called from the loop; vote is NULL on failure. */
+typedef void (*peers_fn)(void *ctx, uint64_t ticket, int result, const struct vote *vote,
+			 const struct err *err);
+
+struct peers *peers_new(struct http *http, peers_fn answer, void *ctx);
+void peers_free(struct peers *peers); /* questions under way are dropped */
+/* Copies what it needs. */
+void peers_configure(struct peers *peers, const struct config *config);
+/* Answered exactly once, at the latest after req->timeout_ms. */
+void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req);
+
+#endif

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * ports - struct port on the real outside
+ */
+#include "io/ports.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "base/leasepage.h"
+#include "base/log.h"
+#include "io/board.h"
+#include "io/etcd.h"
+#include "io/fsx.h"
+#include "io/hooks.h"
+#include "io/http.h"
+#include "io/journal.h"
+#include "io/notify.h"
+#include "io/peers.h"
+#include "io/pg.h"
+#include "io/rest.h"
+#include "io/single.h"
+#include "io/statefile.h"
+
+#define CONFIG_MAX (1024 * 1024)
+
+extern char **environ;
+
+struct ports {
+	struct loop *loop;
+	struct loop_source *timer;
+	struct loop_source *reload;
+	char *config_path;
+	struct http *http;
+	struct etcd *etcd;
+	struct pg *pg;
+	struct board *board;
+	struct rest *rest;
+	struct journal *journal;
+	struct notify *notify;
+	struct peers *peers;
+	struct hooks *hooks;
+	struct single *single;
+	struct leasepage page;
+	struct config *first; /* until the agent names its own */
+	struct start_facts start;
+	char *state_dir;
+	char *data_dir;
+	char id[2 * NAME_SIZE]; /* <scope>.<name>: of files that clusters of one host share */
+	struct agent *agent;
+	bool stop_wanted;
+	bool started;
+};
+
+static void step(struct ports *p, const struct event *ev)
+{
+	if (!p->started)
+		return; /* answers to what was asked before the agent's first event */
+	agent_step(p->agent, ev);
+	notify_alive(p->notify);
+}
+
+/* ---- from the adapters ---- */
+
+static void on_etcd(void *ctx, const struct etcd_answer *answer)
+{
+	struct ports *p = ctx;
+	struct event ev = { .type = EVENT_ETCD, .at_ms = loop_now_ms(), .ticket = answer->ticket,
+			    .sent_at_ms = answer->sent_at_ms, .rep = answer->rep,
+			    .err = answer->err };
+
+	if (single_answered(p->single, answer))
+		return;
+	if (answer->err != NULL)
+		ev.result = -(int)answer->err->code;
+	step(p, &ev);
+}
+
+static void on_watch(void *ctx, const struct etcd_watch_msg *msg)
+{
+	struct event ev = { .type = EVENT_WATCH, .at_ms = loop_now_ms(), .watch = msg };
+
+	step(ctx, &ev);
+}
+
+static void on_watch_lost(void *ctx, const struct err *err)
+{
+	struct event ev = { .type = EVENT_WATCH_LOST, .at_ms = loop_now_ms(), .err = err };
+
+	step(ctx, &ev);
+}
+
+static void on_info(void *ctx, const struct etcd_info *info)
+{
+	struct event ev = { .type = EVENT_ETCD_INFO, .at_ms = loop_now_ms(),
+			    .etcd_members = info->nmembers, .etcd_all_fixed = info->all_fixed };
+
+	if (info->nmembers == 0)
+		return; /* nothing was learnt */
+	str_clip(ev.etcd_min_version, sizeof(ev.etcd_min_version), info->min_version);
+	step(ctx, &ev);
+}
+
+static void on_pg(void *ctx, const struct event *ev)
+{
+	step(ctx, ev);
+}
+
+static void on_peer(void *ctx, uint64_t ticket, int result, const struct vote *vote,
+		    const struct err *err)
+{
+	struct event ev = { .type = EVENT_PEER, .at_ms = loop_now_ms(), .ticket = ticket,
+			    .result = result, .vote = vote, .err = err };
+
+	step(ctx, &ev);
+}
+
+static void on_command(void *ctx, uint64_t id, const struct command *command)
+{
+	struct ports *p = ctx;
+	struct event ev = { .type = EVENT_COMMAND, .at_ms = loop_now_ms(), .ticket = id,
+			    .command = command };
+
+	if (!p->started)
+		rest_reply(p->rest, id, 503, "text/html", "this agent is still starting");
+	else
+		step(p, &ev);
+}
+
+static void on_timer(void *ctx)
+{
+	struct event ev = { .type = EVENT_TIMER, .at_ms = loop_now_ms() };
+
+	step(ctx, &ev);
+}
+
+/* ---- struct port ---- */
+
+static int64_t port_now(void *ctx)
+{
+	(void)ctx;
+	return loop_now_ms();
+}
+
+static int64_t port_wall(void *ctx)
+{
+	(void)ctx;
+	return loop_wall_us();
+}
+
+static void port_wake_at(void *ctx, int64_t at_ms)
+{
+	struct ports *p = ctx;
+
+	loop_timer_at(p->timer, at_ms);
+}
+
+static void port_etcd(void *ctx, uint64_t ticket, const struct etcd_req *req)
+{
+	struct ports *p = ctx;
+
+	etcd_request(p->etcd, ticket, req);
+}
+
+static void port_watch(void *ctx, const char *prefix, int64_t start_revision)
+{
+	struct ports *p = ctx;
+
+	etcd_watch(p->etcd, prefix, start_revision);
+}
+
+static void port_pg(void *ctx, uint64_t ticket, const struct pg_req *req)
+{
+	struct ports *p = ctx;
+
+	pg_request(p->pg, ticket, req);
+}
+
+static void port_peer(void *ctx, uint64_t ticket, const struct peer_req *req)
+{
+	struct ports *p = ctx;
+
+	peers_ask(p->peers, ticket, req);
+}
+
+static void port_configure(void *ctx, const struct config *config)
+{
+	struct ports *p = ctx;
+	struct err err = { 0 };
+
+	etcd_configure(p->etcd, &config->etcd, config->ha.ttl_ms);
+	pg_configure(p->pg, config);
+	peers_configure(p->peers, config);
+	hooks_configure(p->hooks, config);
+	rest_configure(p->rest, &config->restapi);
+	if (journal_configure(p->journal, &config->log, &err) < 0)
+		log_error("the log goes on as before: %s", err.msg);
+}
+
+static enum leasepage_reason page_reason(const struct page_update *u)
+{
+	if (u->armed)
+		return LEASEPAGE_PRIMARY;
+	return u->epoch != 0 ? LEASEPAGE_PAUSED : LEASEPAGE_REPLICA;
+}
+
+static void port_page(void *ctx, const struct page_update *u)
+{
+	struct ports *p = ctx;
+	struct leasepage_facts facts = { .armed = u->armed, .reason = page_reason(u),
+					 .epoch = u->epoch, .lease_id = u->lease_id,
+					 .asked_at_ms = u->asked_at_ms, .ttl_ms = u->ttl_ms,
+					 .kill_at_ms = u->kill_at_ms, .gate_at_ms = u->gate_at_ms,
+					 .postmaster_pid = u->postmaster_pid };
+
+	if (u->postmaster_pid > 0 &&
+	    leasepage_start_ticks(u->postmaster_pid, &facts.postmaster_start_ticks, NULL) < 0)
+		facts.postmaster_pid = 0; /* it has ended meanwhile */
+	leasepage_write(&p->page, &facts);
+}
+
+static void port_save(void *ctx, const struct durable *durable)
+{
+	struct ports *p = ctx;
+	struct err err = { 0 };
+
+	if (statefile_save(p->state_dir, p->id, durable, &err) < 0)
+		log_error("the durable record is not written: %s", err.msg);
+}
+
+static void port_publish(void *ctx, struct status *status)
+{
+	struct ports *p = ctx;
+	char text[REASON_SIZE + NAME_SIZE];
+
+	if (str_printf(text, sizeof(text), "rule %u %s: %s", status->rule_id, status->rule_name,
+		       status->rule_why) >= 0)
+		notify_status(p->notify, text);
+	board_publish(p->board, status);
+	notify_ready(p->notify);
+}
+
+static void port_answer(void *ctx, uint64_t id, int code, const char *content_type,
+			const char *body)
+{
+	struct ports *p = ctx;
+
+	rest_reply(p->rest, id, code, content_type, body);
+}
+
+static void port_callback(void *ctx, enum callback what, enum member_role role)
+{
+	struct ports *p = ctx;
+
+	hooks_run(p->hooks, what, role);
+}
+
+static void port_cache_config(void *ctx, const char *json)
+{
+	struct ports *p = ctx;
+	struct err err = { 0 };
+
+	if (statefile_save_dynamic(p->state_dir, p->id, p->data_dir, json, &err) < 0)
+		log_warning("the dynamic configuration is not cached: %s", err.msg);
+}
+
+static void port_dump(void *ctx, const char *why, const char *text, size_t len)
+{
+	struct ports *p = ctx;
+
+	statefile_dump(p->state_dir, p->id, why, text, len);
+}
+
+static void port_reload(void *ctx)
+{
+	struct ports *p = ctx;
+
+	loop_defer(p->reload);
+}
+
+static void port_quit(void *ctx, int exit_code)
+{
+	struct ports *p = ctx;
+
+	loop_quit(p->loop, exit_code);
+}
+
+static const struct port port_functions = {
+	.now_ms = port_now,
+	.wall_us = port_wall,
+	.wake_at = port_wake_at,
+	.etcd = port_etcd,
+	.watch = port_watch,
+	.pg = port_pg,
+	.peer = port_peer,
+	.configure = port_configure,
+	.page = port_page,
+	.save = port_save,
+	.publish = port_publish,
+	.answer = port_answer,
+	.callback = port_callback,
+	.cache_config = port_cache_config,
+	.dump = port_dump,
+	.reload = port_reload,
+	.quit = port_quit,
+};
+
+/* ---- configuration ---- */
+
+int ports_read_config(const char *path, struct confdoc **ret, struct buf *ret_text, struct err *err)
+{
+	struct conf_problems problems = { 0 };
+	struct confdoc *doc = NULL;
+	struct buf text = { 0 };
+	int r = fsx_read(path, CONFIG_MAX, &text, err);
+
+	if (r == FSX_MISSING)
+		r = err_set(err, ERR_CONFIG, "configuration file '%s' does not exist", path);
+	if (r == 0)
+		r = confdoc_parse(text.data != NULL ? text.data : "", text.len,
+				  (const char *const *)environ, &doc, err);
+	buf_done(&text);
+	if (r < 0)
+		return err_wrap(err, "%s", path);
+
+	confdoc_check(doc, &problems);
+	if (ret_text != NULL)
+		conf_problems_print(&problems, path, ret_text);
+	r = problems.nfatal > 0 ? err_set(err, ERR_CONFIG, "%s: %zu problems", path,
+					  problems.nfatal) :
+				  0;
+	conf_problems_done(&problems);
+	if (r < 0)
+		confdoc_free(doc);
+	else
+		*ret = doc;
+	return r;
+}
+
+static void log_lines(struct buf *text)
+{
+	char *rest = text->data;
+
+	while (rest != NULL && *rest != '\0') {
+		char *end = strchr(rest, '\n');
+
+		if (end != NULL)
+			*end = '\0';
+		log_warning("%s", rest);
+		rest = end != NULL ? end + 1 : NULL;
+	}
+}
+
+void ports_reload(struct ports *p)
+{
+	struct event ev = { .type = EVENT_CONFIG, .at_ms = loop_now_ms() };
+	struct buf text = { 0 };
+	struct err err = { 0 };
+
+	if (!p->started)
+		return;
+	notify_reloading(p->notify);
+	if (ports_read_config(p->config_path, &ev.confdoc, &text, &err) < 0) {
+		log_lines(&text);
+		log_error("nothing is reloaded: %s", err.msg);
+	} else {
+		log_lines(&text);
+		step(p, &ev);
+	}
+	buf_done(&text);
+	notify_ready(p->notify);
+}
+
+static void on_reload(void *ctx)
+{
+	ports_reload(ctx);
+}
+
+/* ---- life ---- */
+
+/* What an earlier life of this boot proved, if the page can be believed. */
+static void read_page(struct ports *p)
+{
+	struct leasepage_facts facts;
+
+	if (leasepage_read(&p->page, &facts) != LEASEPAGE_GOOD || facts.agent_pid == 0)
+		return;
+	p->start.page_found = true;
+	p->start.lease_epoch = facts.epoch;
+	p->start.lease_id = facts.lease_id;
+	p->start.lease_asked_at_ms = facts.asked_at_ms;
+	p->start.lease_ttl_ms = facts.ttl_ms;
+}
+
+/* The name is ours, or could not be checked in time: the agent begins. */
+static void start_agent(void *ctx)
+{
+	struct ports *p = ctx;
+	struct pg_state pg = { 0 };
+	struct event ev = { .type = EVENT_START, .start = &p->start, .pg = &pg };
+	struct err err = { 0 };
+
+	if (p->started)
+		return;
+	if (rest_start(p->rest, &err) < 0) {
+		log_critical("cannot start: %s", err.msg);
+		loop_quit(p->loop, 1);
+		return;
+	}
+	pg_look(p->pg, &pg);
+	p->started = true;
+	ev.at_ms = loop_now_ms();
+	step(p, &ev);
+	if (p->stop_wanted)
+		ports_stop(p);
+}
+
+void ports_stop(struct ports *p)
+{
+	struct event ev = { .type = EVENT_STOP, .at_ms = loop_now_ms() };
+
+	notify_stopping(p->notify);
+	p->stop_wanted = true;
+	step(p, &ev);
+}
+
+static int open_outside(struct ports *p, struct err *err)
+{
+	const struct etcd_handler handler = { .ctx = p, .answer = on_etcd, .watch = on_watch,
+					      .watch_lost = on_watch_lost, .info = on_info };
+	int r = http_new(p->loop, &p->http, err);
+
+	if (r == 0)
+		r = etcd_new(p->loop, p->http, &handler, &p->etcd, err);
+	if (r == 0)
+		r = pg_new(p->loop, on_pg, p, &p->pg, err);
+	if (r == 0)
+		r = loop_timer_new(p->loop, "agent", on_timer, p, &p->timer, err);
+	if (r == 0)
+		r = loop_defer_new(p->loop, "reload", on_reload, p, &p->reload, err);
+	if (r < 0)
+		return r;
+	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
+	p->peers = peers_new(p->http, on_peer, p);
+	p->hooks = hooks_new(p->loop);
+	p->board = board_new();
+	return rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
+}
+
+static int open_own(struct ports *p, const struct config *c, struct err *err)
+{
+	int r = fsx_mkdirs(c->state_dir, 0700, err);
+
+	if (r == 0)
+		r = leasepage_open_writer(&p->page, c->run_dir, c->scope, c->name, err);
+	if (r < 0)
+		return r;
+	read_page(p);
+	p->state_dir = str_dup(c->state_dir);
+	p->data_dir = str_dup(c->pg.data_dir);
+	(void)str_printf(p->id, sizeof(p->id), "%s.%s", c->scope, c->name);
+	return rest_bind(p->rest, &c->restapi, err);
+}
+
+/* The agent takes `local` with it from here on. */
+static int make_agent(struct ports *p, struct confdoc *local, struct err *err)
+{
+	struct durable durable = { 0 };
+	_cleanup_(freep) char *dynamic = statefile_load_dynamic(p->state_dir, p->id, p->data_dir);
+	bool known = statefile_load(p->state_dir, p->id, &durable);
+	uint64_t seed = (uint64_t)loop_wall_us() * 1000003 + (uint64_t)getpid();
+
+	struct port port = port_functions;
+
+	port.ctx = p;
+	p->agent = agent_new(&port, local, dynamic, known ? &durable : NULL, seed, err);
+	return p->agent != NULL ? 0 : -(int)err->code;
+}
+
+int ports_new(struct loop *loop, struct journal *journal, const char *config_path,
+	      struct confdoc *local, struct ports **ret, struct err *err)
+{
+	struct conf_problems problems = { 0 };
+	struct ports *p = mem_new(1, sizeof(*p));
+	int r = conf_build(local, NULL, &p->first, &problems, err);
+
+	conf_problems_done(&problems);
+	p->loop = loop;
+	p->journal = journal;
+	p->notify = notify_new();
+	p->page = (struct leasepage)LEASEPAGE_CLOSED;
+	p->config_path = str_dup(config_path);
+	if (r == 0)
+		r = journal_configure(journal, &p->first->log, err);
+	if (r == 0)
+		r = open_outside(p, err);
+	if (r == 0)
+		r = open_own(p, p->first, err);
+	if (r == 0)
+		r = make_agent(p, local, err);
+	if (r < 0) {
+		ports_free(p);
+		return r;
+	}
+	etcd_configure(p->etcd, &p->first->etcd, p->first->ha.ttl_ms);
+	pg_configure(p->pg, p->first);
+	r = single_new(loop, p->http, p->etcd, p->first, p->start.page_found, start_agent, p,
+		       &p->single, err);
+	if (r < 0) {
+		ports_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void ports_free(struct ports *p)
+{
+	if (p == NULL)
+		return;
+	single_free(p->single);
+	agent_free(p->agent);
+	rest_free(p->rest);
+	hooks_free(p->hooks);
+	peers_free(p->peers);
+	pg_free(p->pg);
+	etcd_free(p->etcd);
+	http_free(p->http);
+	board_free(p->board);
+	loop_source_free(p->timer);
+	loop_source_free(p->reload);
+	notify_free(p->notify);
+	leasepage_done(&p->page);
+	config_free(p->first);
+	free(p->config_path);
+	free(p->state_dir);
+	free(p->data_dir);
+	free(p);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pghad - the agent beside one Postgres: options, wiring, exit code
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "io/journal.h"
+#include "io/ports.h"
+
+#define EXIT_USAGE  2
+#define EXIT_CONFIG 3
+
+enum what { WHAT_RUN = 0, WHAT_VALIDATE, WHAT_SAMPLE, WHAT_KEYS };
+
+struct front {
+	struct loop *loop;
+	struct ports *ports;
+	struct journal *journal;
+	struct loop_source *term;
+	struct loop_source *interrupt;
+	struct loop_source *hangup;
+};
+
+static const char usage[] =
+	"Usage: pghad FILE\n"
+	"       pghad --validate-config FILE\n"
+	"Keeps one Postgres of a cluster under a leader lease in etcd.\n"
+	"\n"
+	"  --validate-config         print every problem of the file, with its line, and end\n"
+	"  --generate-sample-config  print an example configuration\n"
+	"  --describe-config         print every key: type, default, range, meaning\n"
+	"  --version                 print the version\n"
+	"  --help                    print this\n"
+	"\n"
+	"See pghad(8) and pgha.yml(5).\n";
+
+static void print_buf(struct buf *text)
+{
+	if (text->len > 0)
+		(void)fwrite(text->data, 1, text->len, stdout);
+	buf_done(text);
+}
+
+static int validate(const char *path)
+{
+	struct confdoc *doc = NULL;
+	struct config *config = NULL;
+	struct conf_problems problems = { 0 };
+	struct buf text = { 0 };
+	struct err err = { 0 };
+	int r = ports_read_config(path, &doc, &text, &err);
+
+	print_buf(&text);
+	if (r == 0)
+		r = conf_build(doc, NULL, &config, &problems, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "pghad: %s\n", err.msg);
+	else
+		(void)printf("%s: can be used\n", path);
+	conf_problems_done(&problems);
+	config_free(config);
+	confdoc_free(doc);
+	return r < 0 ? 1 : 0;
+}
+
+static int print_texts(enum what what)
+{
+	struct buf text = { 0 };
+
+	if (what == WHAT_SAMPLE)
+		conf_print_sample(&text);
+	else
+		conf_print_keys(&text);
+	print_buf(&text);
+	return 0;
+}
+
+static void on_end(void *ctx, int signo)
+{
+	struct front *front = ctx;
+
+	log_notice("received %s", signo == SIGINT ? "SIGINT" : "SIGTERM");
+	ports_stop(front->ports);
+}
+
+static void on_hangup(void *ctx, int signo)
+{
+	struct front *front = ctx;
+
+	(void)signo;
+	ports_reload(front->ports);
+}
+
+static int catch_signals(struct front *f, struct err *err)
+{
+	int r = loop_signal_new(f->loop, "SIGTERM", SIGTERM, on_end, f, &f->term, err);
+
+	if (r == 0)
+		r = loop_signal_new(f->loop, "SIGINT", SIGINT, on_end, f, &f->interrupt, err);
+	if (r == 0)
+		r = loop_signal_new(f->loop, "SIGHUP", SIGHUP, on_hangup, f, &f->hangup, err);
+	return r;
+}
+
+static void front_done(struct front *f)
+{
+	ports_free(f->ports);
+	loop_source_free(f->term);
+	loop_source_free(f->interrupt);
+	loop_source_free(f->hangup);
+	loop_free(f->loop);
+}
+
+static int run(const char *path, struct journal *journal)
+{
+	struct front front = { .journal = journal };
+	struct confdoc *doc = NULL;
+	struct buf text = { 0 };
+	struct err err = { 0 };
+	int code;
+	int r;
+
+	r = ports_read_config(path, &doc, &text, &err);
+	if (text.len > 0)
+		(void)fwrite(text.data, 1, text.len, stderr);
+	buf_done(&text);
+	if (r < 0) {
+		log_critical("%s", err.msg);
+		return EXIT_CONFIG;
+	}
+	r = loop_new(&front.loop, &err);
+	if (r == 0)
+		r = catch_signals(&front, &err);
+	if (r == 0)
+		r = ports_new(front.loop, front.journal, path, doc, &front.ports, &err);
+	if (r < 0) {
+		log_critical("cannot start: %s", err.msg);
+		front_done(&front);
+		return r == -ERR_CONFIG ? EXIT_CONFIG : 1;
+	}
+	log_notice("pghad %s begins, configuration '%s'", PACKAGE_VERSION, path);
+	code = loop_run(front.loop);
+	log_notice("pghad ends");
+	front_done(&front);
+	return code;
+}
+
+/* A small process stays small: one malloc arena, and no core with passwords in it. */
+static void tune_process(void)
+{
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)mallopt(M_TRIM_THRESHOLD, 65536);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int parse_options(int argc, char **argv, enum what *ret)
+{
+	static const struct option options[] = {
+		{ "validate-config", no_argument, NULL, 'v' },
+		{ "generate-sample-config", no_argument, NULL, 's' },
+		{ "describe-config", no_argument, NULL, 'd' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0) {
+		switch (c) {
+		case 'v':
+			*ret = WHAT_VALIDATE;
+			break;
+		case 's':
+			*ret = WHAT_SAMPLE;
+			break;
+		case 'd':
+			*ret = WHAT_KEYS;
+			break;
+		case 'V':
+			(void)printf("pghad %s\n", PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		default:
+			(void)fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	enum what what = WHAT_RUN;
+	struct journal *journal;
+	int r;
+
+	tune_process();
+	r = parse_options(argc, argv, &what);
+	if (r >= 0)
+		return r;
+	if (what == WHAT_SAMPLE || what == WHAT_KEYS)
+		return print_texts(what);
+	if (optind + 1 != argc) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (what == WHAT_VALIDATE)
+		return validate(argv[optind]);
+
+	journal = journal_new();
+	if (geteuid() == 0) {
+		log_critical("pghad runs beside Postgres as its owner, not as root: start it with "
+			     "'setpriv --reuid=postgres --regid=postgres --init-groups pghad FILE' "
+			     "or by its systemd unit");
+		r = 1;
+	} else {
+		r = run(argv[optind], journal);
+	}
+	journal_free(journal);
+	return r;
+}
