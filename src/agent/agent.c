@@ -96,7 +96,9 @@ static bool take_pending(struct agent *a, uint64_t ticket, struct pending *ret)
 static void adopt_config(struct agent *a, struct config *config)
 {
 	bool was_paused = a->view.cfg.pause;
+	unsigned int files = CONFIG_DIFF_PG_RESTART | CONFIG_DIFF_PG_FILES;
 	bool first = a->config == NULL;
+	unsigned int diff = first ? 0 : config_diff(a->config, config);
 
 	a->view.cfg = config->ha;
 	a->view.tags = config->tags;
@@ -110,7 +112,10 @@ static void adopt_config(struct agent *a, struct config *config)
 	a->again = true;
 	if (first)
 		return;
-	a->apply_wanted = true;
+	a->apply_wanted = a->apply_wanted || (diff & files) != 0;
+	if (diff & CONFIG_DIFF_AGENT)
+		log_warning("name, scope, paths or etcd endpoints changed: that takes effect when "
+			    "this agent is started anew");
 	a->port.configure(a->port.ctx, config);
 }
 
@@ -215,6 +220,7 @@ void agent_free(struct agent *a)
 	free(a->member_text);
 	free(a->status_text);
 	free(a->cluster_json);
+	model_forget_texts(a);
 	free(a);
 }
 

@@ -29,6 +29,33 @@ static void say_garbage(struct agent *a, const char *key, const struct err *err)
 		    err->msg);
 }
 
+/* GET /cluster shows parts of other members' keys that decide nothing here. */
+static void keep_text(struct agent *a, const char *name, const struct etcd_kv *kv)
+{
+	uint32_t i = 0;
+
+	while (i < a->nmember_texts && !str_eq(a->member_texts[i].name, name))
+		i++;
+	if (i < a->nmember_texts) {
+		free((char *)(uintptr_t)a->member_texts[i].name);
+		free((char *)(uintptr_t)a->member_texts[i].text);
+		a->member_texts[i] = a->member_texts[--a->nmember_texts];
+	}
+	if (kv->deleted || a->nmember_texts == MEMBERS_MAX)
+		return;
+	a->member_texts[a->nmember_texts].name = str_dup(name);
+	a->member_texts[a->nmember_texts++].text = str_ndup(kv->value, kv->len);
+}
+
+void model_forget_texts(struct agent *a)
+{
+	while (a->nmember_texts > 0) {
+		a->nmember_texts--;
+		free((char *)(uintptr_t)a->member_texts[a->nmember_texts].name);
+		free((char *)(uintptr_t)a->member_texts[a->nmember_texts].text);
+	}
+}
+
 static void fold_member(struct agent *a, const char *name, const struct etcd_kv *kv)
 {
 	struct cluster *c = &a->view.cluster;
@@ -38,6 +65,7 @@ static void fold_member(struct agent *a, const char *name, const struct etcd_kv 
 	bool known = find_member(c, name, &at);
 
 	if (kv->deleted) {
+		keep_text(a, name, kv);
 		if (!known)
 			return;
 		memmove(&c->members[at], &c->members[at + 1],
@@ -59,6 +87,7 @@ static void fold_member(struct agent *a, const char *name, const struct etcd_kv 
 			(c->nmembers - at) * sizeof(c->members[0]));
 		c->nmembers++;
 	}
+	keep_text(a, name, kv);
 	m.lease_id = kv->lease_id;
 	m.mod_revision = kv->mod_revision;
 	c->members[at] = m;
@@ -297,6 +326,7 @@ void model_fold_kvs(struct agent *a, const struct etcd_rep *rep)
 	a->stream_revision = rep->revision;
 	c->revision = rep->revision;
 	c->nmembers = 0;
+	model_forget_texts(a);
 	for (size_t s = 0; s < ARRAY_LEN(singles); s++) {
 		struct etcd_kv gone = { .key = key, .deleted = true };
 		bool found = false;

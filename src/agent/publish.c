@@ -68,27 +68,33 @@ enum member_role publish_role(const struct agent *a)
 }
 
 /* Names are checked when they are read, so they need no escaping here. */
+static void add_pair(struct buf *b, const char *sep, const char *key, const char *text)
+{
+	buf_printf(b, "%s\"%s\": ", sep, key);
+	record_quote(b, text);
+}
+
 static char *explain_json(const struct agent *a)
 {
 	const struct view *v = &a->view;
 	const struct plan *plan = &a->plan;
 	struct buf b = { 0 };
 
-	buf_printf(&b, "{\"rank\": \"%s\", \"why\": \"%s\", \"other\": \"%s\", \"note\": \"%s\"",
-		   rank_name(plan->verdict.rank), plan->verdict.why, plan->verdict.other,
-		   plan->note);
+	add_pair(&b, "{", "rank", rank_name(plan->verdict.rank));
+	add_pair(&b, ", ", "why", plan->verdict.why);
+	add_pair(&b, ", ", "other", plan->verdict.other);
+	add_pair(&b, ", ", "note", plan->note);
 	buf_str(&b, ", \"votes\": [");
 	for (uint32_t i = 0; i < v->nvotes; i++) {
 		const struct vote *vote = &v->votes[i];
 
-		buf_printf(&b,
-			   "%s{\"name\": \"%s\", \"answer\": \"%s\", \"timeline\": %u, "
-			   "\"lsn\": %" PRIu64 "}",
-			   i > 0 ? ", " : "", vote->name,
-			   vote->answered ? "yes" :
-			   vote->failed	 ? "none" :
-					   "waiting",
-			   vote->timeline, vote->lsn);
+		add_pair(&b, i > 0 ? ", {" : "{", "name", vote->name);
+		add_pair(&b, ", ", "answer",
+			 vote->failed	 ? "none" :
+			 vote->answered ? "yes" :
+					   "waiting");
+		buf_printf(&b, ", \"timeline\": %u, \"lsn\": %" PRIu64 "}", vote->timeline,
+			   vote->lsn);
 	}
 	buf_str(&b, "]}");
 	return buf_take(&b);
@@ -123,8 +129,9 @@ static void fill_cluster(struct agent *a, struct status *st)
 	st->optime_lsn = v->cluster.status_optime_lsn;
 	if (a->cluster_dirty || a->cluster_json == NULL) {
 		free(a->cluster_json);
-		a->cluster_json = restmsg_cluster_json(a->config->scope, &v->cluster, v->cfg.pause,
-						       false);
+		a->cluster_json = restmsg_cluster_json_full(a->config->scope, &v->cluster,
+							    a->member_texts, a->nmember_texts,
+							    v->cfg.pause, false);
 		a->cluster_dirty = false;
 	}
 	st->cluster_json = str_dup(a->cluster_json);

@@ -120,6 +120,8 @@ struct agent {
 	int64_t next_proof_ms;
 	uint64_t beat_sequence;
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
+	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
+	uint32_t nmember_texts;
 	char *config_text;  /* raw `config` */
 	char *config_sent; /* document of the change that waits for etcd */
 	char *history_text; /* raw `history` */
@@ -192,6 +194,7 @@ void model_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revisi
 void model_fold_pg(struct agent *a, const struct event *ev);
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev);
 void model_refresh(struct agent *a);
+void model_forget_texts(struct agent *a);
 
 /* store.c: etcd */
 void store_start(struct agent *a);
