@@ -1,3 +1,4 @@
 dist_man_MANS += man/hactl.1
 dist_man_MANS += man/pgha.yml.5
 dist_man_MANS += man/pgha-rest.7
+dist_man_MANS += man/pghad.8

@@ -15,8 +15,8 @@
  * - START is done when the postmaster has its sockets and begins recovery, not when it accepts
  *   connections. What it says before its log collector runs goes to "<data_dir>.startup.log".
  * - CLONE and INITDB work in "<data_dir>.pgha-new", REWIND under a mark; see pgdir.h.
- * - ANCESTRY fails with -ERR_STATE when the upstream has another system identifier or is itself
- *   in recovery.
+ * - ANCESTRY fails with -ERR_CONFIG when the upstream has another system identifier, and with
+ *   -ERR_STATE when it is itself in recovery.
  */
 #ifndef PGHA_IO_PG_H
 #define PGHA_IO_PG_H

@@ -49,7 +49,7 @@ static int ancestry_history(struct pgwork *work, struct err *err)
 	const char *own = work->pg->state.sysid;
 
 	if (own[0] && !str_eq(own, a->identity.sysid))
-		return err_set(err, ERR_STATE,
+		return err_set(err, ERR_CONFIG,
 			       "'%s' is another cluster: its system identifier is %s, ours is %s",
 			       work->req.upstream.name, a->identity.sysid, own);
 	a->history.timeline = a->identity.timeline;

@@ -106,3 +106,11 @@ tests_unit_test_words_SOURCES = tests/unit/test_words.c
 tests_unit_test_words_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_words_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 endif
+
+# Where the adapters and the agent are joined.
+src_libio_a_SOURCES += \
+	src/io/hooks.c src/io/hooks.h \
+	src/io/peers.c src/io/peers.h \
+	src/io/ports.c src/io/ports.h \
+	src/io/single.c src/io/single.h \
+	src/io/statefile.c src/io/statefile.h

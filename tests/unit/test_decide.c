@@ -79,7 +79,8 @@ static void vote(struct view *v, const char *name, uint64_t lsn)
 {
 	struct vote *w = &v->votes[v->nvotes++];
 
-	*w = (struct vote){ .asked_at_ms = NOW - 50, .answered = true, .in_recovery = true, .streaming = true,
+	*w = (struct vote){ .asked_at_ms = NOW - 50, .answered = true,
+			    .in_recovery = true, .streaming = true,
 			    .failover_priority = 1, .timeline = 2, .lsn = lsn };
 	str_clip(w->name, NAME_SIZE, name);
 }

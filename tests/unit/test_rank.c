@@ -31,7 +31,8 @@ static struct view three(void)
 		if (i == 1)
 			continue;
 		v.votes[v.nvotes] = (struct vote){ .asked_at_ms = 10000, .answered = true,
-						   .in_recovery = true, .streaming = true, .failover_priority = 1,
+						   .in_recovery = true, .streaming = true,
+						   .failover_priority = 1,
 						   .timeline = 3, .lsn = 4000 };
 		str_clip(v.votes[v.nvotes++].name, NAME_SIZE, names[i]);
 	}
