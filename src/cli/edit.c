@@ -96,6 +96,34 @@ static int set_path(struct tree *config, char *path, const struct tree_node *val
 	}
 }
 
+/* Bytes of a well-formed UTF-8 character at s; 0 when there is none. */
+static size_t utf8_length(const char *s)
+{
+	const unsigned char c = (unsigned char)*s;
+	const size_t len =
+		c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)s[i] & 0xC0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* Dotted names without empty parts; what comes from a keyboard, not any bytes. */
+static bool is_path(const char *path)
+{
+	if (*path == '\0' || *path == '.' || str_ends(path, ".") || strstr(path, "..") != NULL)
+		return false;
+	while (*path != '\0') {
+		size_t len = utf8_length(path);
+
+		if (len == 0 || (unsigned char)*path < 0x20)
+			return false;
+		path += len;
+	}
+	return true;
+}
+
 int edit_set(struct tree *config, const char *assignment, struct err *err)
 {
 	const char *equals = strchr(assignment, '=');
@@ -111,7 +139,7 @@ int edit_set(struct tree *config, const char *assignment, struct err *err)
 	path = str_ndup(assignment, (size_t)(equals - assignment));
 	for (end = path + strlen(path); end > path && isspace((unsigned char)end[-1]); end--)
 		end[-1] = '\0';
-	if (*path == '\0' || *path == '.' || str_ends(path, ".") || strstr(path, "..") != NULL)
+	if (!is_path(path))
 		return err_set(err, ERR_PARSE, "Invalid parameter setting %s", assignment);
 	r = parse_value(equals + 1, &value, err);
 	if (r < 0)

@@ -171,13 +171,27 @@ static int write_out(void *ctx, unsigned char *data, size_t size)
 	return 1;
 }
 
+static bool init_scalar(yaml_event_t *event, const char *word, bool is_plain)
+{
+	return yaml_scalar_event_initialize(event, NULL, NULL, (const yaml_char_t *)word,
+					    (int)strlen(word), is_plain, 1,
+					    YAML_ANY_SCALAR_STYLE) != 0;
+}
+
+/* Names of keys in etcd may hold any bytes; libyaml refuses what is not UTF-8. */
 static void emit_scalar(yaml_emitter_t *emitter, const char *word, bool is_plain)
 {
+	_cleanup_(freep) char *ascii = NULL;
 	yaml_event_t event;
 
-	if (yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)word,
-					 (int)strlen(word), is_plain, 1, YAML_ANY_SCALAR_STYLE))
-		(void)yaml_emitter_emit(emitter, &event);
+	if (!init_scalar(&event, word, is_plain)) {
+		ascii = str_dup(word);
+		for (char *c = ascii; *c != '\0'; c++)
+			*c = (char)((unsigned char)*c < 0x80 ? *c : '?');
+		if (!init_scalar(&event, ascii, is_plain))
+			return;
+	}
+	(void)yaml_emitter_emit(emitter, &event);
 }
 
 static void emit_open(yaml_emitter_t *emitter, const struct tree_node *node, bool flow)

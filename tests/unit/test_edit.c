@@ -67,7 +67,8 @@ Test(edit, removes_with_null_and_takes_empty_maps_along)
 
 Test(edit, refuses_what_is_no_assignment)
 {
-	const char *const texts[] = { "ttl", "=5", ".a=1", "a.=1", "a..b=1", "  =1" };
+	const char *const texts[] = { "ttl", "=5", ".a=1", "a.=1", "a..b=1", "  =1",
+				      "a\377=1", "a\nb=1" };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		_cleanup_(tree_done) struct tree config = { 0 };

@@ -95,6 +95,19 @@ Test(treedump, escapes_what_is_not_ascii_in_json_only)
 	check_yaml("[\"\303\251\"]", false, "- \303\251\n");
 }
 
+Test(treedump, shows_bytes_that_are_not_utf8_as_question_marks)
+{
+	_cleanup_(tree_done) struct tree tree = { 0 };
+	_cleanup_(buf_done) struct buf yaml = { 0 };
+	struct tree_node *root, *node;
+
+	cr_assert_eq(tree_add(&tree, NULL, NULL, TREE_MAP, 0, &root, NULL), 0);
+	cr_assert_eq(tree_add(&tree, root, "a\377", TREE_STRING, 0, &node, NULL), 0);
+	tree_set_text(node, "\302x", 2);
+	treedump_yaml(tree.root, false, &yaml);
+	cr_assert_str_eq(yaml.data, "a?: ?x\n");
+}
+
 Test(treedump, takes_a_scalar_or_nothing_for_the_root)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
