@@ -39,6 +39,7 @@ libpq-fe.h        io/
 libpq/            io/
 systemd/          io/
 microhttpd.h      io/
+gnutls/           io/
 END
 
 # room or room/object: libc functions that it may call, '*' any, '!x' none of these in spite of '*'.
@@ -60,6 +61,7 @@ wire            $pure $heap $print qsort strtod gmtime_r timegm $ctype json_* js
 agent           $pure $heap $print qsort gmtime_r timegm $ctype
 io              * !json_* !yaml_* !clock_gettime !gettimeofday !time !pthread_create
 io/loop         clock_gettime
+io/rest         pthread_create
 cli             * !json_* !yaml_* !curl_* !PQ* !sd_* !MHD_* !clock_gettime !gettimeofday !time
 cli             !pthread_create !fork !system !popen
 END

@@ -299,7 +299,7 @@ static void set_log_level(const char *const *env)
 {
 	static const char *const names[] = { "LOGLEVEL=", "PATRONI_LOGLEVEL=",
 					     "PATRONI_LOG_LEVEL=" };
-	enum log_level least = LOG_ERROR;
+	enum log_level least = LOG_CRITICAL;
 
 	for (; env != NULL && *env != NULL; env++)
 		for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -11,21 +11,27 @@
 
 #define TIMEOUT_MS 10000
 
-static void flush_member(struct cli *cli, const struct tree_node *member)
+/* 1: it did not answer. */
+static int flush_member(struct cli *cli, const struct tree_node *member)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	const char *name = node_str(member, "name");
 	struct err err = { 0 };
+	int r;
 
-	if (!node_truthy(member, "scheduled_restart"))
+	if (!node_truthy(member, "scheduled_restart")) {
 		printf("No scheduled restart for member %s\n", name);
-	else if (cli_request(cli, member, "DELETE", "restart", NULL, TIMEOUT_MS, &reply, &err) < 0)
+		return 0;
+	}
+	r = cli_request(cli, member, "DELETE", "restart", NULL, TIMEOUT_MS, &reply, &err);
+	if (r < 0)
 		printf("Failed: flush scheduled restart for member %s, %s\n", name, err.msg);
 	else if (reply.code >= 400)
 		printf("Failed: flush scheduled restart for member %s, status code=%d, (%s)\n",
 		       name, reply.code, api_text(&reply));
 	else
 		printf("Success: flush scheduled restart for member %s\n", name);
+	return r < 0;
 }
 
 static int flush_restart(struct cli *cli, const struct args *args, struct err *err)
@@ -52,7 +58,7 @@ static int flush_restart(struct cli *cli, const struct args *args, struct err *e
 	if (r >= 0 && !force)
 		r = select_confirm(&selection, want.action, NULL, err);
 	for (size_t i = 0; r >= 0 && i < selection.n; i++)
-		flush_member(cli, selection.members[i]);
+		r |= flush_member(cli, selection.members[i]);
 	return r;
 }
 

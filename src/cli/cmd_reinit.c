@@ -26,47 +26,45 @@ static void make_body(const struct reinit *reinit, bool force, struct buf *ret_j
 		   reinit->from_leader ? "true" : "false");
 }
 
-/* *ret_started: the member answered that it does. */
-static int ask_member(struct cli *cli, const struct reinit *reinit,
-		      const struct tree_node *member, bool force, bool *ret_started,
-		      bool *ret_busy)
+/* What a member made of the request. */
+enum outcome { STARTED = 0, REFUSED, BUSY, SILENT };
+
+static enum outcome ask_member(struct cli *cli, const struct reinit *reinit,
+			       const struct tree_node *member, bool force)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	_cleanup_(buf_done) struct buf body = { 0 };
 	const char *name = node_str(member, "name");
 	struct err err = { 0 };
 
-	*ret_started = false;
-	*ret_busy = false;
 	make_body(reinit, force, &body);
 	if (cli_request(cli, member, "POST", "reinitialize", body.data, REQUEST_TIMEOUT_MS, &reply,
 			&err) < 0) {
 		printf("Failed: reinitialize for member %s, %s\n", name, err.msg);
-		return 0;
+		return SILENT;
 	}
-	*ret_started = reply.code < 400;
-	*ret_busy = reply.code >= 400 && str_ends(api_text(&reply), " already in progress");
-	if (*ret_started)
+	if (reply.code < 400) {
 		printf("Success: reinitialize for member %s\n", name);
-	else
-		printf("Failed: reinitialize for member %s, status code=%d, (%s)\n", name,
-		       reply.code, api_text(&reply));
-	return 0;
+		return STARTED;
+	}
+	printf("Failed: reinitialize for member %s, status code=%d, (%s)\n", name, reply.code,
+	       api_text(&reply));
+	return str_ends(api_text(&reply), " already in progress") ? BUSY : REFUSED;
 }
 
 static int reinit_member(struct cli *cli, const struct reinit *reinit,
-			 const struct tree_node *member, bool *ret_started, struct err *err)
+			 const struct tree_node *member, enum outcome *ret, struct err *err)
 {
-	bool busy, yes = false;
+	bool yes = false;
 	int r;
 
-	r = ask_member(cli, reinit, member, reinit->force, ret_started, &busy);
-	if (r < 0 || *ret_started || !busy || reinit->force)
-		return r;
+	*ret = ask_member(cli, reinit, member, reinit->force);
+	if (*ret != BUSY || reinit->force)
+		return 0;
 	r = ask_yes("Do you want to cancel it and reinitialize anyway?", &yes, err);
-	if (r < 0 || !yes)
-		return r;
-	return ask_member(cli, reinit, member, true, ret_started, &busy);
+	if (r >= 0 && yes)
+		*ret = ask_member(cli, reinit, member, true);
+	return r;
 }
 
 /* True when the member no longer copies. */
@@ -122,23 +120,26 @@ static void wait_for(struct cli *cli, struct selection *waiting)
 	}
 }
 
+/* 1: somebody did not answer. The selection keeps those that began. */
 static int reinit_all(struct cli *cli, const struct reinit *reinit, struct selection *selection,
 		      struct err *err)
 {
 	size_t started = 0;
+	int silent = 0;
 
 	for (size_t i = 0; i < selection->n; i++) {
-		bool is_started;
+		enum outcome outcome;
 		int r;
 
-		r = reinit_member(cli, reinit, selection->members[i], &is_started, err);
+		r = reinit_member(cli, reinit, selection->members[i], &outcome, err);
 		if (r < 0)
 			return r;
-		if (is_started)
+		if (outcome == STARTED)
 			selection->members[started++] = selection->members[i];
+		silent |= outcome == SILENT;
 	}
 	selection->n = started;
-	return 0;
+	return silent;
 }
 
 static int run(struct cli *cli, const struct args *args, struct err *err)

@@ -10,14 +10,17 @@
 
 #define TIMEOUT_MS 10000
 
-static void reload_member(struct cli *cli, const struct picture *picture,
-			  const struct tree_node *member)
+/* 1: it did not answer. */
+static int reload_member(struct cli *cli, const struct picture *picture,
+			 const struct tree_node *member)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	const char *name = node_str(member, "name");
 	struct err err = { 0 };
+	int r;
 
-	if (cli_request(cli, member, "POST", "reload", "", TIMEOUT_MS, &reply, &err) < 0)
+	r = cli_request(cli, member, "POST", "reload", "", TIMEOUT_MS, &reply, &err);
+	if (r < 0)
 		printf("Failed: reload for member %s, %s\n", name, err.msg);
 	else if (reply.code == 200)
 		printf("No changes to apply on member %s\n", name);
@@ -28,6 +31,7 @@ static void reload_member(struct cli *cli, const struct picture *picture,
 	else
 		printf("Failed: reload for member %s, status code=%d, (%s)\n", name, reply.code,
 		       api_text(&reply));
+	return r < 0;
 }
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
@@ -54,7 +58,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	if (r >= 0 && !force)
 		r = select_confirm(&selection, want.action, NULL, err);
 	for (size_t i = 0; r >= 0 && i < selection.n; i++)
-		reload_member(cli, &picture, selection.members[i]);
+		r |= reload_member(cli, &picture, selection.members[i]);
 	return r;
 }
 

@@ -50,17 +50,23 @@ static int choose_time(struct restart *restart, const struct args *args, struct 
 static int check_version(const char *version, struct err *err)
 {
 	const char *s = version;
-	int dots = 0;
+	int64_t parts[3] = { 0 };
+	size_t n = 0;
 
-	for (; *s != '\0'; s++) {
-		if (*s == '.' && s > version && s[1] >= '0' && s[1] <= '9')
-			dots++;
-		else if (*s < '0' || *s > '9')
+	for (;;) {
+		size_t len = strcspn(s, ".");
+		_cleanup_(freep) char *part = str_ndup(s, len);
+
+		if (parse_int(part, 0, 999999, n < 3 ? &parts[n] : &parts[2], NULL) < 0)
+			return err_set(err, ERR_PARSE, "Invalid PostgreSQL version: %s", version);
+		n++;
+		if (s[len] == '\0')
 			break;
+		s += len + 1;
 	}
-	if (*s != '\0' || dots < 1 || dots > 2)
+	if (n < 2 || n > 3 || (n == 2 && parts[0] < 10))
 		return err_set(err, ERR_PARSE,
-			       "Invalid PostgreSQL version '%s': it has the form 16.1 or 9.6.1",
+			       "Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: %s",
 			       version);
 	return 0;
 }
@@ -134,8 +140,9 @@ static void flush_scheduled(struct cli *cli, const struct tree_node *member)
 		       name, reply.code, api_text(&reply));
 }
 
-static void restart_member(struct cli *cli, const struct restart *restart,
-			   const struct tree_node *member)
+/* 1: it did not answer. */
+static int restart_member(struct cli *cli, const struct restart *restart,
+			  const struct tree_node *member)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	_cleanup_(buf_done) struct buf body = { 0 };
@@ -160,6 +167,7 @@ static void restart_member(struct cli *cli, const struct restart *restart,
 		printf("Failed: restart for member %s, status code=%d, (%s)\n", name, reply.code,
 		       api_text(&reply));
 	(void)fflush(stdout);
+	return r < 0;
 }
 
 static int choose(struct restart *restart, const struct picture *picture,
@@ -216,7 +224,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	if (r >= 0)
 		r = choose(&restart, &picture, args, &selection, err);
 	for (size_t i = 0; r >= 0 && i < selection.n; i++)
-		restart_member(cli, &restart, selection.members[i]);
+		r |= restart_member(cli, &restart, selection.members[i]);
 	free(restart.version);
 	return r;
 }

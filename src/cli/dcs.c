@@ -13,6 +13,9 @@
 
 #define TIMEOUT_MS 5000
 #define SILENT_MS  15000
+#define LOGIN_HINT \
+	"give etcd3.username and etcd3.password in the configuration, or -d " \
+	"etcd3://user:password@host:port"
 
 struct dcs {
 	struct loop *loop;
@@ -86,6 +89,9 @@ static int unreachable(struct dcs *dcs, struct err *err)
 {
 	_cleanup_(buf_done) struct buf endpoints = { 0 };
 
+	/* A certificate that is refused is a denial, too. */
+	if (dcs->err.code == ERR_DENIED && strstr(dcs->err.msg, "etcdserver") != NULL)
+		return err_set(err, ERR_DENIED, "%s; " LOGIN_HINT, dcs->err.msg);
 	etcd_print_endpoints(dcs->etcd, &endpoints);
 	return err_set(err, ERR_CONNECT,
 		       "cannot reach etcd at %s: %s; start etcd or give its address with -d",
@@ -104,6 +110,8 @@ static int call(struct dcs *dcs, const struct etcd_req *req, struct err *err)
 		(void)loop_step(dcs->loop, -1);
 	if (dcs->failed)
 		return unreachable(dcs, err);
+	if (dcs->rep.error_code != 0 && strstr(dcs->rep.error_text, "user name is empty") != NULL)
+		return err_set(err, ERR_DENIED, "etcd wants a user; " LOGIN_HINT);
 	if (dcs->rep.error_code != 0)
 		return err_set(err, ERR_PROTOCOL, "etcd refused: %s (code %d)",
 			       dcs->rep.error_text, (int)dcs->rep.error_code);

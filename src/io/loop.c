@@ -54,6 +54,11 @@ int64_t loop_wall_us(void)
 	return clock_us(CLOCK_REALTIME);
 }
 
+int64_t loop_monotonic_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
 static int fail(struct err *err, int rc, const char *what)
 {
 	errno = -rc;

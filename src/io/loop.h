@@ -31,6 +31,7 @@ typedef void (*loop_signal_fn)(void *ctx, int signo);
 
 int64_t loop_now_ms(void);  /* CLOCK_BOOTTIME, read now; any thread */
 int64_t loop_wall_us(void); /* wall clock, microseconds since the epoch; stamps only */
+int64_t loop_monotonic_us(void); /* CLOCK_MONOTONIC, which systemd wants to hear; nothing else */
 
 int loop_new(struct loop **ret, struct err *err) _must_check_;
 void loop_free(struct loop *loop); /* after all its sources */

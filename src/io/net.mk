@@ -1,19 +1,37 @@
 # The loop's other inhabitants: etcd, HTTP both ways, logs, systemd.
 src_libio_a_SOURCES += \
+	src/io/allow.c src/io/allow.h \
+	src/io/board.c src/io/board.h \
 	src/io/etcd.c src/io/etcd.h src/io/etcdpriv.h \
 	src/io/etcdauth.c \
 	src/io/etcdinfo.c \
 	src/io/etcdnode.c src/io/etcdnode.h \
 	src/io/etcdwatch.c \
 	src/io/http.c src/io/http.h \
-	src/io/resolve.c src/io/resolve.h
+	src/io/journal.c src/io/journal.h \
+	src/io/notify.c src/io/notify.h \
+	src/io/resolve.c src/io/resolve.h \
+	src/io/rest.c src/io/rest.h src/io/restpriv.h \
+	src/io/restserve.c \
+	src/io/resttls.c src/io/resttls.h
 
 if HAVE_CRITERION
 net_tests = \
+	tests/unit/test_allow \
+	tests/unit/test_board \
 	tests/unit/test_etcdnode \
-	tests/unit/test_fsx
+	tests/unit/test_fsx \
+	tests/unit/test_journal
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
+
+tests_unit_test_allow_SOURCES = tests/unit/test_allow.c
+tests_unit_test_allow_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_allow_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_board_SOURCES = tests/unit/test_board.c
+tests_unit_test_board_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_board_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_etcdnode_SOURCES = tests/unit/test_etcdnode.c
 tests_unit_test_etcdnode_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
@@ -22,4 +40,8 @@ tests_unit_test_etcdnode_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_fsx_SOURCES = tests/unit/test_fsx.c
 tests_unit_test_fsx_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_fsx_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c
+tests_unit_test_journal_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_journal_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 endif

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/libio.a
-src_libio_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYSTEMD_CFLAGS)
+src_libio_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) \
+	$(GNUTLS_CFLAGS) $(SYSTEMD_CFLAGS)
 src_libio_a_SOURCES =
 src_libio_a_SOURCES += src/io/loop.c src/io/loop.h
 src_libio_a_SOURCES += src/io/fsx.c src/io/fsx.h
@@ -70,7 +71,7 @@ src/io/sqltext.c: $(SQL_FILES) scripts/embed-sql.awk
 	  mv $(abs_builddir)/$@.new $(abs_builddir)/$@
 
 if HAVE_CRITERION
-IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) \
+IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) \
 	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 pg_tests = \
 	tests/unit/test_pgconf \

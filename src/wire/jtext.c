@@ -291,6 +291,20 @@ void jtext_add(struct buf *buf, json_t *value, enum jtext_style style)
 	}
 }
 
+void jtext_add_key(struct buf *buf, const char *key, enum jtext_style style)
+{
+	if (buf->data[buf->len - 1] != '{')
+		buf_str(buf, style == JTEXT_COMPACT ? "," : ", ");
+	jtext_add_string(buf, key, strlen(key));
+	buf_str(buf, style == JTEXT_COMPACT ? ":" : ": ");
+}
+
+void jtext_add_field(struct buf *buf, const char *key, const char *text, enum jtext_style style)
+{
+	jtext_add_key(buf, key, style);
+	jtext_add_string(buf, text, strlen(text));
+}
+
 char *jtext_print(json_t *value, enum jtext_style style)
 {
 	struct buf buf = { 0 };

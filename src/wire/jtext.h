@@ -43,6 +43,10 @@ int jtext_document(const char *text, size_t len, size_t *ret_begin, size_t *ret_
 /* Appends a value, a quoted string. */
 void jtext_add(struct buf *buf, json_t *value, enum jtext_style style);
 void jtext_add_string(struct buf *buf, const char *s, size_t len);
+/* For documents made by hand: a key with the comma before it, unless it is the first of its object;
+ * the same with a text as its value. */
+void jtext_add_key(struct buf *buf, const char *key, enum jtext_style style);
+void jtext_add_field(struct buf *buf, const char *key, const char *text, enum jtext_style style);
 /* The value as owned text. */
 char *jtext_print(json_t *value, enum jtext_style style);
 /* str(value) of Python: strings bare, True, None, 1.4; objects and arrays as JSON. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * pct - percent-encoded text of URLs and queries
+ * pct - parts of URLs: percent-encoded text, the first segment of a path
  */
 #include "wire/pct.h"
+
+#include <string.h>
 
 static int hex_value(char c)
 {
@@ -34,4 +36,12 @@ bool pct_decode(const char *text, size_t len, bool form, char *dst, size_t size)
 	}
 	dst[n] = 0;
 	return true;
+}
+
+bool pct_has_segment(const char *path, const char *segment)
+{
+	const char *begin = path + strspn(path, "/");
+	size_t len = strcspn(begin, "/");
+
+	return strlen(segment) == len && memcmp(segment, begin, len) == 0;
 }

@@ -203,12 +203,11 @@ int record_status_parse(const char *text, size_t len, struct status_key *ret, st
 	return 0;
 }
 
+/* Left out when empty. */
 static void add_text(struct buf *out, const char *key, const char *value)
 {
-	if (!*value)
-		return;
-	buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", key);
-	jtext_add_string(out, value, strlen(value));
+	if (*value)
+		jtext_add_field(out, key, value, JTEXT_COMPACT);
 }
 
 char *record_request_text(const struct request *request)
@@ -380,8 +379,9 @@ char *record_release_text(const struct release *release)
 	buf_ch(&out, '{');
 	add_text(&out, "from", release->from);
 	add_text(&out, "to", release->to);
-	buf_printf(&out, "%s\"epoch\":%" PRId64 ",\"lsn\":%" PRIu64 ",\"timeline\":%" PRIu32 "}",
-		   out.len > 1 ? "," : "", release->epoch, release->lsn, release->timeline);
+	jtext_add_key(&out, "epoch", JTEXT_COMPACT);
+	buf_printf(&out, "%" PRId64 ",\"lsn\":%" PRIu64 ",\"timeline\":%" PRIu32 "}",
+		   release->epoch, release->lsn, release->timeline);
 	return buf_take(&out);
 }
 

@@ -61,8 +61,7 @@ enum member_role record_role_parse(const char *text)
 
 static void add_text(struct buf *out, const char *key, const char *value)
 {
-	buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", key);
-	jtext_add_string(out, value, strlen(value));
+	jtext_add_field(out, key, value, JTEXT_COMPACT);
 }
 
 /* A part that comes as JSON text; left out when it is none or empty. */
@@ -73,7 +72,7 @@ static void add_json(struct buf *out, const char *key, const char *json)
 	if (!json || jtext_load_object(json, strlen(json), &value, NULL) < 0 ||
 	    json_object_size(value) == 0)
 		return;
-	buf_printf(out, ",\"%s\":", key);
+	jtext_add_key(out, key, JTEXT_COMPACT);
 	jtext_add(out, value, JTEXT_COMPACT);
 }
 

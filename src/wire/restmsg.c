@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "wire/pct.h"
 #include "wire/restview.h"
 
 #define TYPE_JSON "application/json"
@@ -160,11 +161,8 @@ static const struct route routes[] = {
 
 static get_fn find_route(const char *path)
 {
-	const char *begin = path + strspn(path, "/");
-	size_t len = strcspn(begin, "/");
-
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (strlen(routes[i].segment) == len && memcmp(routes[i].segment, begin, len) == 0)
+		if (pct_has_segment(path, routes[i].segment))
 			return routes[i].get;
 	}
 	return NULL;

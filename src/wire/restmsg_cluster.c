@@ -12,8 +12,7 @@
 
 static void add_text(struct buf *out, const char *key, const char *value)
 {
-	buf_printf(out, "%s\"%s\": ", out->data[out->len - 1] == '{' ? "" : ", ", key);
-	jtext_add_string(out, value, strlen(value));
+	jtext_add_field(out, key, value, JTEXT_SPACED);
 }
 
 static bool is_sync(const struct cluster *cluster, const char *name)
@@ -61,7 +60,7 @@ static void add_copy(struct buf *out, const json_t *key, const char *name)
 
 	if (!value)
 		return;
-	buf_printf(out, ", \"%s\": ", name);
+	jtext_add_key(out, name, JTEXT_SPACED);
 	jtext_add(out, value, JTEXT_SPACED);
 }
 

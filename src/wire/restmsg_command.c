@@ -10,6 +10,7 @@
 
 #include "base/parse.h"
 #include "wire/jtext.h"
+#include "wire/pct.h"
 #include "wire/record.h"
 #include "wire/restmsg.h"
 
@@ -355,12 +356,8 @@ static const struct command_route routes[] = {
 
 static const struct command_route *find_route(const char *method, const char *path)
 {
-	const char *begin = path + strspn(path, "/");
-	size_t len = strcspn(begin, "/");
-
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (str_eq(routes[i].method, method) && strlen(routes[i].segment) == len &&
-		    memcmp(routes[i].segment, begin, len) == 0)
+		if (str_eq(routes[i].method, method) && pct_has_segment(path, routes[i].segment))
 			return &routes[i];
 	}
 	return NULL;

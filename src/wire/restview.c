@@ -62,13 +62,12 @@ void restview_init(struct restview *view, const struct status *status, int64_t n
 
 static void add_key(struct buf *body, const char *key)
 {
-	buf_printf(body, "%s\"%s\": ", body->data[body->len - 1] == '{' ? "" : ", ", key);
+	jtext_add_key(body, key, JTEXT_SPACED);
 }
 
 static void add_text(struct buf *body, const char *key, const char *value)
 {
-	add_key(body, key);
-	jtext_add_string(body, value, strlen(value));
+	jtext_add_field(body, key, value, JTEXT_SPACED);
 }
 
 static void add_number(struct buf *body, const char *key, int64_t value)

@@ -47,6 +47,7 @@ wire_tests = \
 	tests/unit/test_confkeys \
 	tests/unit/test_etcdmsg \
 	tests/unit/test_jtext \
+	tests/unit/test_pct \
 	tests/unit/test_record \
 	tests/unit/test_restcluster \
 	tests/unit/test_restcommand \
@@ -68,6 +69,10 @@ tests_unit_test_etcdmsg_LDADD = $(WIRE_TEST_LIBS)
 tests_unit_test_jtext_SOURCES = tests/unit/test_jtext.c
 tests_unit_test_jtext_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_jtext_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_pct_SOURCES = tests/unit/test_pct.c
+tests_unit_test_pct_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pct_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_record_SOURCES = tests/unit/test_record.c
 tests_unit_test_record_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -238,7 +238,12 @@ def test_restart_refuses(world):
 
     assert error("node1", "-r", "leader") == "Error: No leader among provided members\n"
     assert error("node1", "nobody") == "Error: nobody is not a member of cluster\n"
-    assert "Invalid PostgreSQL version 'new'" in error("--pg-version", "new")
+    for version in ("new", "16.x", "16."):
+        assert error("--pg-version", version) == \
+            "Error: Invalid PostgreSQL version: %s\n" % version
+    for version in ("16", "9.6", "9.6.1.2"):
+        assert error("--pg-version", version) == \
+            "Error: Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: %s\n" % version
     world.put("config", {**world.config, "pause": True})
     assert error("--scheduled", "2030-01-01") == \
         "Error: Can't schedule restart in the paused state\n"
@@ -262,7 +267,7 @@ def test_reload(world):
     a.answers["POST", "/reload"] = (202, "reload scheduled")
     b.answers["POST", "/reload"] = (200, "")
     c.stop()
-    done = world.hactl("reload", world.scope, stdin="y\n")
+    done = world.hactl("reload", world.scope, stdin="y\n", code=1)
     assert "Are you sure you want to reload members node0, node1, node2? [y/N]: " in done.stdout
     assert ("Reload request received for member node0 and will be processed within 1 seconds\n"
             "No changes to apply on member node1\n"

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import subprocess
+import urllib.request
 
 import pytest
 import yaml
@@ -260,3 +261,25 @@ def test_missing_arguments_are_usage_errors(world):
     assert "Commands:" in world.hactl(code=2, options=[]).stderr
     assert "Commands:" in world.hactl("--help", options=[]).stdout
     assert "Usage: hactl restart [OPTIONS] CLUSTER" in world.hactl("restart", "--help").stdout
+
+
+def test_etcd_that_wants_a_user(world):
+    def login(user):
+        return ["-d", "etcd3://%s127.0.0.1:%d" % (user, world.etcd.port)]
+
+    call = world.etcd.call
+    call("/auth/user/add", name="root", password="secret")
+    call("/auth/role/add", name="root")
+    call("/auth/user/grant", user="root", role="root")
+    call("/auth/enable")
+    try:
+        assert "give etcd3.username and etcd3.password" in \
+            world.hactl("dsn", options=login(""), code=1).stderr
+        assert "Error: " in world.hactl("dsn", options=login("root:wrong@"), code=1).stderr
+        assert world.hactl("dsn", options=login("root:secret@")).stdout.startswith("host=")
+    finally:
+        token = call("/auth/authenticate", name="root", password="secret")["token"]
+        request = urllib.request.Request(world.etcd.url + "/v3/auth/disable", b"{}",
+                                         {"Authorization": token})
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            assert reply.status == 200

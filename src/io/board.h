@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * board - the published status: the one thing two threads share
+ *
+ * The loop replaces it whole, the REST thread takes the newest one and keeps it for as long as it
+ * reads. What was published is never changed.
+ */
+#ifndef PGHA_IO_BOARD_H
+#define PGHA_IO_BOARD_H
+
+#include "wire/restmsg.h"
+
+struct board;
+struct board_page;
+
+struct board *board_new(void);
+void board_free(struct board *board); /* pages that are still taken live on */
+
+/* Takes the status over. */
+void board_publish(struct board *board, struct status *status);
+
+/* The newest page, or NULL when nothing was published yet; give it back. */
+struct board_page *board_take(struct board *board);
+const struct status *board_status(const struct board_page *page);
+void board_give_back(struct board_page *page); /* NULL is fine */
+
+#endif

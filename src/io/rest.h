@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * rest - the HTTP server
+ *
+ * It runs in a thread of its own. Reads are answered there from the board, with the clock of that
+ * moment, so they are right also when the loop is stuck, and nothing that clients do reaches the
+ * loop. Writes are checked there and handed to the loop as commands; the client is answered when
+ * rest_reply() is called, or when REST_WAIT_MS have passed.
+ */
+#ifndef PGHA_IO_REST_H
+#define PGHA_IO_REST_H
+
+#include "base/err.h"
+#include "core/config.h"
+#include "io/board.h"
+#include "io/loop.h"
+#include "io/resolve.h"
+#include "wire/restmsg.h"
+
+#define REST_WAIT_MS       600000
+#define REST_TASKS_MAX     64   /* commands that wait for their answers */
+#define REST_CONNS_MAX     1000
+#define REST_CONNS_PER_IP  200
+#define REST_BODY_MAX      (1024 * 1024)
+#define REST_BODIES_MAX    (16 * 1024 * 1024) /* of all requests together */
+#define REST_HEADER_BYTES  (10 * 1024) /* of one connection, its answer's header included */
+#define REST_IDLE_MS       10000 /* for a whole header, body, or taking of the answer */
+
+struct rest;
+
+/* Called from the loop; the command is valid during the call. */
+typedef void (*rest_command_fn)(void *ctx, uint64_t id, const struct command *command);
+
+int rest_new(struct loop *loop, struct resolve *resolve, struct board *board,
+	     rest_command_fn command, void *ctx, struct rest **ret, struct err *err) _must_check_;
+/* Ends the thread; clients still waiting get a 503. */
+void rest_free(struct rest *rest);
+
+/* Before rest_start(): reads the certificates and takes the address, so that a wrong file or a
+ * port in use is found at once. Connections are refused until rest_start(). */
+int rest_bind(struct rest *rest, const struct config_restapi *config,
+	      struct err *err) _must_check_;
+int rest_start(struct rest *rest, struct err *err) _must_check_;
+
+/* New settings while it runs, also another address or certificate. What cannot be used is logged
+ * and the old stays. */
+void rest_configure(struct rest *rest, const struct config_restapi *config);
+/* Hosts of all members' api_url, for allowlist_include_members. */
+void rest_members(struct rest *rest, const char hosts[][HOST_SIZE], uint32_t n);
+
+/* Copies; nothing when nobody waits for that id any more. content_type must be static. */
+void rest_reply(struct rest *rest, uint64_t id, int code, const char *content_type,
+		const char *body);
+
+#endif

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * restserve - the thread of the REST server
+ *
+ * libmicrohttpd is driven from here rather than by a thread of its own, so that everything about
+ * connections happens in one place: accepting them, putting the idle and slow ones out, waking
+ * those that waited for the loop. When there are too many connections the one that has been
+ * silent for longest goes, not the one that comes: a health check always gets in.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "io/restpriv.h"
+#include "wire/b64.h"
+
+#define ACCEPTS_AT_ONCE 64
+#define SWEEP_MS        1000
+/* 413: its name changed between the versions of libmicrohttpd. */
+#define TOO_LONG        413
+
+enum conn_state {
+	CONN_WAITING = 0, /* for a request, whole */
+	CONN_BUSY,        /* the loop has it */
+	CONN_SENDING,
+};
+
+struct conn {
+	struct in6_addr addr;
+	int fd;
+	enum conn_state state;
+	int64_t since_ms;
+	bool doomed; /* shut down, not closed yet */
+};
+
+struct visit {
+	char *path;
+	char *query; /* into path's memory; NULL none */
+	bool begun;
+	bool refused; /* answered as soon as the body was read */
+	int code;
+	const char *text;
+	struct buf body;
+	struct rest_task *task; /* answered */
+};
+
+struct rest_serve {
+	struct rest *rest;
+	struct MHD_Daemon *daemon;
+	struct rest_settings *settings;
+	int listen_fd;
+	uint64_t next_id;
+	struct rest_task *tasks[REST_TASKS_MAX]; /* with the loop; NULL where free */
+	size_t body_bytes;
+	uint32_t nconns;
+	struct conn *conns[REST_CONNS_MAX + ACCEPTS_AT_ONCE];
+	bool stopping;
+};
+
+/* ---- connections ---- */
+
+static void put_out(struct conn *conn)
+{
+	/* libmicrohttpd sees the end of the connection and closes it. */
+	(void)shutdown(conn->fd, SHUT_RDWR);
+	conn->doomed = true;
+}
+
+static struct conn *longest_waiting(struct rest_serve *serve, const struct in6_addr *of)
+{
+	struct conn *longest = NULL;
+
+	for (uint32_t i = 0; i < serve->nconns; i++) {
+		struct conn *conn = serve->conns[i];
+
+		if (conn->doomed || conn->state == CONN_BUSY)
+			continue;
+		if (of && memcmp(&conn->addr, of, sizeof(*of)) != 0)
+			continue;
+		if (!longest || conn->since_ms < longest->since_ms)
+			longest = conn;
+	}
+	return longest;
+}
+
+static uint32_t count_of(const struct rest_serve *serve, const struct in6_addr *of)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < serve->nconns; i++)
+		n += !serve->conns[i]->doomed &&
+		     (!of || memcmp(&serve->conns[i]->addr, of, sizeof(*of)) == 0);
+	return n;
+}
+
+/* False: there is no room and nobody who could go. */
+static bool make_room(struct rest_serve *serve, const struct in6_addr *addr)
+{
+	struct conn *conn = NULL;
+
+	if (count_of(serve, addr) >= REST_CONNS_PER_IP)
+		conn = longest_waiting(serve, addr);
+	else if (count_of(serve, NULL) >= REST_CONNS_MAX)
+		conn = longest_waiting(serve, NULL);
+	else
+		return true;
+	if (!conn)
+		return false;
+	put_out(conn);
+	return true;
+}
+
+static void sweep(struct rest_serve *serve)
+{
+	int64_t now_ms = loop_now_ms();
+
+	for (uint32_t i = 0; i < serve->nconns; i++) {
+		struct conn *conn = serve->conns[i];
+
+		if (!conn->doomed && conn->state != CONN_BUSY &&
+		    now_ms - conn->since_ms > REST_IDLE_MS)
+			put_out(conn);
+	}
+}
+
+static void conn_move(struct conn *conn, enum conn_state state)
+{
+	conn->state = state;
+	conn->since_ms = loop_now_ms();
+}
+
+static struct conn *conn_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info->socket_context;
+}
+
+static struct conn *conn_open(struct rest_serve *serve, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info;
+	struct conn *conn = mem_new(1, sizeof(*conn));
+
+	assert(serve->nconns < ARRAY_LEN(serve->conns));
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	conn->fd = info->connect_fd;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	(void)allow_address(info->client_addr, &conn->addr);
+	conn_move(conn, CONN_WAITING);
+	serve->conns[serve->nconns++] = conn;
+	if (serve->settings->tls) {
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		resttls_prepare(info->tls_session, serve->settings->tls->verify_client);
+	}
+	return conn;
+}
+
+static void conn_close(struct rest_serve *serve, struct conn *conn)
+{
+	for (uint32_t i = 0; i < serve->nconns; i++) {
+		if (serve->conns[i] != conn)
+			continue;
+		serve->conns[i] = serve->conns[--serve->nconns];
+		break;
+	}
+	free(conn);
+}
+
+/* MHD_NotifyConnectionCallback */
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		*socket_context = conn_open(ctx, connection);
+	else
+		conn_close(ctx, *socket_context);
+}
+
+static bool accept_one(struct rest_serve *serve)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	struct in6_addr from;
+	int fd = accept4(serve->listen_fd, (struct sockaddr *)&addr, &len,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return false;
+	if (!allow_address((const struct sockaddr *)&addr, &from) || !make_room(serve, &from) ||
+	    serve->nconns == ARRAY_LEN(serve->conns)) {
+		close(fd);
+		return true;
+	}
+	/* Closes the socket itself when it fails. */
+	(void)MHD_add_connection(serve->daemon, fd, (const struct sockaddr *)&addr, len);
+	return true;
+}
+
+static void accept_some(struct rest_serve *serve)
+{
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++)
+		if (!accept_one(serve))
+			return;
+}
+
+/* ---- answers ---- */
+
+static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connection *connection,
+				    int code, const char *content_type, char *body, size_t len)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result rc;
+
+	if (!response) {
+		free(body);
+		return MHD_NO;
+	}
+	if (content_type)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+					      content_type);
+	if (code == MHD_HTTP_UNAUTHORIZED)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					      "Basic realm=\"Patroni\"");
+	for (size_t i = 0; i < serve->settings->headers.n; i++)
+		(void)MHD_add_response_header(response, serve->settings->headers.items[i].name,
+					      serve->settings->headers.items[i].value);
+	rc = MHD_queue_response(connection, (unsigned int)code, response);
+	MHD_destroy_response(response);
+	conn_move(conn_of(connection), CONN_SENDING);
+	return rc;
+}
+
+static enum MHD_Result queue_text(struct rest_serve *serve, struct MHD_Connection *connection,
+				  int code, const char *text)
+{
+	return queue_answer(serve, connection, code, "text/html", str_dup(text), strlen(text));
+}
+
+static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connection *connection,
+				   const char *method, const struct visit *visit)
+{
+	struct board_page *page = board_take(serve->rest->board);
+	struct rest_answer answer = { 0 };
+	enum MHD_Result rc;
+	size_t len;
+
+	if (!page)
+		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting");
+	restmsg_get(board_status(page), loop_now_ms(), method, visit->path, visit->query,
+		    &answer);
+	board_give_back(page);
+	len = answer.status_only ? 0 : answer.body.len;
+	rc = queue_answer(serve, connection, answer.code,
+			  answer.status_only ? NULL : answer.content_type, buf_take(&answer.body),
+			  len);
+	rest_answer_done(&answer);
+	return rc;
+}
+
+/* ---- writes ---- */
+
+/* Takes the same time wherever the first difference is. */
+static bool same_secret(const char *given, size_t len, const char *wanted)
+{
+	size_t want_len = strlen(wanted);
+	unsigned char diff = len != want_len;
+
+	for (size_t i = 0; i < len; i++)
+		diff |= (unsigned char)(given[i] ^ wanted[want_len ? i % want_len : 0]);
+	return diff == 0;
+}
+
+/* 0, or the HTTP status with *ret_text. */
+static int check_credentials(const struct rest_settings *settings, const char *header,
+			     const char **ret_text)
+{
+	static const char basic[] = "Basic ";
+	_cleanup_(buf_done) struct buf given = { 0 };
+
+	if (!settings->credentials)
+		return 0;
+	*ret_text = "no auth header received";
+	if (!header)
+		return MHD_HTTP_UNAUTHORIZED;
+	*ret_text = "not authenticated";
+	if (strncasecmp(header, basic, sizeof(basic) - 1) != 0)
+		return MHD_HTTP_UNAUTHORIZED;
+	header += sizeof(basic) - 1;
+	if (b64_decode(header, strlen(header), &given, NULL) < 0 ||
+	    !same_secret(given.data ?: "", given.len, settings->credentials))
+		return MHD_HTTP_UNAUTHORIZED;
+	return 0;
+}
+
+/* Contract 2.8, in its order. */
+static int check_access(const struct rest_serve *serve, struct MHD_Connection *connection,
+			const char **ret_text)
+{
+	const struct rest_settings *settings = serve->settings;
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (settings->restricted && !allow_has(&settings->allow, info->client_addr)) {
+		*ret_text = "Access is denied";
+		return MHD_HTTP_FORBIDDEN;
+	}
+	if (settings->tls && settings->tls->verify_client != VERIFY_NONE) {
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		*ret_text = "client certificate required";
+		if (!resttls_has_cert(info->tls_session))
+			return MHD_HTTP_FORBIDDEN;
+	}
+	return check_credentials(settings,
+				 MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							     MHD_HTTP_HEADER_AUTHORIZATION),
+				 ret_text);
+}
+
+static bool is_too_long(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	uint64_t bytes;
+
+	return length && parse_uint(length, REST_BODY_MAX, &bytes, NULL) < 0;
+}
+
+static void refuse(struct visit *visit, int code, const char *text)
+{
+	visit->refused = true;
+	visit->code = code;
+	visit->text = text;
+}
+
+static enum MHD_Result begin_write(struct rest_serve *serve, struct MHD_Connection *connection,
+				   struct visit *visit)
+{
+	const char *text = "";
+	int code = check_access(serve, connection, &text);
+
+	if (code == 0 && is_too_long(connection)) {
+		code = TOO_LONG;
+		text = "the body is too long";
+	}
+	/* Without a body to come this is the moment to say so; else libmicrohttpd would close the
+	 * connection under a client that is still sending. */
+	if (code != 0)
+		refuse(visit, code, text);
+	if (code == TOO_LONG)
+		return queue_text(serve, connection, code, text);
+	return MHD_YES;
+}
+
+static void add_body(struct rest_serve *serve, struct visit *visit, const char *data,
+		     size_t len)
+{
+	if (visit->refused)
+		return;
+	if (visit->body.len + len > REST_BODY_MAX) {
+		refuse(visit, TOO_LONG, "the body is too long");
+	} else if (serve->body_bytes + len > REST_BODIES_MAX) {
+		refuse(visit, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests at once");
+	} else {
+		serve->body_bytes += len;
+		buf_add(&visit->body, data, len);
+		return;
+	}
+	serve->body_bytes -= visit->body.len;
+	buf_done(&visit->body);
+}
+
+static struct rest_task **free_place(struct rest_serve *serve)
+{
+	for (size_t i = 0; i < REST_TASKS_MAX; i++)
+		if (!serve->tasks[i])
+			return &serve->tasks[i];
+	return NULL;
+}
+
+static void hand_over(struct rest_serve *serve, struct MHD_Connection *connection,
+		      struct visit *visit, struct rest_task *task)
+{
+	struct rest *rest = serve->rest;
+
+	task->id = ++serve->next_id;
+	task->connection = connection;
+	task->request = visit;
+	*free_place(serve) = task;
+	conn_move(conn_of(connection), CONN_BUSY);
+	MHD_suspend_connection(connection);
+	pthread_mutex_lock(&rest->lock);
+	task->next = rest->asked;
+	rest->asked = task;
+	pthread_mutex_unlock(&rest->lock);
+	(void)!eventfd_write(rest->tasks_fd, 1);
+}
+
+static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection *connection,
+				const char *method, struct visit *visit)
+{
+	bool has_body = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+						    MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL;
+	struct board_page *page = board_take(serve->rest->board);
+	bool paused = page && board_status(page)->pause;
+	struct rest_task *task;
+	struct buf text = { 0 };
+	int code;
+
+	board_give_back(page);
+	if (!page || !free_place(serve))
+		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+				  page ? "too many requests at once" : "starting");
+	task = mem_new(1, sizeof(*task));
+	code = restmsg_command(method, visit->path, has_body, visit->body.data ?: "",
+			       visit->body.len, paused, loop_wall_us(), &task->command, &text);
+	if (code > 0) {
+		size_t len = text.len;
+
+		rest_task_free(task);
+		return queue_answer(serve, connection, code, "text/html", buf_take(&text), len);
+	}
+	buf_done(&text);
+	hand_over(serve, connection, visit, task);
+	return MHD_YES;
+}
+
+static enum MHD_Result answer_write(struct rest_serve *serve, struct MHD_Connection *connection,
+				    struct visit *visit)
+{
+	struct rest_task *task = TAKE(visit->task);
+	char *body = TAKE(task->body);
+	enum MHD_Result rc = queue_answer(serve, connection, task->code, task->content_type, body,
+					  strlen(body));
+
+	rest_task_free(task);
+	return rc;
+}
+
+/* MHD_AccessHandlerCallback: called with the header, with each piece of the body, at its end, and
+ * again when a suspended connection goes on. */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
+				  const char *url _unused_, const char *method,
+				  const char *version _unused_, const char *upload,
+				  size_t *upload_len, void **request_context)
+{
+	struct rest_serve *serve = ctx;
+	struct visit *visit = *request_context;
+	bool reads = str_eq(method, "GET") || str_eq(method, "HEAD") || str_eq(method, "OPTIONS");
+
+	if (!visit)
+		return MHD_NO;
+	if (!visit->begun) {
+		visit->begun = true;
+		/* An answer queued at the header closes the connection after it. */
+		return reads ? MHD_YES : begin_write(serve, connection, visit);
+	}
+	if (*upload_len > 0) {
+		if (!reads)
+			add_body(serve, visit, upload, *upload_len);
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	if (reads)
+		return answer_read(serve, connection, method, visit);
+	if (visit->refused)
+		return queue_text(serve, connection, visit->code, visit->text);
+	if (visit->task)
+		return answer_write(serve, connection, visit);
+	return do_write(serve, connection, method, visit);
+}
+
+/* The request line has been read: keeps the path as it was sent. */
+static void *on_uri(void *ctx _unused_, const char *uri,
+		    struct MHD_Connection *connection _unused_)
+{
+	struct visit *visit = mem_new(1, sizeof(*visit));
+
+	visit->path = str_dup(uri);
+	visit->query = strchr(visit->path, '?');
+	if (visit->query)
+		*visit->query++ = '\0';
+	return visit;
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **request_context,
+			 enum MHD_RequestTerminationCode code _unused_)
+{
+	struct rest_serve *serve = ctx;
+	struct visit *visit = TAKE(*request_context);
+
+	/* It may stay open for the next request. */
+	conn_move(conn_of(connection), CONN_WAITING);
+	if (!visit)
+		return;
+	serve->body_bytes -= visit->body.len;
+	buf_done(&visit->body);
+	rest_task_free(visit->task);
+	free(visit->path);
+	free(visit);
+}
+
+/* ---- the thread ---- */
+
+static struct MHD_Daemon *start_daemon(struct rest_serve *serve, const struct resttls *tls)
+{
+	unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+	struct MHD_OptionItem options[8];
+	size_t n = 0;
+
+	if (tls) {
+		flags |= MHD_USE_TLS;
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, tls->cert };
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key };
+	}
+	if (tls && tls->key_password)
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_KEY_PASSWORD, 0,
+							tls->key_password };
+	if (tls && tls->ca)
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->ca };
+	if (tls && tls->priorities)
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
+							tls->priorities };
+	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, serve, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, serve, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve,
+		MHD_OPTION_URI_LOG_CALLBACK, on_uri, serve, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned int)ARRAY_LEN(serve->conns), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)REST_HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int)(REST_IDLE_MS / 1000), MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+/* Lets a suspended connection go on. */
+static void resume(struct rest_task *task)
+{
+	conn_move(conn_of(task->connection), CONN_SENDING);
+	MHD_resume_connection(task->connection);
+	task->connection = NULL;
+}
+
+static void take_answer(struct rest_serve *serve, struct rest_task *task)
+{
+	struct visit *visit = task->request;
+
+	for (size_t i = 0; i < REST_TASKS_MAX; i++)
+		if (serve->tasks[i] == task)
+			serve->tasks[i] = NULL;
+	/* The connection ended with an earlier server, see stop_daemon(). */
+	if (!task->connection) {
+		rest_task_free(task);
+		return;
+	}
+	visit->task = task;
+	resume(task);
+}
+
+static void stop_daemon(struct rest_serve *serve)
+{
+	if (!serve->daemon)
+		return;
+	/* libmicrohttpd cannot stop while connections are suspended. Their tasks stay with the
+	 * loop until it answers. */
+	for (size_t i = 0; i < REST_TASKS_MAX; i++) {
+		struct rest_task *task = serve->tasks[i];
+
+		if (!task || !task->connection)
+			continue;
+		refuse(task->request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		       "the server ends; the request may still be carried out");
+		resume(task);
+	}
+	/* Once to wake them, once to send. */
+	(void)MHD_run(serve->daemon);
+	(void)MHD_run(serve->daemon);
+	MHD_stop_daemon(TAKE(serve->daemon));
+}
+
+static void take_settings(struct rest_serve *serve, struct rest_settings *settings)
+{
+	struct rest_settings *old = serve->settings;
+	bool same = old && resttls_equal(old->tls, settings->tls);
+
+	if (settings->listen_fd >= 0) {
+		closep(&serve->listen_fd);
+		serve->listen_fd = settings->listen_fd;
+		settings->listen_fd = -1;
+	}
+	if (!same)
+		stop_daemon(serve);
+	serve->settings = settings;
+	if (!same)
+		serve->daemon = start_daemon(serve, settings->tls);
+	/* The certificate was tried before it came here, so what is missing is memory. */
+	assert(serve->daemon);
+	rest_settings_free(old);
+}
+
+static void take_news(struct rest_serve *serve)
+{
+	struct rest *rest = serve->rest;
+	struct rest_settings *settings;
+	struct rest_task *answered;
+	eventfd_t count;
+
+	(void)!eventfd_read(rest->wake_fd, &count);
+	pthread_mutex_lock(&rest->lock);
+	settings = TAKE(rest->settings);
+	answered = TAKE(rest->answered);
+	serve->stopping = rest->stop;
+	pthread_mutex_unlock(&rest->lock);
+	while (answered) {
+		struct rest_task *task = answered;
+
+		answered = task->next;
+		take_answer(serve, task);
+	}
+	if (settings)
+		take_settings(serve, settings);
+}
+
+static int wait_ms(const struct rest_serve *serve)
+{
+	MHD_UNSIGNED_LONG_LONG timeout;
+	int wait = serve->nconns > 0 ? SWEEP_MS : -1;
+
+	if (MHD_get_timeout(serve->daemon, &timeout) == MHD_YES &&
+	    (wait < 0 || timeout < (MHD_UNSIGNED_LONG_LONG)wait))
+		wait = timeout > SWEEP_MS ? SWEEP_MS : (int)timeout;
+	return wait;
+}
+
+static void one_round(struct rest_serve *serve)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	struct pollfd fds[] = {
+		{ .fd = serve->rest->wake_fd, .events = POLLIN },
+		{ .fd = info->epoll_fd, .events = POLLIN },
+		{ .fd = serve->listen_fd, .events = POLLIN },
+	};
+
+	if (poll(fds, ARRAY_LEN(fds), wait_ms(serve)) < 0 && errno != EINTR)
+		return;
+	if (fds[0].revents)
+		take_news(serve);
+	if (fds[2].revents)
+		accept_some(serve);
+	sweep(serve);
+	(void)MHD_run(serve->daemon);
+}
+
+void *restserve_run(void *arg)
+{
+	struct rest_serve *serve = mem_new(1, sizeof(*serve));
+
+	(void)pthread_setname_np(pthread_self(), "rest");
+	serve->rest = arg;
+	serve->listen_fd = -1;
+	take_news(serve);
+	while (!serve->stopping)
+		one_round(serve);
+	stop_daemon(serve);
+	closep(&serve->listen_fd);
+	rest_settings_free(serve->settings);
+	free(serve);
+	return NULL;
+}

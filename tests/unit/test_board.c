@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_board - the one thing two threads share
+ */
+#include "io/board.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+static struct status *status_of(int64_t n)
+{
+	struct status *status = status_new();
+
+	status->made_at_ms = n;
+	status->ttl_ms = -n;
+	status->cluster_json = str_dupf("%lld", (long long)n);
+	return status;
+}
+
+Test(board, an_empty_board_has_no_page)
+{
+	struct board *board = board_new();
+
+	cr_assert_null(board_take(board));
+	board_give_back(NULL);
+	board_free(board);
+}
+
+Test(board, a_page_stays_as_it_is_while_it_is_read)
+{
+	struct board *board = board_new();
+	struct board_page *first, *second;
+
+	board_publish(board, status_of(1));
+	first = board_take(board);
+	board_publish(board, status_of(2));
+	second = board_take(board);
+	cr_assert_eq(board_status(first)->made_at_ms, 1);
+	cr_assert_str_eq(board_status(first)->cluster_json, "1");
+	cr_assert_eq(board_status(second)->made_at_ms, 2);
+	board_give_back(first);
+	board_free(board);
+	cr_assert_str_eq(board_status(second)->cluster_json, "2");
+	board_give_back(second);
+}
+
+#define PAGES 20000
+
+static void *read_pages(void *arg)
+{
+	struct board *board = arg;
+	int64_t last = 0;
+
+	while (last < PAGES) {
+		struct board_page *page = board_take(board);
+		const struct status *status = board_status(page);
+
+		if (status->ttl_ms != -status->made_at_ms || status->made_at_ms < last)
+			return "torn";
+		last = status->made_at_ms;
+		board_give_back(page);
+	}
+	return NULL;
+}
+
+Test(board, readers_see_whole_pages_in_order, .timeout = 60)
+{
+	struct board *board = board_new();
+	pthread_t readers[2];
+	void *fault;
+
+	board_publish(board, status_of(0));
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		cr_assert_eq(pthread_create(&readers[i], NULL, read_pages, board), 0);
+	for (int64_t n = 1; n <= PAGES; n++)
+		board_publish(board, status_of(n));
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+		pthread_join(readers[i], &fault);
+		cr_assert_null(fault);
+	}
+	board_free(board);
+}
