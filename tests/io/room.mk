@@ -14,7 +14,8 @@ tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
 
 # These give up root by themselves: Postgres does not run as root.
 PG_RIG = tests/io/pgrig.c tests/io/pgrig.h tests/io/rig.c tests/io/rig.h
-PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(SYSTEMD_LIBS)
+PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) \
+	$(SYSTEMD_LIBS)
 tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
 
