@@ -208,7 +208,8 @@ static void say_rule(struct agent *a)
 	fields[0] = (struct log_field){ "PGHA_RULE", id };
 	fields[1] = (struct log_field){ "PGHA_SITUATION", situation };
 	fields[2] = (struct log_field){ "PGHA_CYCLE", cycle };
-	log_event(LOG_INFO, MSG_RULE, fields, ARRAY_LEN(fields), "%srule %u %s: %s%s%s", pause,
+	/* While an operation runs its own lines say more. */
+	log_event(plan->situation.job == JOB_IDLE ? LOG_INFO : LOG_DEBUG, MSG_RULE, fields, ARRAY_LEN(fields), "%srule %u %s: %s%s%s", pause,
 		  plan->rule->id, plan->rule->name, plan->rule->why,
 		  plan->note[0] != '\0' ? "; " : "", plan->note);
 	log_debug("situation: %s", situation);
