@@ -167,4 +167,10 @@ bool restmsg_config_equal(const char *a_json, const char *b_json);
  * from a member of another name than vote->name (unless that is ""). */
 void restmsg_vote_parse(const char *body, size_t len, struct vote *vote);
 
+/* "http(s)://host[:port]/..." of an api_url. IPv6 comes without brackets. */
+int restmsg_url_split(const char *url, bool *ret_tls, char host[HOST_SIZE], uint16_t *ret_port,
+		      struct err *err) _must_check_;
+/* Hosts of the members' api_url in a body of GET /cluster. Returns how many. */
+uint32_t restmsg_cluster_hosts(const char *cluster_json, char hosts[][HOST_SIZE], uint32_t max);
+
 #endif

@@ -24,6 +24,7 @@ src_libwire_a_SOURCES = \
 	src/wire/record.c src/wire/record.h \
 	src/wire/record_history.c \
 	src/wire/record_member.c \
+	src/wire/resthosts.c \
 	src/wire/restmsg.c src/wire/restmsg.h \
 	src/wire/restmsg_cluster.c \
 	src/wire/restmsg_command.c \
@@ -51,6 +52,7 @@ wire_tests = \
 	tests/unit/test_record \
 	tests/unit/test_restcluster \
 	tests/unit/test_restcommand \
+	tests/unit/test_resthosts \
 	tests/unit/test_restmsg \
 	tests/unit/test_tree \
 	tests/unit/test_treedump \
@@ -85,6 +87,10 @@ tests_unit_test_restcluster_LDADD = $(WIRE_TEST_LIBS)
 tests_unit_test_restcommand_SOURCES = tests/unit/test_restcommand.c
 tests_unit_test_restcommand_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_restcommand_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_resthosts_SOURCES = tests/unit/test_resthosts.c
+tests_unit_test_resthosts_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_resthosts_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_restmsg_SOURCES = tests/unit/test_restmsg.c
 tests_unit_test_restmsg_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
