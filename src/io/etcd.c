@@ -97,8 +97,10 @@ void etcd_node_failed(struct etcd *etcd, uint32_t node_id, const struct err *err
 
 void etcd_node_answered(struct etcd *etcd, struct etcdnode *node, uint64_t member_id)
 {
-	if (etcdnode_good(&etcd->nodes, node, member_id))
-		log_info("etcd endpoint '%s' answers again", node->url);
+	if (!etcdnode_good(&etcd->nodes, node, member_id))
+		return;
+	log_info("etcd endpoint '%s' answers again", node->url);
+	etcd_info_soon(etcd);
 }
 
 static uint32_t live_attempts(const struct etcd_call *call)
@@ -555,8 +557,10 @@ void etcd_request_now(struct etcd *etcd, uint64_t ticket, const struct etcd_req 
 void etcd_hold(struct etcd *etcd, bool hold)
 {
 	etcd->held = hold;
-	if (!hold)
-		etcd_wake_calls(etcd);
+	if (hold)
+		return;
+	etcd_wake_calls(etcd);
+	etcd_watch_wake(etcd);
 }
 
 static struct etcd_call *take_over_call(struct etcd *etcd)

@@ -11,7 +11,8 @@
 #include "io/etcdpriv.h"
 
 #define INFO_EVERY_MS   60000
-#define INFO_SOON_MS    5000 /* at the earliest after the last look */
+#define INFO_SOON_MS    5000 /* after a failure, or after the end of one */
+#define INFO_FIRST_MS   500  /* ... while nothing is known yet */
 #define INFO_TIMEOUT_MS 3000
 #define VERSION_MAX     4096
 
@@ -53,7 +54,9 @@ void etcd_info_now(struct etcd *etcd)
 
 void etcd_info_soon(struct etcd *etcd)
 {
-	int64_t at_ms = loop_now_ms() + INFO_SOON_MS;
+	/* Until the versions are known takeovers are slower than they need be. */
+	int64_t wait_ms = etcd->api_known ? INFO_SOON_MS : INFO_FIRST_MS;
+	int64_t at_ms = loop_now_ms() + wait_ms;
 
 	if (!etcd->info_running && at_ms < etcd->info_at_ms)
 		schedule(etcd, at_ms);

@@ -151,7 +151,7 @@ const char *etcd_token_header(const struct etcd *etcd, struct buf *dst);
 /* etcdinfo.c */
 int etcd_info_init(struct etcd *etcd, struct err *err);
 void etcd_info_done(struct etcd *etcd);
-void etcd_info_soon(struct etcd *etcd); /* after a failure */
+void etcd_info_soon(struct etcd *etcd); /* after a failure, and after the end of one */
 void etcd_info_now(struct etcd *etcd);
 void etcd_wrong_api(struct etcd *etcd); /* 404 for a path that every etcd has */
 
@@ -160,6 +160,7 @@ int etcd_watch_init(struct etcd *etcd, struct err *err);
 void etcd_watch_done(struct etcd *etcd);
 /* The endpoint failed in another request: a stream from it is not to be trusted. */
 void etcd_watch_node_failed(struct etcd *etcd, uint32_t node_id);
+void etcd_watch_wake(struct etcd *etcd); /* requests are no longer held */
 void etcd_watch_tell_lost(struct etcd *etcd); /* from the loop only */
 
 #endif

@@ -294,6 +294,12 @@ static void on_watch_timer(void *ctx)
 		begin(etcd, now_ms);
 }
 
+void etcd_watch_wake(struct etcd *etcd)
+{
+	if (etcd->watch.wanted && !etcd->watch.http)
+		loop_timer_at(etcd->watch.timer, loop_now_ms());
+}
+
 int etcd_watch_init(struct etcd *etcd, struct err *err)
 {
 	return loop_timer_new(etcd->loop, "etcd watch", on_watch_timer, etcd, &etcd->watch.timer,

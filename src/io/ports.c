@@ -4,6 +4,8 @@
  */
 #include "io/ports.h"
 
+#include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +26,8 @@
 #include "io/statefile.h"
 
 #define CONFIG_MAX (1024 * 1024)
+/* Between two readings of the file, however many signals ask for it. */
+#define RELOAD_MS  1000
 
 extern char **environ;
 
@@ -49,15 +53,23 @@ struct ports {
 	char *data_dir;
 	char id[2 * NAME_SIZE]; /* <scope>.<name>: of files that clusters of one host share */
 	struct agent *agent;
+	int64_t reloaded_at_ms;
+	char *members_json; /* GET /cluster whose members the allowlist knows */
+	bool info_known;
+	struct etcd_info info; /* newest */
 	bool stop_wanted;
 	bool started;
+	bool stepping;
 };
 
 static void step(struct ports *p, const struct event *ev)
 {
 	if (!p->started)
 		return; /* answers to what was asked before the agent's first event */
+	assert(!p->stepping);
+	p->stepping = true;
 	agent_step(p->agent, ev);
+	p->stepping = false;
 	notify_alive(p->notify);
 }
 
@@ -91,15 +103,26 @@ static void on_watch_lost(void *ctx, const struct err *err)
 	step(ctx, &ev);
 }
 
-static void on_info(void *ctx, const struct etcd_info *info)
+static void step_info(struct ports *p)
 {
 	struct event ev = { .type = EVENT_ETCD_INFO, .at_ms = loop_now_ms(),
-			    .etcd_members = info->nmembers, .etcd_all_fixed = info->all_fixed };
+			    .etcd_members = p->info.nmembers,
+			    .etcd_all_fixed = p->info.all_fixed };
 
-	if (info->nmembers == 0)
+	str_clip(ev.etcd_min_version, sizeof(ev.etcd_min_version), p->info.min_version);
+	step(p, &ev);
+}
+
+static void on_info(void *ctx, const struct etcd_info *info)
+{
+	struct ports *p = ctx;
+
+	if (info->min_version[0] == '\0')
 		return; /* nothing was learnt */
-	str_clip(ev.etcd_min_version, sizeof(ev.etcd_min_version), info->min_version);
-	step(ctx, &ev);
+	/* Kept: it may come before the agent's first event, and not again for a minute. */
+	p->info = *info;
+	p->info_known = true;
+	step_info(p);
 }
 
 static void on_pg(void *ctx, const struct event *ev)
@@ -229,6 +252,19 @@ static void port_save(void *ctx, const struct durable *durable)
 		log_error("the durable record is not written: %s", err.msg);
 }
 
+static void tell_members(struct ports *p, const struct status *status)
+{
+	char hosts[MEMBERS_MAX][HOST_SIZE];
+
+	if (!agent_config(p->agent)->restapi.allowlist_include_members ||
+	    str_eq(p->members_json, status->cluster_json))
+		return;
+	free(p->members_json);
+	p->members_json = str_dup(status->cluster_json);
+	rest_members(p->rest, hosts,
+		     restmsg_cluster_hosts(status->cluster_json, hosts, MEMBERS_MAX));
+}
+
 static void port_publish(void *ctx, struct status *status)
 {
 	struct ports *p = ctx;
@@ -237,6 +273,7 @@ static void port_publish(void *ctx, struct status *status)
 	if (str_printf(text, sizeof(text), "rule %u %s: %s", status->rule_id, status->rule_name,
 		       status->rule_why) >= 0)
 		notify_status(p->notify, text);
+	tell_members(p, status);
 	board_publish(p->board, status);
 	notify_ready(p->notify);
 }
@@ -274,9 +311,7 @@ static void port_dump(void *ctx, const char *why, const char *text, size_t len)
 
 static void port_reload(void *ctx)
 {
-	struct ports *p = ctx;
-
-	loop_defer(p->reload);
+	ports_reload(ctx);
 }
 
 static void port_quit(void *ctx, int exit_code)
@@ -352,29 +387,57 @@ static void log_lines(struct buf *text)
 	}
 }
 
-void ports_reload(struct ports *p)
+/* What this process was started for. Its keys, files and locks bear these names. */
+static int check_identity(const struct confdoc *doc, const struct config *now, struct err *err)
 {
+	struct conf_problems problems = { 0 };
+	struct config *new = NULL;
+	int r = conf_build(doc, NULL, &new, &problems, err);
+
+	conf_problems_done(&problems);
+	if (r < 0)
+		return r;
+	if (!str_eq(new->name, now->name) || !str_eq(new->prefix, now->prefix) ||
+	    !str_eq(new->pg.data_dir, now->pg.data_dir) ||
+	    !str_eq(new->state_dir, now->state_dir) || !str_eq(new->run_dir, now->run_dir))
+		r = err_set(err, ERR_CONFIG,
+			    "name, scope, namespace, data_dir, state_dir and run_dir cannot "
+			    "change while the agent runs");
+	config_free(new);
+	return r;
+}
+
+static void on_reload(void *ctx)
+{
+	struct ports *p = ctx;
 	struct event ev = { .type = EVENT_CONFIG, .at_ms = loop_now_ms() };
+	struct confdoc *doc = NULL;
 	struct buf text = { 0 };
 	struct err err = { 0 };
+	int r;
 
+	p->reloaded_at_ms = loop_now_ms();
 	if (!p->started)
 		return;
 	notify_reloading(p->notify);
-	if (ports_read_config(p->config_path, &ev.confdoc, &text, &err) < 0) {
-		log_lines(&text);
+	r = ports_read_config(p->config_path, &doc, &text, &err);
+	log_lines(&text);
+	if (r == 0)
+		r = check_identity(doc, agent_config(p->agent), &err);
+	if (r < 0) {
 		log_error("nothing is reloaded: %s", err.msg);
+		confdoc_free(doc);
 	} else {
-		log_lines(&text);
+		ev.confdoc = doc;
 		step(p, &ev);
 	}
 	buf_done(&text);
 	notify_ready(p->notify);
 }
 
-static void on_reload(void *ctx)
+void ports_reload(struct ports *p)
 {
-	ports_reload(ctx);
+	loop_timer_at(p->reload, p->reloaded_at_ms + RELOAD_MS);
 }
 
 /* ---- life ---- */
@@ -384,7 +447,8 @@ static void read_page(struct ports *p)
 {
 	struct leasepage_facts facts;
 
-	if (leasepage_read(&p->page, &facts) != LEASEPAGE_GOOD || facts.agent_pid == 0)
+	/* A page that was only just made, or by a start that came no further, tells nothing. */
+	if (leasepage_read(&p->page, &facts) != LEASEPAGE_GOOD || facts.reason == LEASEPAGE_NEW)
 		return;
 	p->start.page_found = true;
 	p->start.lease_epoch = facts.epoch;
@@ -393,27 +457,34 @@ static void read_page(struct ports *p)
 	p->start.lease_ttl_ms = facts.ttl_ms;
 }
 
-/* The name is ours, or could not be checked in time: the agent begins. */
-static void start_agent(void *ctx)
+static void on_begin(void *ctx)
 {
 	struct ports *p = ctx;
 	struct pg_state pg = { 0 };
 	struct event ev = { .type = EVENT_START, .start = &p->start, .pg = &pg };
-	struct err err = { 0 };
 
-	if (p->started)
-		return;
-	if (rest_start(p->rest, &err) < 0) {
-		log_critical("cannot start: %s", err.msg);
-		loop_quit(p->loop, 1);
-		return;
-	}
 	pg_look(p->pg, &pg);
 	p->started = true;
 	ev.at_ms = loop_now_ms();
 	step(p, &ev);
+	if (p->info_known)
+		step_info(p);
 	if (p->stop_wanted)
 		ports_stop(p);
+	/* What only the start needed goes back to the system. */
+	(void)malloc_trim(0);
+}
+
+/* Not earlier: a server that listens would be found by the check for another one. */
+static void on_alone(void *ctx)
+{
+	struct ports *p = ctx;
+	struct err err = { 0 };
+
+	if (rest_start(p->rest, &err) == 0)
+		return;
+	log_critical("cannot start: %s", err.msg);
+	loop_quit(p->loop, 1);
 }
 
 void ports_stop(struct ports *p)
@@ -438,7 +509,7 @@ static int open_outside(struct ports *p, struct err *err)
 	if (r == 0)
 		r = loop_timer_new(p->loop, "agent", on_timer, p, &p->timer, err);
 	if (r == 0)
-		r = loop_defer_new(p->loop, "reload", on_reload, p, &p->reload, err);
+		r = loop_timer_new(p->loop, "reload", on_reload, p, &p->reload, err);
 	if (r < 0)
 		return r;
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
@@ -483,6 +554,7 @@ int ports_new(struct loop *loop, struct journal *journal, const char *config_pat
 {
 	struct conf_problems problems = { 0 };
 	struct ports *p = mem_new(1, sizeof(*p));
+	const struct single_next next = { .ctx = p, .begin = on_begin, .alone = on_alone };
 	int r = conf_build(local, NULL, &p->first, &problems, err);
 
 	conf_problems_done(&problems);
@@ -505,8 +577,8 @@ int ports_new(struct loop *loop, struct journal *journal, const char *config_pat
 	}
 	etcd_configure(p->etcd, &p->first->etcd, p->first->ha.ttl_ms);
 	pg_configure(p->pg, p->first);
-	r = single_new(loop, p->http, p->etcd, p->first, p->start.page_found, start_agent, p,
-		       &p->single, err);
+	r = single_new(loop, p->http, p->etcd, p->first, p->start.page_found, &next, &p->single,
+		       err);
 	if (r < 0) {
 		ports_free(p);
 		return r;
@@ -520,19 +592,21 @@ void ports_free(struct ports *p)
 	if (p == NULL)
 		return;
 	single_free(p->single);
-	agent_free(p->agent);
 	rest_free(p->rest);
 	hooks_free(p->hooks);
 	peers_free(p->peers);
 	pg_free(p->pg);
 	etcd_free(p->etcd);
 	http_free(p->http);
+	/* Last of these, as they borrow its configuration. */
+	agent_free(p->agent);
 	board_free(p->board);
 	loop_source_free(p->timer);
 	loop_source_free(p->reload);
 	notify_free(p->notify);
 	leasepage_done(&p->page);
 	config_free(p->first);
+	free(p->members_json);
 	free(p->config_path);
 	free(p->state_dir);
 	free(p->data_dir);

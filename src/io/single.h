@@ -2,10 +2,14 @@
 /*
  * single - no second agent under this member's name
  *
- * Before the agent begins, its own member key is read. Whoever answers GET /liveness at the
- * address in that key is another agent of the same name: then this one ends, as Patroni 4.1.4
- * does (contract 5.1). Silence means that the key was left behind by an earlier life. The check
- * is bounded: a Postgres that runs here must not stay without an agent because etcd is away.
+ * Before anything is done in etcd in that name, the own member key is read. Whoever answers GET
+ * /liveness at the address in that key is another agent of the same name: then this one ends, as
+ * Patroni 4.1.4 does (contract 5.1). Silence means that the key was left behind by an earlier
+ * life. A lease is adopted by name, so two agents of one name would be two primaries.
+ *
+ * While it is not known, requests to etcd are held. That must not keep a Postgres that runs here
+ * without an agent because etcd is away, so after SINGLE_WAIT_MS the agent begins without etcd:
+ * it can then do what needs no lease, above all end one.
  */
 #ifndef PGHA_IO_SINGLE_H
 #define PGHA_IO_SINGLE_H
@@ -16,13 +20,22 @@
 #include "io/http.h"
 #include "io/loop.h"
 
+#define SINGLE_WAIT_MS 2000
+
 struct single;
 
-/* clear is called once, from the loop, when the agent may begin; when it may not, the reason is
- * logged and the loop quits with exit code 1.
- * known   an earlier life of this boot left its lease page: nothing has to be asked */
+/* What happens next. Both are called once, from the loop, begin first. When the name is taken
+ * neither is called, or alone is not: the reason is logged and the loop quits with exit code 1. */
+struct single_next {
+	void *ctx;
+	loop_fn begin; /* the agent may begin */
+	loop_fn alone; /* nobody else has the name: etcd is no longer held, REST may listen */
+};
+
+/* known   an earlier life of this boot left its lease page: nothing has to be asked
+ * config  needed during the call only */
 int single_new(struct loop *loop, struct http *http, struct etcd *etcd,
-	       const struct config *config, bool known, loop_fn clear, void *ctx,
+	       const struct config *config, bool known, const struct single_next *next,
 	       struct single **ret, struct err *err) _must_check_;
 void single_free(struct single *single);
 /* True when the answer was to this module's own question. */

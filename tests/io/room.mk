@@ -2,6 +2,7 @@
 check_io_programs = \
 	tests/io/test_etcd \
 	tests/io/test_rest \
+	tests/io/test_single \
 	tests/io/test_pg_life
 EXTRA_PROGRAMS = $(check_io_programs)
 CLEANFILES += $(check_io_programs)
@@ -11,6 +12,9 @@ tests_io_test_etcd_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_single_SOURCES = tests/io/test_single.c tests/io/rig.c tests/io/rig.h
+tests_io_test_single_LDADD = $(IO_TEST_LIBS)
 
 # These give up root by themselves: Postgres does not run as root.
 PG_RIG = tests/io/pgrig.c tests/io/pgrig.h tests/io/rig.c tests/io/rig.h
