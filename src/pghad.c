@@ -19,6 +19,8 @@
 #define EXIT_USAGE  2
 #define EXIT_CONFIG 3
 
+#define FILES_WANTED 4096
+
 enum what { WHAT_RUN = 0, WHAT_VALIDATE, WHAT_SAMPLE, WHAT_KEYS };
 
 struct front {
@@ -154,12 +156,24 @@ static int run(const char *path, struct journal *journal)
 	return code;
 }
 
+/* REST alone may hold a thousand connections. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_WANTED)
+		return;
+	files.rlim_cur = MIN_OF((rlim_t)FILES_WANTED, files.rlim_max);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* A small process stays small: one malloc arena, and no core with passwords in it. */
 static void tune_process(void)
 {
 	(void)mallopt(M_ARENA_MAX, 1);
 	(void)mallopt(M_TRIM_THRESHOLD, 65536);
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	raise_files();
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 

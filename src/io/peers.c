@@ -8,7 +8,8 @@
 
 #include "wire/restmsg.h"
 
-#define ANSWER_MAX (256 * 1024)
+#define ANSWER_MAX  (256 * 1024)
+#define WAIT_MAX_MS 2000 /* contract 7.3 */
 
 struct question {
 	struct peers *peers;
@@ -108,13 +109,15 @@ static void on_answer(void *ctx, const struct http_rep *rep)
 void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 {
 	struct question *q = mem_new(1, sizeof(*q));
+	bool shorter = req->timeout_ms > 0 && req->timeout_ms < WAIT_MAX_MS;
+	int64_t wait_ms = shorter ? req->timeout_ms : WAIT_MAX_MS;
 	struct http_tls tls = { .cacert = peers->cacert, .cert = peers->cert, .key = peers->key,
 				.key_password = peers->key_password,
 				.verify_peer = peers->cert != NULL };
 	struct http_req call = { .method = "GET", .url = req->api_url,
 				 .username = peers->username, .password = peers->password,
-				 .tls = &tls, .timeout_ms = req->timeout_ms,
-				 .silent_ms = req->timeout_ms, .max_bytes = ANSWER_MAX,
+				 .tls = &tls, .timeout_ms = wait_ms,
+				 .silent_ms = WAIT_MAX_MS, .max_bytes = ANSWER_MAX,
 				 .done = on_answer, .ctx = q };
 
 	q->peers = peers;

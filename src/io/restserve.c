@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,6 +59,7 @@ struct rest_serve {
 	uint64_t next_id;
 	struct rest_task *tasks[REST_TASKS_MAX]; /* with the loop; NULL where free */
 	size_t body_bytes;
+	uint32_t max_conns;
 	uint32_t nconns;
 	struct conn *conns[REST_CONNS_MAX + ACCEPTS_AT_ONCE];
 	bool stopping;
@@ -106,7 +108,7 @@ static bool make_room(struct rest_serve *serve, const struct in6_addr *addr)
 
 	if (count_of(serve, addr) >= REST_CONNS_PER_IP)
 		conn = longest_waiting(serve, addr);
-	else if (count_of(serve, NULL) >= REST_CONNS_MAX)
+	else if (count_of(serve, NULL) >= serve->max_conns)
 		conn = longest_waiting(serve, NULL);
 	else
 		return true;
@@ -658,11 +660,22 @@ static void one_round(struct rest_serve *serve)
 	(void)MHD_run(serve->daemon);
 }
 
+/* Clients must not take the descriptors that Postgres and etcd need. */
+static uint32_t conns_allowed(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 2 >= REST_CONNS_MAX)
+		return REST_CONNS_MAX;
+	return (uint32_t)(files.rlim_cur / 2);
+}
+
 void *restserve_run(void *arg)
 {
 	struct rest_serve *serve = mem_new(1, sizeof(*serve));
 
 	(void)pthread_setname_np(pthread_self(), "rest");
+	serve->max_conns = conns_allowed();
 	serve->rest = arg;
 	serve->listen_fd = -1;
 	take_news(serve);
