@@ -218,7 +218,7 @@ static void find_sysid(struct cli *cli, char dst[SYSID_SIZE])
 }
 
 static int picture_by_rest(struct cli *cli, const char *name, struct picture *ret,
-			   struct err *err)
+			   bool *ret_stale, struct err *err)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	_cleanup_(freep) char *url = api_url(cli->setup.rest_url, "cluster");
@@ -228,26 +228,30 @@ static int picture_by_rest(struct cli *cli, const char *name, struct picture *re
 	r = api_call(need_api(cli), "GET", url, NULL, REST_TIMEOUT_MS, &reply, err);
 	if (r < 0)
 		return r;
-	if (reply.code != 200)
+	find_sysid(cli, sysid);
+	/* 503 with a body: etcd is away there as well, and it tells what it saw last. */
+	r = picture_from_rest(name, api_text(&reply), reply.body.len, sysid, ret, err);
+	if (r < 0)
 		return err_set(err, ERR_PROTOCOL, "%s answered %d: %.200s", url, reply.code,
 			       api_text(&reply));
-	find_sysid(cli, sysid);
-	return picture_from_rest(name, api_text(&reply), reply.body.len, sysid, ret, err);
+	*ret_stale = reply.code != 200;
+	return 0;
 }
 
 int cli_picture(struct cli *cli, const char *name, struct picture *ret, struct err *err)
 {
 	struct err rest_err = { 0 };
+	bool stale = false;
 	int r;
 
 	r = cli_picture_dcs(cli, name, ret, err);
 	if (r >= 0 || *cli->setup.rest_url == '\0' || !str_eq(name, cli->setup.config->scope))
 		return r;
-	if (picture_by_rest(cli, name, ret, &rest_err) < 0)
+	if (picture_by_rest(cli, name, ret, &stale, &rest_err) < 0)
 		return err_set(err, ERR_CONNECT, "%s; nor does the REST API help: %s", err->msg,
 			       rest_err.msg);
-	fprintf(stderr, "%s\nShown is what the member at %s knows.\n", err->msg,
-		cli->setup.rest_url);
+	fprintf(stderr, "%s\nShown is what the member at %s %s.\n", err->msg, cli->setup.rest_url,
+		stale ? "saw last; it does not reach etcd either" : "knows");
 	return 0;
 }
 
@@ -281,8 +285,9 @@ void cli_wait(struct cli *cli, int64_t ms)
 	for (;;) {
 		const int64_t left_ms = until_ms - loop_now_ms();
 
-		if (left_ms <= 0 || loop_step(cli->loop, left_ms))
+		if (left_ms <= 0)
 			return;
+		(void)loop_step(cli->loop, left_ms);
 	}
 }
 

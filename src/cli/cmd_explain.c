@@ -76,14 +76,20 @@ static void print_lease(const struct tree_node *pgha)
 	print_line("lease", text);
 }
 
-/* Votes and ranks, whatever the rule looked at, a few blanks in. */
+/* Votes and ranks, whatever the rule looked at, a few blanks in. What says nothing is left out. */
 static void print_details(const struct tree_node *details)
 {
+	_cleanup_(tree_done) struct tree told = { 0 };
 	_cleanup_(buf_done) struct buf yaml = { 0 };
+	struct tree_node *root = node_add(&told, NULL, NULL, TREE_MAP);
 
-	if (details == NULL || tree_is_scalar(details) || details->first == NULL)
+	for (const struct tree_node *d = details != NULL ? details->first : NULL; d != NULL;
+	     d = d->next)
+		if (d->key != NULL && node_truthy(details, d->key))
+			node_add_copy(&told, root, d->key, d);
+	if (root->first == NULL)
 		return;
-	treedump_yaml(details, false, &yaml);
+	treedump_yaml(root, false, &yaml);
 	printf("  details\n");
 	for (const char *line = yaml.data; *line != '\0';) {
 		size_t len = strcspn(line, "\n");

@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 TABLE = "+ Cluster: "
 
@@ -279,7 +280,9 @@ def test_reinit_and_wait(world):
     member.answers["POST", "/reinitialize"] = (200, "reinitialize started")
     member.answers["GET", "/patroni"] = [(200, {"state": "creating replica"}),
                                          (200, {"state": "running"})]
+    began = time.monotonic()
     done = world.hactl("reinit", world.scope, "node1", "--wait", "--from-leader", stdin="y\n")
+    assert time.monotonic() - began >= 4, "a look every two seconds"
     assert body(member, "POST", "/reinitialize") == {"force": False, "from_leader": True}
     assert "Are you sure you want to reinitialize members node1? [y/N]: " in done.stdout
     assert done.stdout.endswith("Success: reinitialize for member node1\n"
@@ -339,7 +342,7 @@ STATUS = {"state": "running", "role": "primary", "server_version": 150020, "time
                    "situation": "leader=me lease=held", "since": "2026-01-01T00:00:00+00:00",
                    "leader": True, "writable": True, "lease_epoch": 77, "lease_remaining_ms": 2345,
                    "note": "came back through pg_rewind",
-                   "explain": {"votes": [{"name": "node1", "lag": 0}]}}}
+                   "explain": {"votes": [{"name": "node1", "lag": 0}], "note": "", "ranks": []}}}
 
 
 def test_version(world):

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -43,6 +44,7 @@ def test_list_refuses_what_it_does_not_know(world):
 
 
 def test_list_watches(world):
+    began = time.monotonic()
     environ = {"PATRONI_SCOPE": world.scope, "TZ": "UTC"}
     with subprocess.Popen([program(), "-d", "127.0.0.1:%d" % world.etcd.port, "list", "-f", "tsv",
                            "-w", "0.2"], stdout=subprocess.PIPE, env=environ, text=True) as p:
@@ -51,6 +53,7 @@ def test_list_watches(world):
             for _ in range(3):
                 assert p.stdout.readline().startswith(world.scope)
         p.kill()
+    assert time.monotonic() - began >= 0.4
 
 
 def test_list_asks_a_member_when_etcd_is_away(world, tmp_path):
@@ -66,6 +69,13 @@ def test_list_asks_a_member_when_etcd_is_away(world, tmp_path):
     assert "| node0  | h    | Leader | running |" in done.stdout
     assert "cannot reach etcd at http://127.0.0.1:" in done.stderr
     assert "Shown is what the member at %s knows." % member.url in done.stderr
+    members = member.answers["GET", "/cluster"][1]
+    member.answers["GET", "/cluster"] = (503, members)
+    done = world.hactl("list", options=["-c", str(conf)])
+    assert "saw last; it does not reach etcd either." in done.stderr
+    member.answers["GET", "/cluster"] = (502, "bad gateway")
+    done = world.hactl("list", options=["-c", str(conf)], code=1)
+    assert "/cluster answered 502: bad gateway" in done.stderr
     member.stop()
     done = world.hactl("list", options=["-c", str(conf)], code=1)
     assert "Error: cannot reach etcd at" in done.stderr
