@@ -80,9 +80,15 @@ static char *explain_json(const struct agent *a)
 	const struct plan *plan = &a->plan;
 	struct buf b = { 0 };
 
-	add_pair(&b, "{", "rank", rank_name(plan->verdict.rank));
-	add_pair(&b, ", ", "why", plan->verdict.why);
-	add_pair(&b, ", ", "other", plan->verdict.other);
+	if (plan->situation.leader == LEADER_OTHER) {
+		add_pair(&b, "{", "rank", "none");
+		add_pair(&b, ", ", "why", "no election: another member leads");
+		add_pair(&b, ", ", "other", v->cluster.leader);
+	} else {
+		add_pair(&b, "{", "rank", rank_name(plan->verdict.rank));
+		add_pair(&b, ", ", "why", plan->verdict.why);
+		add_pair(&b, ", ", "other", plan->verdict.other);
+	}
 	add_pair(&b, ", ", "note", plan->note);
 	buf_str(&b, ", \"votes\": [");
 	for (uint32_t i = 0; i < v->nvotes; i++) {
@@ -198,6 +204,7 @@ static void say_rule(struct agent *a)
 	char id[8];
 	char cycle[24];
 	struct log_field fields[3];
+	enum log_level level;
 	const char *pause = plan->situation.mode == MODE_PAUSED ? "PAUSE: " : "";
 
 	if (plan->rule->id == a->said_rule && str_eq(plan->note, a->said_note))
@@ -209,7 +216,8 @@ static void say_rule(struct agent *a)
 	fields[1] = (struct log_field){ "PGHA_SITUATION", situation };
 	fields[2] = (struct log_field){ "PGHA_CYCLE", cycle };
 	/* While an operation runs its own lines say more. */
-	log_event(plan->situation.job == JOB_IDLE ? LOG_INFO : LOG_DEBUG, MSG_RULE, fields, ARRAY_LEN(fields), "%srule %u %s: %s%s%s", pause,
+	level = plan->situation.job == JOB_IDLE ? LOG_INFO : LOG_DEBUG;
+	log_event(level, MSG_RULE, fields, ARRAY_LEN(fields), "%srule %u %s: %s%s%s", pause,
 		  plan->rule->id, plan->rule->name, plan->rule->why,
 		  plan->note[0] != '\0' ? "; " : "", plan->note);
 	log_debug("situation: %s", situation);

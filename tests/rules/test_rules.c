@@ -188,8 +188,12 @@ static void pause_is_quiet(const struct situation *s, const struct rule *rule)
 	bool asked = s->ask == ASK_RESTART || s->ask == ASK_REINIT || s->ask == ASK_PREPARE ||
 		     s->ask == ASK_HANDOVER || s->ask == ASK_TAKE;
 
-	if (s->mode == MODE_PAUSED)
+	/* To follow is a reload of a running standby: nothing starts, stops or changes its role. */
+	if (s->mode == MODE_PAUSED && rule->pg_verb != PGV_FOLLOW)
 		PROPERTY(rule->pg_verb == PGV_LEAVE || asked, s, rule, "acts in pause");
+	if (rule->pg_verb == PGV_FOLLOW)
+		PROPERTY(s->pg == SPG_UP && s->role == SROLE_REPLICA && s->leader == LEADER_OTHER,
+			 s, rule, "follows without a leader, or as no standby");
 }
 
 Test(rules, do_nothing_to_postgres_in_pause_unasked)
