@@ -233,7 +233,9 @@ static void ask_ancestry(struct agent *a)
 	for (uint32_t i = 0; i < a->view.cluster.nmembers; i++)
 		if (str_eq(a->view.cluster.members[i].name, a->view.cluster.leader))
 			leader = (int32_t)i;
-	if (leader < 0)
+	/* While it is being promoted it still tells the past of a standby, on the old timeline. */
+	if (leader < 0 || (a->view.cluster.members[leader].role != MROLE_PRIMARY &&
+			   a->view.cluster.members[leader].role != MROLE_STANDBY_LEADER))
 		return;
 	name_upstream(a, leader, &req.upstream);
 	if (req.upstream.host[0] != '\0' && a->view.now_ms >= a->view.work_backoff_until_ms)

@@ -5,6 +5,7 @@
 #include "core/rank.h"
 
 #include "base/str.h"
+#include "core/timeline.h"
 
 static const char *const rank_names[RANK__MAX] = {
 #define X(n, t) [RANK_##n] = t,
@@ -229,7 +230,10 @@ void rank_me(const struct view *view, struct verdict *ret)
 		say(ret, RANK_NEVER, 0, "", "lags more than maximum_lag_on_failover");
 		return;
 	}
-	if (view->cfg.check_timeline && view->pg.timeline < view->cluster.history_timeline) {
+	/* Not only with check_timeline: it would begin a timeline whose number is in use, and no
+	 * server could tell the two apart. An operator may name it all the same. */
+	if ((!manual || view->cfg.check_timeline) &&
+	    timeline_local(&view->pg) < view->cluster.history_timeline) {
 		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
 		return;
 	}

@@ -81,7 +81,7 @@ static void on_checkpoint(struct world *world, struct ev *ev)
 		/* A restartpoint. */
 		pg->checkpoint_lsn = MAX_OF(pg->checkpoint_lsn, pg->replay_lsn);
 		pg->min_recovery_lsn = MAX_OF(pg->min_recovery_lsn, pg->replay_lsn);
-		pg->control_timeline = wal_timeline(&pg->wal);
+		pg->control_timeline = wal_timeline_at(&pg->wal, pg->replay_lsn);
 	}
 	world_after(world, rng_range(&world->rng, 5000000, 30000000),
 		    (struct ev){ .what = "pg-checkpoint",
@@ -322,7 +322,9 @@ static void sql_facts(const struct world *world, const struct modelpg *pg, struc
 		ret->flush_lsn = pg->wal.end_lsn;
 		return;
 	}
-	ret->timeline = pg->receive_timeline;
+	/* The walreceiver's, else what IDENTIFY_SYSTEM tells: of what was replayed. */
+	ret->timeline = pg->receive_timeline ? pg->receive_timeline :
+					       wal_timeline_at(&pg->wal, pg->replay_lsn);
 	ret->receive_lsn = pg->receive_lsn;
 	ret->replay_lsn = pg->replay_lsn;
 	if (pg->receiver.connected) {

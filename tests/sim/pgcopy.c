@@ -99,12 +99,6 @@ static void rewind_finish(struct world *world, uint32_t node, const struct model
 	struct modelpg *pg = &world->nodes[node].pg;
 	uint64_t common = wal_common(&pg->wal, &source->wal);
 
-	if (common == pg->wal.end_lsn) {
-		pg->dir = DIR_PRESENT;
-		pg->half = false;
-		pgjobs_job_ends(world, node, 0, "no rewind required");
-		return;
-	}
 	wal_truncate(&pg->wal, common);
 	pg->dir = DIR_PRESENT;
 	pg->half = false;
@@ -131,6 +125,10 @@ static void on_rewind_step(struct world *world, struct ev *ev)
 	}
 	if (ev->a == 0) {
 		rewind_finish(world, ev->who, &world->nodes[from].pg);
+		return;
+	}
+	if (!pg->half && wal_extends(&pg->wal, &world->nodes[from].pg.wal)) {
+		pgjobs_job_ends(world, ev->who, 0, "no rewind required");
 		return;
 	}
 	if (!pg->half)

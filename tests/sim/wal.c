@@ -49,6 +49,15 @@ uint32_t wal_timeline(const struct wal *wal)
 	return wal->ntimelines ? wal->timelines[wal->ntimelines - 1].number : 0;
 }
 
+uint32_t wal_timeline_at(const struct wal *wal, uint64_t lsn)
+{
+	uint32_t i = 0;
+
+	while (i + 1 < wal->ntimelines && wal->timelines[i].end_lsn < lsn)
+		i++;
+	return wal->ntimelines ? wal->timelines[i].number : 0;
+}
+
 uint64_t wal_uid(const struct wal *wal)
 {
 	return wal->ntimelines ? wal->timelines[wal->ntimelines - 1].uid : 0;

@@ -37,6 +37,8 @@ void wal_done(struct wal *wal);
 void wal_begin(struct wal *wal, uint64_t uid, uint64_t lsn);
 void wal_copy(struct wal *dst, const struct wal *src);
 uint32_t wal_timeline(const struct wal *wal);
+/* The timeline that a position lies on. */
+uint32_t wal_timeline_at(const struct wal *wal, uint64_t lsn);
 uint64_t wal_uid(const struct wal *wal);
 void wal_add(struct wal *wal, uint64_t lsn, uint64_t id);
 /* Ends the present timeline here and begins another. */
