@@ -111,6 +111,7 @@ static void rewind_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
 		a->view.rewind_failures = 0;
+		model_forget_position(a);
 		str_clip(a->note, sizeof(a->note), ev->text != NULL ? ev->text : "rewound");
 		log_notice("this member came back by pg_rewind: %s", a->note);
 		return;
@@ -127,6 +128,7 @@ static void clone_ended(struct agent *a, const struct event *ev)
 		return;
 	}
 	a->view.reinit = false;
+	model_forget_position(a);
 	a->view.rewind_failures = 0;
 	a->view.start_failures = 0;
 	str_clip(a->note, sizeof(a->note), ev->text != NULL ? ev->text : "a new base backup");

@@ -409,17 +409,42 @@ static void fold_clocks(struct agent *a)
 		v->not_streaming_since_ms = v->now_ms;
 }
 
+/* Where its WAL ended is known while it answers; the control file of a server that is down need
+ * not tell. Whatever replaces the data makes it forgotten. */
+static void carry_position(struct pg_state *pg, const struct pg_state *old)
+{
+	if (pg->run == PG_UP || !str_eq(pg->sysid, old->sysid))
+		return;
+	pg->timeline = old->timeline;
+	pg->flush_lsn = old->flush_lsn;
+	pg->receive_lsn = old->receive_lsn;
+	pg->replay_lsn = old->replay_lsn;
+}
+
+void model_forget_position(struct agent *a)
+{
+	struct pg_state *pg = &a->view.pg;
+
+	pg->timeline = 0;
+	pg->flush_lsn = 0;
+	pg->receive_lsn = 0;
+	pg->replay_lsn = 0;
+}
+
 void model_fold_pg(struct agent *a, const struct event *ev)
 {
 	struct view *v = &a->view;
 	enum pg_run before = v->pg.run;
 	enum pg_role role = v->pg.role;
+	struct pg_state old;
 	bool opening = a->job.ticket != 0 &&
 		       (a->job.op == PGOP_PROMOTE || a->job.op == PGOP_START_PRIMARY);
 
 	if (ev->pg == NULL)
 		return;
+	old = v->pg;
 	v->pg = *ev->pg;
+	carry_position(&v->pg, &old);
 	v->pg_seen_at_ms = v->now_ms;
 	/* A promotion under way may already have opened it for writes. */
 	if (opening && v->pg.run != PG_DOWN && role == ROLE_PRIMARY)

@@ -192,6 +192,7 @@ void model_fold_kvs(struct agent *a, const struct etcd_rep *rep);
 void model_fold_watch(struct agent *a, const struct etcd_watch_msg *msg);
 void model_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision);
 void model_fold_pg(struct agent *a, const struct event *ev);
+void model_forget_position(struct agent *a);
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev);
 void model_refresh(struct agent *a);
 void model_forget_texts(struct agent *a);

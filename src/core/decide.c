@@ -5,6 +5,7 @@
 #include "core/decide.h"
 
 #include "base/str.h"
+#include "core/timeline.h"
 
 /* An orderly stop that hangs is made harder after this long even when the lease allows more:
  * a client or a walsender must not hold a switchover up for ever. */
@@ -142,8 +143,15 @@ static void fill_targets(const struct view *view, struct plan *plan)
 		else if (backing_off)
 			wait_for(plan, "waiting a while after a failed rewind");
 		return;
-	case PGV_START_STANDBY:
 	case PGV_START_PRIMARY:
+		/* What was a standby gets a timeline of its own first: opened as it is, it would
+		 * go on with the one that another member writes. The promotion follows. */
+		if (timeline_was_standby(&view->pg))
+			plan->pg_verb = PGV_START_STANDBY;
+		if (backing_off)
+			wait_for(plan, "waiting a while after a failure");
+		return;
+	case PGV_START_STANDBY:
 	case PGV_INITDB:
 	case PGV_POST_BOOTSTRAP:
 		if (backing_off)

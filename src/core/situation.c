@@ -186,11 +186,21 @@ static enum situation_data way_back(const struct view *view)
 	return DATA_STUCK;
 }
 
+/* The answer was given before the leader's promotion, which its own key tells of by now. */
+static bool upstream_is_old(const struct view *view)
+{
+	const struct member *leader = rank_member(&view->cluster, view->cluster.leader);
+
+	return view->upstream_epoch != view->cluster.leader_epoch ||
+	       (leader != NULL && leader->timeline > view->upstream.timeline &&
+		!view->upstream_foreign);
+}
+
 static enum situation_data compare_data(const struct view *view)
 {
 	bool rewindable = view->cfg.use_pg_rewind && view->pg.can_rewind;
 
-	if (view->upstream_epoch != view->cluster.leader_epoch)
+	if (upstream_is_old(view))
 		return DATA_CHECK;
 	if (view->upstream_foreign)
 		return DATA_FOREIGN;

@@ -12,9 +12,7 @@ static bool is_running(const struct pg_state *local)
 
 uint32_t timeline_local(const struct pg_state *local)
 {
-	if (is_running(local) && local->timeline != 0)
-		return local->timeline;
-	return local->control_timeline;
+	return local->timeline != 0 ? local->timeline : local->control_timeline;
 }
 
 uint64_t timeline_local_end(const struct pg_state *local)
@@ -25,7 +23,11 @@ uint64_t timeline_local_end(const struct pg_state *local)
 		return local->role == ROLE_PRIMARY ? local->flush_lsn : end;
 	if (local->control == CONTROL_SHUT_DOWN)
 		return local->control_end_lsn;
-	return MAX_OF(local->min_recovery_lsn, local->control_checkpoint_lsn);
+	/* The control file need not know the end of the WAL; what was seen of it while it ran is
+	 * no less true. */
+	end = MAX_OF(end, local->flush_lsn);
+	end = MAX_OF(end, local->min_recovery_lsn);
+	return MAX_OF(end, local->control_checkpoint_lsn);
 }
 
 bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *ret_lsn)
@@ -37,6 +39,12 @@ bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *
 		return true;
 	}
 	return false;
+}
+
+bool timeline_was_standby(const struct pg_state *local)
+{
+	return local->standby_signal || local->control == CONTROL_SHUT_DOWN_IN_RECOVERY ||
+	       local->control == CONTROL_IN_ARCHIVE_RECOVERY;
 }
 
 /* True for the states that a primary leaves behind when it did not shut down. */

@@ -206,6 +206,11 @@ void modelpg_exited(struct world *world, uint32_t node, bool clean)
 		    clean ? " after a clean stop" : "");
 	if (clean)
 		pg->control = pg->primary ? CONTROL_SHUT_DOWN : CONTROL_SHUT_DOWN_IN_RECOVERY;
+	/* A restartpoint at the end moves it, but only as far as pages were written. */
+	if (clean && !pg->primary && rng_chance(&world->rng, 500)) {
+		pg->min_recovery_lsn = MAX_OF(pg->min_recovery_lsn, pg->replay_lsn);
+		pg->control_timeline = wal_timeline_at(&pg->wal, pg->min_recovery_lsn);
+	}
 	pgstream_stop(world, node);
 	pg->state = PGM_DOWN;
 	pg->primary = false;
