@@ -38,7 +38,7 @@ static bool may_open(struct agent *a)
 {
 	int64_t now = agent_now(a);
 
-	return str_eq(a->view.cluster.leader, a->view.name) &&
+	return a->release_ticket == 0 && str_eq(a->view.cluster.leader, a->view.name) &&
 	       a->view.cluster.leader_epoch == a->view.lease.epoch &&
 	       lease_state(&a->view.lease, now) == LEASE_HELD;
 }

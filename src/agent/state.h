@@ -32,6 +32,7 @@ struct pending {
 	int64_t number;       /* PROOF, ACQUIRE, RELEASE: epoch; ANCESTRY: leader's epoch */
 	int64_t lease_id;     /* PROOF, ACQUIRE, MEMBER: the lease that was attached */
 	bool beat;            /* PROOF: it put the beat key */
+	bool moves;           /* PROOF: it wrote the leader key again */
 	char name[NAME_SIZE]; /* PEER */
 };
 
@@ -119,6 +120,7 @@ struct agent {
 	int64_t read_retry_at_ms;
 	int64_t next_proof_ms;
 	uint64_t beat_sequence;
+	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
 	uint32_t nmember_texts;

@@ -212,6 +212,10 @@ void store_prove(struct agent *a)
 	int64_t epoch = v->lease.epoch != 0 ? v->lease.epoch : v->cluster.leader_epoch;
 	struct etcd_req req;
 	bool beats = writes_beats(a);
+	/* A release without an answer may still be carried out. Once the key was written again
+	 * it cannot: it compares the revision of the one before. */
+	bool moves = v->cluster.leader_lease_id != a->session.lease_id ||
+		     (a->release_ticket != 0 && a->plan.lease_verb != LV_RELEASE);
 	struct beat beat = { .epoch = epoch, .ttl_ms = a->session.ttl_ms };
 	struct pending *p;
 	char *text;
@@ -223,7 +227,7 @@ void store_prove(struct agent *a)
 	req.everywhere = lease_state(&v->lease, v->now_ms) == LEASE_FADING;
 	cmp_value(a, &req, "leader", v->name);
 	cmp_number(a, &req, "leader", ETCD_CMP_CREATE, epoch);
-	if (v->cluster.leader_lease_id != a->session.lease_id)
+	if (moves)
 		then_put(a, &req, "leader", v->name, a->session.lease_id);
 	/* Who does not beat must leave no beat behind: the others would take its silence for
 	 * ours. From the second time on the key is missing, and the delete leaves no revision. */
@@ -240,6 +244,7 @@ void store_prove(struct agent *a)
 	a->next_proof_ms = v->now_ms + a->session.ttl_ms / LEASE_RENEWALS;
 	p = send(a, TICKET_PROOF, epoch, &req);
 	p->beat = beats;
+	p->moves = moves;
 }
 
 /* The failure branch of a transaction tells what stands in the leader key. */
@@ -273,6 +278,12 @@ static void proof_answered(struct agent *a, const struct pending *p, const struc
 		return;
 	if (v->cluster.leader_epoch == p->number)
 		v->cluster.leader_lease_id = p->lease_id;
+	if (p->moves) {
+		v->cluster.leader_mod_revision =
+			MAX_OF(v->cluster.leader_mod_revision, ev->rep->revision);
+		if (p->ticket > a->release_ticket)
+			a->release_ticket = 0;
+	}
 	if (p->beat) {
 		v->cluster.beat_present = true;
 		v->cluster.beat_epoch = p->number;
@@ -344,6 +355,7 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 	v->promote_pending = v->pg.role == ROLE_REPLICA;
 	v->start_failures = 0;
 	v->crash_since_ms = 0;
+	a->release_ticket = 0;
 	a->next_proof_ms = 0; /* the first beat tells the others what epoch counts */
 	a->cluster_dirty = true;
 	a->again = true;
@@ -403,11 +415,12 @@ void store_release(struct agent *a, const char *to)
 		return;
 	str_clip(r.from, sizeof(r.from), v->name);
 	str_clip(r.to, sizeof(r.to), to);
-	r.lsn = v->pg.run == PG_DOWN ? v->pg.control_end_lsn : v->pg.replay_lsn;
+	r.lsn = v->pg.run == PG_DOWN ? v->pg.control_end_lsn : 0;
 	r.timeline = v->pg.control_timeline;
 	etcd_req_init_txn(&req, v->cfg.retry_timeout_ms);
 	cmp_value(a, &req, "leader", v->name);
 	cmp_number(a, &req, "leader", ETCD_CMP_CREATE, v->lease.epoch);
+	cmp_number(a, &req, "leader", ETCD_CMP_MOD, v->cluster.leader_mod_revision);
 	text = record_release_text(&r);
 	then_put(a, &req, "pgha/release", text, 0);
 	free(text);
@@ -423,7 +436,7 @@ void store_release(struct agent *a, const char *to)
 	else_get(a, &req, "leader");
 	recorder_add(&a->recorder, v->now_ms, "release to '%s' lsn=%llX", to,
 		     (unsigned long long)r.lsn);
-	send(a, TICKET_RELEASE, v->lease.epoch, &req);
+	a->release_ticket = send(a, TICKET_RELEASE, v->lease.epoch, &req)->ticket;
 }
 
 static void release_answered(struct agent *a, const struct pending *p, const struct event *ev)
@@ -433,9 +446,11 @@ static void release_answered(struct agent *a, const struct pending *p, const str
 
 	if (ev->result < 0 || ev->rep->error_code != 0)
 		return;
+	a->release_ticket = 0;
 	if (!ev->rep->succeeded) {
 		fold_else_leader(a, ev->rep);
-		store_session_lost(a);
+		if (v->cluster.leader_epoch != p->number)
+			store_session_lost(a);
 		return;
 	}
 	str_clip(r.from, sizeof(r.from), v->name);
@@ -600,7 +615,9 @@ static void read_answered(struct agent *a, const struct event *ev)
 
 static void read_cycle(struct agent *a)
 {
-	int64_t every = a->watching ? READ_EVERY_MS : READ_RETRY_MS;
+	/* Streams lose events (etcd 3.4): who sees no leader looks again soon. */
+	bool settled = a->watching && a->view.cluster.leader[0] != '\0';
+	int64_t every = settled ? READ_EVERY_MS : READ_RETRY_MS;
 
 	if (agent_waits_for(a, TICKET_READ) || a->view.now_ms < a->read_retry_at_ms)
 		return;

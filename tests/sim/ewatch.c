@@ -69,12 +69,12 @@ static struct msg *collect(struct world *world, struct ewatch *watch)
 		watch->next_revision = change->revision + 1;
 		if (!str_starts(store->keys[change->key].name, watch->prefix))
 			continue;
-		if (world->etcd.faults && rng_chance(&world->rng, 10))
+		if (world->etcd.loses_events && rng_chance(&world->rng, 10))
 			continue;
 		if (!msg)
 			msg = msg_new(EVENT_WATCH);
 		add_event(msg, world, change);
-		if (world->etcd.faults && rng_chance(&world->rng, 10))
+		if (world->etcd.loses_events && rng_chance(&world->rng, 10))
 			add_event(msg, world, change);
 	}
 	if (msg) {

@@ -47,6 +47,7 @@ struct modeletcd {
 	uint64_t election_gen; /* an election under way has this generation */
 	bool election_pending;
 	bool faults;     /* etcd 3.4.23's */
+	bool loses_events;
 	int64_t rate_ppm; /* of the lessor's clock */
 	int64_t fsync_us; /* usual time to commit */
 	uint32_t slow;   /* > 0: commits take up to half a second */

@@ -156,8 +156,8 @@ static void after_step(struct world *world, struct node *node)
 		return;
 	world_trace(world, "%s: agent quits with %d", node->name, node->exit_code);
 	node_agent_kill(world, node);
-	/* The unit restarts what did not end in good order. */
-	if (node->exit_code != 0)
+	/* The unit restarts what did not end in good order; at the end everything is started. */
+	if (node->exit_code != 0 || world->nemesis.off)
 		world_after(world, 500000, (struct ev){ .what = "unit-restart",
 							.fn = on_restart,
 							.who = node->id,

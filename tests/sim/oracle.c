@@ -14,7 +14,6 @@
 #define STATUS_KEY  WORLD_PREFIX "status"
 #define RELEASE_KEY WORLD_PREFIX "pgha/release"
 
-/* A guardian or an agent that is told by a timer has to be scheduled before it can act. */
 #define THAW_GRACE_US   INT64_C(300000)
 #define RESUME_GRACE_US INT64_C(4000000)
 
@@ -94,16 +93,21 @@ static void refresh_leader(struct world *world)
 	oracle->leader_lease = key ? key->lease_id : 0;
 }
 
+/* Thawed this moment: whoever is woken by a timer has to be scheduled before it can act. */
+static bool just_thawed(const struct world *world, uint32_t node)
+{
+	int64_t thawed_us = world->oracle.thawed_us[node];
+
+	return thawed_us > 0 && world->now_us - thawed_us < THAW_GRACE_US;
+}
+
 static void check_proof_before_write(struct world *world, uint32_t id)
 {
 	struct node *node = &world->nodes[id];
 	const struct proof *proof = &world->oracle.proofs[id];
 
 	if (!modelpg_writable(&node->pg) || node->pg.doomed || node->host_frozen > 0 ||
-	    pause_excuses(world, node) || proven(world, id))
-		return;
-	if (world->oracle.thawed_us[id] > 0 &&
-	    world->now_us - world->oracle.thawed_us[id] < THAW_GRACE_US)
+	    pause_excuses(world, node) || proven(world, id) || just_thawed(world, id))
 		return;
 	oracle_fail(world, "I2 proof before write",
 		    "%s takes writes at local %ld ms; newest proof: epoch %ld asked at %ld ms, "
@@ -350,6 +354,8 @@ void oracle_writable(struct world *world, uint32_t node)
 
 	if (pg->boot_unfinished)
 		return; /* nobody is let in yet */
+	if (!proven(world, node) && just_thawed(world, node))
+		return; /* it takes no write: the module refuses, the guardian is on its way */
 	check_epoch(world, node, last);
 	check_timeline(world, node, last);
 	assert(oracle->nterms < ORACLE_TERMS);

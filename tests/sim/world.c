@@ -159,6 +159,7 @@ struct world *world_new(const struct options *options)
 							    rng_range(&world->rng, 2, 5));
 	modeletcd_init(world);
 	world->etcd.faults = drawn(world, options->etcd_faults, 500);
+	world->etcd.loses_events = world->etcd.faults;
 	oracle_init(world);
 	for (uint32_t i = 0; i < world->nnodes; i++)
 		node_init(world, i);

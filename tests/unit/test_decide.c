@@ -98,6 +98,45 @@ static struct view election(void)
 	return v;
 }
 
+Test(decide, promotes_what_was_a_standby_instead_of_opening_it)
+{
+	struct view v = follower();
+
+	str_clip(v.cluster.leader, sizeof(v.cluster.leader), v.name);
+	lease_proven(&v.lease, v.cluster.leader_epoch, 7, NOW, 5000);
+	v.pg.run = PG_DOWN;
+	v.pg.role = ROLE_UNKNOWN;
+	v.pg.dir = DIR_PRESENT;
+	v.pg.standby_signal = true;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_STANDBY);
+	v.pg.standby_signal = false;
+	v.pg.control = CONTROL_SHUT_DOWN_IN_RECOVERY;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_STANDBY);
+	v.pg.control = CONTROL_IN_PRODUCTION;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_PRIMARY);
+}
+
+Test(decide, asks_again_for_a_past_older_than_the_leaders_own_key)
+{
+	struct view v = follower();
+	struct situation s;
+	struct verdict verdict = { 0 };
+
+	v.pg.run = PG_DOWN;
+	v.pg.dir = DIR_PRESENT;
+	v.pg.control = CONTROL_SHUT_DOWN_IN_RECOVERY;
+	v.pg.timeline = v.pg.control_timeline = 3;
+	v.upstream_epoch = v.cluster.leader_epoch;
+	v.upstream = (struct history){ .timeline = 2 };
+	for (uint32_t i = 0; i < v.cluster.nmembers; i++)
+		v.cluster.members[i].timeline = 3;
+	situation_classify(&v, &s, &verdict);
+	cr_assert_eq(s.data, DATA_CHECK);
+	v.upstream.timeline = 3;
+	situation_classify(&v, &s, &verdict);
+	cr_assert_eq(s.data, DATA_READY);
+}
+
 Test(decide, follows_the_leader)
 {
 	struct view v = follower();
@@ -250,6 +289,7 @@ Test(decide, rewinds_what_diverged_and_copies_what_cannot_be_rewound)
 	v.pg.role = ROLE_UNKNOWN;
 	v.pg.standby_signal = false;
 	v.pg.control = CONTROL_SHUT_DOWN;
+	v.pg.timeline = 0; /* never seen running in this life */
 	v.pg.control_timeline = 1;
 	v.pg.control_end_lsn = 9000;
 	cr_assert_eq(plan_of(&v).rule->id, 502);

@@ -191,3 +191,14 @@ Test(rank, finds_a_fit_successor_for_a_leader)
 	rank_successor(&v, &verdict);
 	cr_assert_eq(verdict.rank, RANK_NEVER);
 }
+
+Test(rank, never_leads_from_an_older_timeline_unless_named)
+{
+	struct view v = three();
+
+	v.pg.timeline = 3;
+	v.cluster.history_timeline = 4;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+	v.cluster.history_timeline = 3;
+	cr_assert_neq(ask(&v).rank, RANK_NEVER);
+}

@@ -33,6 +33,19 @@ Test(timeline, follows_up_to_the_fork_and_no_further)
 	cr_assert_eq(timeline_compare(&past, &upstream), ANCESTRY_DIVERGED);
 }
 
+Test(timeline, keeps_the_position_that_a_standby_told_while_it_ran)
+{
+	struct pg_state down = standby(2, 2001);
+
+	down.run = PG_DOWN;
+	down.control = CONTROL_SHUT_DOWN_IN_RECOVERY;
+	down.control_timeline = 1;
+	down.min_recovery_lsn = 1500;
+	cr_assert_eq(timeline_compare(&down, &upstream), ANCESTRY_DIVERGED);
+	down.receive_lsn = 2000;
+	cr_assert_eq(timeline_compare(&down, &upstream), ANCESTRY_FOLLOWS);
+}
+
 Test(timeline, uses_what_a_running_standby_received)
 {
 	struct pg_state at = standby(1, 1000);
