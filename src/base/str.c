@@ -136,9 +136,18 @@ char *str_dup(const char *s)
 	return s ? checked(strdup(s)) : NULL;
 }
 
+/* Not strndup(), which the sanitizers take to read up to a NUL. */
 char *str_ndup(const char *s, size_t len)
 {
-	return s ? checked(strndup(s, len)) : NULL;
+	char *copy;
+
+	if (!s)
+		return NULL;
+	len = strnlen(s, len);
+	copy = checked(malloc(len + 1));
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
 }
 
 char *str_dupf(const char *fmt, ...)

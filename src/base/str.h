@@ -27,7 +27,7 @@ bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 /* Heap copy, aborts when memory is gone (we restart clean). str_dup(NULL) is NULL. */
 char *str_dup(const char *s);
-char *str_ndup(const char *s, size_t len);
+char *str_ndup(const char *s, size_t len); /* up to len bytes, or to a NUL before that */
 char *str_dupf(const char *fmt, ...) _printf_(1, 2);
 
 /* calloc() and reallocarray() that abort when memory is gone; grown memory is not zeroed. */

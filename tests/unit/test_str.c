@@ -128,10 +128,14 @@ Test(str, heap_copies)
 	_cleanup_(freep) char *a = str_dup("abc");
 	_cleanup_(freep) char *b = str_ndup("abcdef", 3);
 	_cleanup_(freep) char *c = str_dupf("%s-%d", "x", 7);
+	_cleanup_(freep) char *d = str_ndup("ab", 9);
+	_cleanup_(freep) char *e = str_ndup("", 0);
 
 	cr_assert_str_eq(a, "abc");
 	cr_assert_str_eq(b, "abc");
 	cr_assert_str_eq(c, "x-7");
+	cr_assert_str_eq(d, "ab");
+	cr_assert_str_eq(e, "");
 	cr_assert_null(str_dup(NULL));
 	cr_assert_null(str_ndup(NULL, 3));
 }
