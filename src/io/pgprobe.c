@@ -26,6 +26,7 @@
 struct probe {
 	int64_t until_ms;
 	bool sql_ok;
+	struct err why; /* nobody answered; code ERR_NONE: somebody did, or nobody was asked */
 	bool repeated; /* a statement failed on the way; asked a second time */
 	struct pg_state state;
 	struct pgquery_walsenders walsenders;
@@ -116,12 +117,12 @@ static int step_control_read(struct pgwork *work, struct err *err _unused_)
 {
 	struct pgcontrol control;
 	struct err why = { 0 };
+	struct probe *probe = work->data;
 	int rc = pgtool_control_read(work, &control, &why);
 
 	pgwatch_control_keep(work->pg, rc == 0 ? &control : NULL);
-	if (rc < 0)
-		work->err = why;
-	work->result = rc;
+	if (rc < 0 && probe->why.code == ERR_NONE)
+		probe->why = why;
 	return PGWORK_NEXT;
 }
 
@@ -148,8 +149,10 @@ static int step_finish(struct pgwork *work, struct err *err _unused_)
 
 static void unheard(struct pgwork *work, enum pg_run run)
 {
+	struct probe *probe = work->data;
 	struct pg *pg = work->pg;
 
+	probe->why = work->err;
 	/* A shutdown under way is told by the pid file, and stays that. */
 	if (pg->state.run != PG_STOPPING)
 		pg->state.run = run;
@@ -371,10 +374,10 @@ static void answer(struct pgwork *work, struct event *event)
 
 	event->probe_sql_ok = probe->sql_ok;
 	/* A server that did not answer is a fact, not a failure of the probe. */
-	if (!probe->sql_ok && work->result < 0)
-		event->err = &work->err;
-	if (!probe->sql_ok)
+	if (!probe->sql_ok) {
+		event->err = probe->why.code != ERR_NONE ? &probe->why : NULL;
 		return;
+	}
 	event->walsenders = probe->walsenders.items;
 	event->nwalsenders = probe->walsenders.n;
 	for (uint32_t i = 0; i < probe->slots.n; i++) {

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define TEST_SECONDS 120
-#define PIDS_MAX     32
+#define PIDS_MAX     128
 
 extern char **environ;
 

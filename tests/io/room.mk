@@ -3,6 +3,7 @@ check_io_programs = \
 	tests/io/test_etcd \
 	tests/io/test_rest \
 	tests/io/test_single \
+	tests/io/test_pg_crash \
 	tests/io/test_pg_life
 EXTRA_PROGRAMS = $(check_io_programs)
 CLEANFILES += $(check_io_programs)
@@ -20,6 +21,8 @@ tests_io_test_single_LDADD = $(IO_TEST_LIBS)
 PG_RIG = tests/io/pgrig.c tests/io/pgrig.h tests/io/rig.c tests/io/rig.h
 PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) \
 	$(SYSTEMD_LIBS)
+tests_io_test_pg_crash_SOURCES = tests/io/test_pg_crash.c $(PG_RIG)
+tests_io_test_pg_crash_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
 
