@@ -146,7 +146,7 @@ static int step_identified(struct pgwork *work, struct err *err)
 	const char *own = work->pg->state.sysid;
 
 	if (own[0] && !str_eq(own, clone->identity.sysid))
-		return err_set(err, ERR_STATE,
+		return err_set(err, ERR_CONFIG,
 			       "'%s' is another cluster: its system identifier is %s, the one of "
 			       "'%s' is %s",
 			       work->req.upstream.name, clone->identity.sysid, clone->dir.data,

@@ -109,7 +109,7 @@ static int step_asked(struct pgwork *work, struct err *err)
 	struct rewind *rewind = work->data;
 
 	if (!str_eq(rewind->up.sysid, rewind->control.sysid))
-		return err_set(err, ERR_STATE,
+		return err_set(err, ERR_CONFIG,
 			       "'%s' is another cluster: its system identifier is %s, ours is %s",
 			       work->req.upstream.name, rewind->up.sysid, rewind->control.sysid);
 	if (rewind->up.in_recovery)

@@ -4,7 +4,8 @@ check_io_programs = \
 	tests/io/test_rest \
 	tests/io/test_single \
 	tests/io/test_pg_crash \
-	tests/io/test_pg_life
+	tests/io/test_pg_life \
+	tests/io/test_pg_repair
 EXTRA_PROGRAMS = $(check_io_programs)
 CLEANFILES += $(check_io_programs)
 
@@ -25,6 +26,8 @@ tests_io_test_pg_crash_SOURCES = tests/io/test_pg_crash.c $(PG_RIG)
 tests_io_test_pg_crash_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_repair_SOURCES = tests/io/test_pg_repair.c $(PG_RIG)
+tests_io_test_pg_repair_LDADD = $(PG_RIG_LIBS)
 
 check-io: $(check_io_programs)
 	@n=0; bad=0; for t in $(check_io_programs); do \
