@@ -380,6 +380,37 @@ pid_t child_pid(const struct child *child)
 	return child->pid;
 }
 
+/* One that was killed and let go: nobody waits for it but the loop, lest it stay a zombie. */
+struct orphan {
+	struct loop_source *source;
+	int pidfd;
+};
+
+static void on_orphan_end(void *ctx, int fd _unused_, uint32_t ready _unused_)
+{
+	struct orphan *orphan = ctx;
+	siginfo_t info;
+
+	(void)waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG);
+	loop_source_free(orphan->source);
+	closep(&orphan->pidfd);
+	free(orphan);
+}
+
+static void let_go(struct child *child)
+{
+	struct orphan *orphan = mem_new(1, sizeof(*orphan));
+
+	(void)kill(-child->pid, SIGKILL);
+	orphan->pidfd = child->pidfd;
+	child->pidfd = -1;
+	if (loop_fd_new(child->loop, "killed child", orphan->pidfd, LOOP_READ, on_orphan_end, orphan,
+			&orphan->source, NULL) < 0) {
+		closep(&orphan->pidfd);
+		free(orphan);
+	}
+}
+
 void child_free(struct child *child)
 {
 	if (!child)
@@ -387,13 +418,8 @@ void child_free(struct child *child)
 	loop_source_free(child->end_source);
 	loop_source_free(child->out_source);
 	loop_source_free(child->timer);
-	if (child->running) {
-		siginfo_t info;
-
-		(void)kill(-child->pid, SIGKILL);
-		/* One that cannot die now stays a zombie until we end: init reaps it then. */
-		(void)waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
-	}
+	if (child->running)
+		let_go(child);
 	closep(&child->pidfd);
 	closep(&child->out_fd);
 	capture_done(&child->capture);

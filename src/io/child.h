@@ -49,7 +49,8 @@ int child_spawn(struct loop *loop, const struct child_spec *spec, child_fn done,
 		struct child **ret, struct err *err) _must_check_;
 /* Begins the TERM-then-KILL ladder for the child and all it started; done follows. */
 void child_stop(struct child *child);
-/* A child that still runs is killed at once and done is not called. NULL is fine. */
+/* A child that still runs is killed at once and done is not called; the loop takes it in when it
+ * has ended. NULL is fine. */
 void child_free(struct child *child);
 bool child_running(const struct child *child);
 /* Also the id of its session. */

@@ -56,6 +56,7 @@ void pg_free(struct pg *pg)
 		pgwork_free(pg->others[i]);
 	child_free(pg->sweeper);
 	pgconn_free(pg->conn);
+	pgconn_free(pg->spare);
 	pgproc_done(&pg->life.proc);
 	loop_source_free(pg->life.source);
 	free(pg);

@@ -40,8 +40,9 @@ struct clone {
 	struct pgdir dir;
 	struct pgwal wal;
 	size_t next_method;
-	const struct replica_method *now; /* NULL: pg_basebackup */
-	int tries;                        /* of pg_basebackup */
+	bool builtin;          /* the method that runs now is pg_basebackup */
+	char name[NAME_SIZE];  /* of that method */
+	int tries;             /* of pg_basebackup */
 	bool pause;
 	bool aside, in_place;
 	struct pgquery_identity identity;
@@ -50,14 +51,9 @@ struct clone {
 	int why_code;
 };
 
-static bool is_builtin(const struct replica_method *method)
-{
-	return !method || (str_eq(method->name, "basebackup") && !method->command);
-}
-
 static const char *made_in(const struct clone *clone)
 {
-	return is_builtin(clone->now) ? clone->dir.staged : clone->dir.data;
+	return clone->builtin ? clone->dir.staged : clone->dir.data;
 }
 
 /* -- before ------------------------------------------------------------------------------- */
@@ -250,13 +246,12 @@ static int run_basebackup(struct pgwork *work, struct err *err)
 	return pgtool_run(work, "pg_basebackup", &words, err);
 }
 
-static int run_custom(struct pgwork *work, struct err *err)
+static int run_custom(struct pgwork *work, const struct replica_method *method, struct err *err)
 {
 	_cleanup_(words_done) struct words more = { 0 };
 	_cleanup_(buf_done) struct buf conninfo = { 0 };
 	struct clone *clone = work->data;
 	const struct config *config = work->pg->config;
-	const struct replica_method *method = clone->now;
 	int rc;
 
 	clone->in_place = method->keep_data && !pgdir_empty(clone->dir.data);
@@ -280,23 +275,24 @@ static int run_custom(struct pgwork *work, struct err *err)
 			      &more, 0, err);
 }
 
-/* The next method that can work, in clone->now; false when there is none. */
-static bool next_method(struct pgwork *work)
+/* The next method that can work, or NULL. An empty list means pg_basebackup. */
+static const struct replica_method *next_method(struct pgwork *work)
 {
+	static char builtin_name[] = "basebackup";
+	static const struct replica_method builtin = { .name = builtin_name };
 	struct clone *clone = work->data;
 	const struct config_postgresql *conf = &work->pg->config->pg;
 	bool has_upstream = work->req.upstream.host[0] != '\0';
 
-	if (conf->nmethods == 0) {
-		clone->now = NULL;
-		return has_upstream && clone->next_method++ == 0;
-	}
+	if (conf->nmethods == 0)
+		return has_upstream && clone->next_method++ == 0 ? &builtin : NULL;
 	while (clone->next_method < conf->nmethods) {
-		clone->now = &conf->methods[clone->next_method++];
-		if (has_upstream || (clone->now->no_leader && !is_builtin(clone->now)))
-			return true;
+		const struct replica_method *method = &conf->methods[clone->next_method++];
+
+		if (has_upstream || method->no_leader)
+			return method;
 	}
-	return false;
+	return NULL;
 }
 
 static int no_method(const struct clone *clone, struct err *err)
@@ -311,28 +307,33 @@ static int no_method(const struct clone *clone, struct err *err)
 static int step_method(struct pgwork *work, struct err *err)
 {
 	struct clone *clone = work->data;
-	bool again = is_builtin(clone->now) && clone->tries > 0 && clone->tries < TRIES;
+	const struct replica_method *method;
 
-	if (!again) {
-		clone->tries = 0;
-		if (!next_method(work))
-			return no_method(clone, err);
+	if (clone->builtin && clone->tries > 0 && clone->tries < TRIES) {
+		pgwork_tolerate(work);
+		return run_basebackup(work, err);
 	}
+	clone->tries = 0;
+	method = next_method(work);
+	if (!method)
+		return no_method(clone, err);
+	clone->builtin = str_eq(method->name, "basebackup") && !method->command;
+	str_clip(clone->name, sizeof(clone->name), method->name);
 	pgwork_tolerate(work);
-	return is_builtin(clone->now) ? run_basebackup(work, err) : run_custom(work, err);
+	return clone->builtin ? run_basebackup(work, err) : run_custom(work, method, err);
 }
 
 /* This method failed; what it left is rubbish, and what stood aside comes back. */
 static int method_failed(struct pgwork *work, int code, const struct err *why, struct err *err)
 {
 	struct clone *clone = work->data;
-	bool retry = is_builtin(clone->now) && clone->tries < TRIES;
+	bool retry = clone->builtin && clone->tries < TRIES;
 	int rc = 0;
 
 	clone->why = *why;
 	clone->why_code = code;
 	log_warning("cannot copy '%s' by '%s': %s%s", work->req.upstream.name,
-		    clone->now ? clone->now->name : "basebackup", why->msg,
+		    clone->name, why->msg,
 		    retry ? ", retrying in 5 s" : "");
 	if (clone->aside)
 		rc = pgdir_bring_back(&clone->dir, err);
@@ -406,7 +407,7 @@ static int step_verify(struct pgwork *work, struct err *err)
 		return method_failed(work, rc, &why, err);
 	/* Whoever starts it by hand must not get a second primary. */
 	rc = pgfiles_touch(made_in(clone), "standby.signal", err);
-	if (rc == 0 && is_builtin(clone->now))
+	if (rc == 0 && clone->builtin)
 		rc = pgdir_mark(clone->dir.staged, PGDIR_WHOLE, err);
 	return rc;
 }
@@ -417,7 +418,7 @@ static int step_sync(struct pgwork *work, struct err *err)
 	struct clone *clone = work->data;
 
 	/* pg_basebackup has synced its files. */
-	if (is_builtin(clone->now))
+	if (clone->builtin)
 		return pgtool_sync_path(work, clone->dir.staged, err);
 	pgtool_program(work->pg, "initdb", &words);
 	words_add(&words, "--sync-only");
@@ -432,7 +433,7 @@ static int step_swap(struct pgwork *work, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	if (is_builtin(clone->now))
+	if (clone->builtin)
 		return pgdir_swap(&clone->dir, err);
 	if (clone->in_place)
 		return pgdir_unmark(clone->dir.data, PGDIR_REWINDING, err);
@@ -460,7 +461,7 @@ static int step_done(struct pgwork *work, struct err *err _unused_)
 	pgwatch_sweep(work->pg);
 	(void)str_printf(work->text, sizeof(work->text), "copied from '%s' by %s",
 			 work->req.upstream.name,
-			 is_builtin(clone->now) ? "pg_basebackup" : clone->now->name);
+			 clone->builtin ? "pg_basebackup" : clone->name);
 	return PGWORK_DONE;
 }
 

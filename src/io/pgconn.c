@@ -222,6 +222,11 @@ bool pgconn_idle(const struct pgconn *conn)
 	return conn->state == CONN_IDLE;
 }
 
+bool pgconn_closed(const struct pgconn *conn)
+{
+	return conn->state == CONN_CLOSED;
+}
+
 /* -- connect ------------------------------------------------------------------------------ */
 
 static void on_connecting(void *ctx, int fd, uint32_t ready);

@@ -48,6 +48,8 @@ void pgconn_open(struct pgconn *conn, const struct pgconn_param *params, size_t 
 void pgconn_close(struct pgconn *conn);
 /* Open and no statement under way. */
 bool pgconn_idle(const struct pgconn *conn);
+/* Neither open nor being opened. */
+bool pgconn_closed(const struct pgconn *conn);
 
 /* values: sql->nparams texts, NULL for SQL NULL. The connection must be idle. */
 void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *values,

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "io/pgconf.h"
 #include "io/pgdsn.h"
@@ -15,6 +16,8 @@
 
 /* Sessions as Patroni's monitoring finds them (contract 6.6). */
 #define APPLICATION_NAME "Patroni heartbeat"
+
+#define SPARE_EVERY_MS 10000
 
 struct params {
 	size_t n;
@@ -169,10 +172,39 @@ static int own_conn(struct pgwork *work, struct err *err)
 	return work->conn ? 0 : pgconn_new(work->pg->loop, &work->conn, err);
 }
 
+static void on_spare(void *ctx _unused_, int result, const struct err *err)
+{
+	/* Whoever needs it opens one and tells what was wrong. */
+	if (result < 0)
+		log_debug("no spare connection: %s", err->msg);
+}
+
+void pgdial_spare(struct pg *pg)
+{
+	int64_t now_ms = loop_now_ms();
+
+	if (now_ms < pg->spare_at_ms || (pg->spare && !pgconn_closed(pg->spare)))
+		return;
+	pg->spare_at_ms = now_ms + SPARE_EVERY_MS;
+	if (!pg->spare && pgconn_new(pg->loop, &pg->spare, NULL) < 0)
+		return;
+	pgdial_local(pg, pg->spare, false, PGDIAL_STATEMENT_MS, now_ms + PGDIAL_CONNECT_MS,
+		     on_spare, pg);
+}
+
 int pgdial_step_local(struct pgwork *work, int64_t statement_ms, struct err *err)
 {
-	int rc = own_conn(work, err);
+	struct pg *pg = work->pg;
+	int rc;
 
+	work->conn_usual = statement_ms == PGDIAL_STATEMENT_MS;
+	if (!work->conn && work->conn_usual && pg->spare && pgconn_idle(pg->spare)) {
+		work->conn = TAKE(pg->spare);
+		work->tolerate = false;
+		work->result = 0;
+		return PGWORK_NEXT;
+	}
+	rc = own_conn(work, err);
 	if (rc < 0)
 		return rc;
 	pgdial_local(work->pg, work->conn, false, statement_ms,

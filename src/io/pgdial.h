@@ -19,8 +19,12 @@
 void pgdial_local(struct pg *pg, struct pgconn *conn, bool replication, int64_t statement_ms,
 		  int64_t deadline_ms, pgconn_fn done, void *ctx);
 
+/* Opens the spare connection if there is none, without waiting for it. */
+void pgdial_spare(struct pg *pg);
+
 /* -- steps of a chain, on work->conn ------------------------------------------------------ */
 
+/* As superuser to the local server; with PGDIAL_STATEMENT_MS it may be the spare one. */
 int pgdial_step_local(struct pgwork *work, int64_t statement_ms, struct err *err);
 /* The upstream's host becomes work->hostaddr. */
 int pgdial_resolve(struct pgwork *work, struct err *err);

@@ -236,6 +236,7 @@ static void heard(struct pgwork *work)
 		pg->life.may_write = true;
 	settle_timeline(pg);
 	pgdir_look(pg->config->pg.data_dir, &pg->state);
+	pgdial_spare(pg);
 	probe->sql_ok = true;
 }
 

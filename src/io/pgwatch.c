@@ -49,6 +49,8 @@ void pgwatch_forget(struct pg *pg)
 	pg->settings_at_ms = 0;
 	if (pg->conn)
 		pgconn_close(pg->conn);
+	pgconn_free(TAKE(pg->spare));
+	pg->spare_at_ms = 0;
 }
 
 static void on_exit_of(void *ctx, int fd _unused_, uint32_t ready _unused_)

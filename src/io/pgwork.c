@@ -216,6 +216,8 @@ void pgwork_free(struct pgwork *work)
 	loop_source_free(work->deadline);
 	loop_source_free(work->defer);
 	child_free(work->child);
+	if (work->conn && work->conn_usual && pgconn_idle(work->conn) && !work->pg->spare)
+		work->pg->spare = TAKE(work->conn);
 	pgconn_free(work->conn);
 	if (work->data && work->kind->data_done)
 		work->kind->data_done(work->data);

@@ -52,6 +52,7 @@ struct pgwork {
 	struct child *child;
 	struct child_end end; /* of the last child; its text is valid until the next */
 	struct pgconn *conn;
+	bool conn_usual; /* its session is like every other: others may use it afterwards */
 	struct loop_source *timer;
 	struct loop_source *deadline;
 	struct loop_source *defer;
@@ -88,6 +89,10 @@ struct pg {
 	struct pg_state state;
 	struct pglife life;
 	struct pgconn *conn; /* the probe's */
+	/* Open and waiting: a promotion must not wait for a connection, and what is asked in every
+	 * cycle must not open one each time. A chain that uses it takes it out of here. */
+	struct pgconn *spare;
+	int64_t spare_at_ms; /* not before then it is opened again */
 	bool mended;
 
 	struct pgcontrol control;
