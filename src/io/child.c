@@ -404,8 +404,8 @@ static void let_go(struct child *child)
 	(void)kill(-child->pid, SIGKILL);
 	orphan->pidfd = child->pidfd;
 	child->pidfd = -1;
-	if (loop_fd_new(child->loop, "killed child", orphan->pidfd, LOOP_READ, on_orphan_end, orphan,
-			&orphan->source, NULL) < 0) {
+	if (loop_fd_new(child->loop, "killed child", orphan->pidfd, LOOP_READ, on_orphan_end,
+			orphan, &orphan->source, NULL) < 0) {
 		closep(&orphan->pidfd);
 		free(orphan);
 	}

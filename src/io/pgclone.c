@@ -21,6 +21,7 @@
 #include "io/pgwal.h"
 #include "io/pgwatch.h"
 
+#define BUILTIN      "basebackup"
 #define TRIES        2
 #define TRY_AGAIN_MS 5000
 #define ANSWER_MS    3000
@@ -275,11 +276,10 @@ static int run_custom(struct pgwork *work, const struct replica_method *method, 
 			      &more, 0, err);
 }
 
-/* The next method that can work, or NULL. An empty list means pg_basebackup. */
+/* The next method that can work, or NULL. An empty list means pg_basebackup: one without a name. */
 static const struct replica_method *next_method(struct pgwork *work)
 {
-	static char builtin_name[] = "basebackup";
-	static const struct replica_method builtin = { .name = builtin_name };
+	static const struct replica_method builtin = { 0 };
 	struct clone *clone = work->data;
 	const struct config_postgresql *conf = &work->pg->config->pg;
 	bool has_upstream = work->req.upstream.host[0] != '\0';
@@ -317,8 +317,8 @@ static int step_method(struct pgwork *work, struct err *err)
 	method = next_method(work);
 	if (!method)
 		return no_method(clone, err);
-	clone->builtin = str_eq(method->name, "basebackup") && !method->command;
-	str_clip(clone->name, sizeof(clone->name), method->name);
+	str_clip(clone->name, sizeof(clone->name), method->name ? method->name : BUILTIN);
+	clone->builtin = str_eq(clone->name, BUILTIN) && !method->command;
 	pgwork_tolerate(work);
 	return clone->builtin ? run_basebackup(work, err) : run_custom(work, method, err);
 }

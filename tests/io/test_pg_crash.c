@@ -265,7 +265,7 @@ static void a_recycled_pid_is_not_postgres(void)
 	FILE *f;
 
 	buf_printf(&path, "%s/postmaster.pid", one->data_dir);
-	f = fopen(path.data, "w");
+	f = fopen(path.data, "we");
 	CHECK(f != NULL);
 	fprintf(f, "%d\n%s\n1\n22001\n%s\n127.0.0.1\n 1 2\nready   \n", (int)getpid(),
 		one->data_dir, rig_dir());
