@@ -59,6 +59,7 @@ nodist_src_libio_a_SOURCES = src/io/sqltext.c src/io/sqltext.h
 
 # For the dependencies of a first build that has no .deps yet.
 BUILT_SOURCES += src/io/sqltext.h
+$(src_libio_a_OBJECTS): src/io/sqltext.h
 CLEANFILES += src/io/sqltext.c src/io/sqltext.h
 
 src/io/sqltext.h: $(SQL_FILES) scripts/embed-sql.awk
