@@ -71,6 +71,8 @@ void job_run(struct agent *a, const struct pg_req *req)
 	a->job.ticket = agent_ticket(a, TICKET_JOB, 0, "");
 	if (req->op == PGOP_PROMOTE || req->op == PGOP_START_PRIMARY)
 		a->view.pg.role = ROLE_PRIMARY; /* from now on it may take writes */
+	if (req->op == PGOP_START_PRIMARY)
+		a->view.pg.run = PG_STARTING;
 	if (req->op == PGOP_START_STANDBY) {
 		a->view.pg.role = ROLE_REPLICA;
 		a->view.pg.standby_signal = true;

@@ -446,7 +446,10 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 	v->pg = *ev->pg;
 	carry_position(&v->pg, &old);
 	v->pg_seen_at_ms = v->now_ms;
-	/* A promotion under way may already have opened it for writes. */
+	/* A promotion under way may already have opened it for writes, and a start may do so at
+	 * any moment: where the lease ends, both have to be stopped. */
+	if (opening && v->pg.run == PG_DOWN && a->job.op == PGOP_START_PRIMARY)
+		v->pg.run = PG_STARTING;
 	if (opening && v->pg.run != PG_DOWN && role == ROLE_PRIMARY)
 		v->pg.role = ROLE_PRIMARY;
 	if (v->pg.run != before) {

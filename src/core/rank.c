@@ -116,7 +116,6 @@ static const char *unfit_me(const struct view *view)
 static bool by_name(const struct view *view, struct verdict *ret)
 {
 	const struct release *rel = &view->cluster.release;
-	const struct request *req = &view->cluster.request;
 	int64_t until = view->release_seen_at_ms + RANK_SUCCESSOR_MS;
 
 	if (has_release(view) && my_lsn(view) < rel->lsn) {
@@ -133,11 +132,15 @@ static bool by_name(const struct view *view, struct verdict *ret)
 		say(ret, RANK_WAIT, until, rel->to, "the old leader named a successor");
 		return true;
 	}
-	if (req->present && str_eq(req->candidate, view->name) && req->scheduled_at_us == 0) {
-		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
-		return true;
-	}
 	return false;
+}
+
+/* An operator named this member, for now and not for later. */
+static bool is_named(const struct view *view)
+{
+	const struct request *req = &view->cluster.request;
+
+	return req->present && str_eq(req->candidate, view->name) && req->scheduled_at_us == 0;
 }
 
 /* The candidate that an operator named, if it is another one that can do it. */
@@ -218,7 +221,8 @@ void rank_me(const struct view *view, struct verdict *ret)
 {
 	const char *unfit = unfit_me(view);
 	const struct request *req = &view->cluster.request;
-	bool manual = req->present && str_eq(req->candidate, view->name);
+	/* A failover may be forced upon what lags; a switchover whose leader died may not. */
+	bool forced = is_named(view) && req->leader[0] == '\0';
 
 	if (unfit != NULL) {
 		say(ret, RANK_NEVER, 0, "", unfit);
@@ -226,15 +230,18 @@ void rank_me(const struct view *view, struct verdict *ret)
 	}
 	if (by_name(view, ret))
 		return;
-	if (!manual && lags(view, my_lsn(view))) {
+	if (!forced && lags(view, my_lsn(view))) {
 		say(ret, RANK_NEVER, 0, "", "lags more than maximum_lag_on_failover");
 		return;
 	}
 	/* Not only with check_timeline: it would begin a timeline whose number is in use, and no
-	 * server could tell the two apart. An operator may name it all the same. */
-	if ((!manual || view->cfg.check_timeline) &&
-	    timeline_local(&view->pg) < view->cluster.history_timeline) {
+	 * server could tell the two apart. */
+	if (!forced && timeline_local(&view->pg) < view->cluster.history_timeline) {
 		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
+		return;
+	}
+	if (is_named(view)) {
+		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
 		return;
 	}
 	for (uint32_t i = 0; i < view->cluster.nmembers; i++) {

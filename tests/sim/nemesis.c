@@ -127,11 +127,6 @@ static void hang(struct modelpg *pg, int add)
 	pg->silent = add > 0 && modelpg_has_process(pg) && pg->state != PGM_LEFTOVERS;
 }
 
-static void set_clock_rate(struct world *world, struct node *node)
-{
-	clock_set_rate(&node->clock, world->now_us, world_rate(world));
-}
-
 static void early_revoke(struct world *world)
 {
 	if (world->oracle.leader_lease != 0)
@@ -208,7 +203,7 @@ static void apply_host(struct world *world, enum fault fault, uint32_t id, int a
 	if (fault == FAULT_HOST_LOST && add < 0)
 		node_host_up(world, node);
 	if (fault == FAULT_CLOCK_RATE)
-		set_clock_rate(world, node);
+		node_clock_rate(world, node, world_rate(world));
 }
 
 static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_t other, int add)

@@ -314,6 +314,15 @@ void node_host_freeze(struct world *world, struct node *node, int add)
 	world_release(world, node);
 }
 
+void node_clock_rate(struct world *world, struct node *node, int64_t rate_ppm)
+{
+	clock_set_rate(&node->clock, world->now_us, rate_ppm);
+	guard_page_changed(world, node);
+	if (node->agent)
+		port_arm(node);
+	pgjobs_arm(world, node->id);
+}
+
 void node_disk_stall(struct world *world, struct node *node, int add)
 {
 	node->pg.disk_stalled = count(node->pg.disk_stalled, add);

@@ -50,6 +50,7 @@ struct node {
 	bool stay_down; /* nothing restarts the agent but the nemesis */
 	struct port port;
 	uint64_t wake_gen;
+	int64_t wake_at_ms;
 	struct status *status; /* what REST would show */
 	uint16_t last_rule;
 	bool paused; /* as the agent last believed */
@@ -89,12 +90,15 @@ void node_agent_freeze(struct world *world, struct node *node, int add);
 void node_host_freeze(struct world *world, struct node *node, int add);
 void node_host_down(struct world *world, struct node *node);
 void node_host_up(struct world *world, struct node *node);
+/* The clock is slewed: whatever waits for an instant of it is set anew, as the kernel does. */
+void node_clock_rate(struct world *world, struct node *node, int64_t rate_ppm);
 void node_disk_stall(struct world *world, struct node *node, int add);
 /* The etcd members' versions as a node learns them. */
 void node_etcd_info(struct world *world, struct node *node, int64_t delay_us);
 
 /* port.c: what an agent may ask for. */
 void port_bind(struct node *node);
+void port_arm(struct node *node);
 /* guard.c: the guardian and the module, as far as they read the page. */
 void guard_page_changed(struct world *world, struct node *node);
 void guard_thawed(struct world *world, struct node *node);

@@ -99,7 +99,9 @@ static void rewind_finish(struct world *world, uint32_t node, const struct model
 	struct modelpg *pg = &world->nodes[node].pg;
 	uint64_t common = wal_common(&pg->wal, &source->wal);
 
-	wal_truncate(&pg->wal, common);
+	/* Changed pages come from the source as they are now, and its pg_wal as well: from here on
+	 * this is a copy of the source that still has to be recovered. */
+	wal_copy(&pg->wal, &source->wal);
 	pg->dir = DIR_PRESENT;
 	pg->half = false;
 	pg->standby_signal = true;

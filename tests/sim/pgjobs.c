@@ -159,7 +159,8 @@ static void on_escalate(struct world *world, struct ev *ev)
 {
 	struct pgm_stop *stop = &world->nodes[ev->who].pg.stop;
 
-	if (!stop->active || ev->gen != stop->gen || (enum stop_mode)ev->a <= stop->mode)
+	if (!stop->active || ev->gen != stop->gen || (enum stop_mode)ev->a <= stop->mode ||
+	    node_now_ms(world, &world->nodes[ev->who]) < ev->b)
 		return;
 	stop->mode = (enum stop_mode)ev->a;
 	world_trace(world, "%s: stop becomes harder (%d)", world->nodes[ev->who].name, stop->mode);
@@ -186,7 +187,18 @@ static void escalate_at(struct world *world, uint32_t node, int64_t at_ms, enum 
 			      .who = node,
 			      .hold = HOLD_HOST | HOLD_AGENT,
 			      .gen = n->pg.stop.gen,
-			      .a = mode });
+			      .a = mode,
+			      .b = at_ms });
+}
+
+void pgjobs_arm(struct world *world, uint32_t node)
+{
+	const struct pgm_stop *stop = &world->nodes[node].pg.stop;
+
+	if (!stop->active)
+		return;
+	escalate_at(world, node, stop->immediate_at_ms, STOP_IMMEDIATE);
+	escalate_at(world, node, stop->kill_at_ms, STOP_KILL);
 }
 
 static void request_stop(struct world *world, uint32_t node, uint64_t ticket,
@@ -213,8 +225,9 @@ static void request_stop(struct world *world, uint32_t node, uint64_t ticket,
 		stop_answered(world, node, 0, "stopped");
 		return;
 	}
-	escalate_at(world, node, req->immediate_at_ms, STOP_IMMEDIATE);
-	escalate_at(world, node, req->kill_at_ms, STOP_KILL);
+	stop->immediate_at_ms = req->immediate_at_ms;
+	stop->kill_at_ms = req->kill_at_ms;
+	pgjobs_arm(world, node);
 	world_after(world, timeout_ms * 1000,
 		    (struct ev){ .what = "stop-timeout",
 				 .fn = on_stop_timeout,

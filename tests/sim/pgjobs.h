@@ -9,6 +9,8 @@
 
 /* The one job ends and its ticket is answered. */
 void pgjobs_job_ends(struct world *world, uint32_t node, int result, const char *text);
+/* Sets the instants anew at which a stop becomes harder. */
+void pgjobs_arm(struct world *world, uint32_t node);
 void pgjobs_interrupt(struct world *world, uint32_t node);
 
 /* pgcopy.c: initdb, clone, rewind. */

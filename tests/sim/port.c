@@ -34,11 +34,10 @@ static void on_wake(struct world *world, struct ev *ev)
 	node_post(world, node, 0, msg);
 }
 
-static void port_wake_at(void *ctx, int64_t at_ms)
+void port_arm(struct node *node)
 {
-	struct node *node = ctx;
 	struct world *world = node->world;
-	int64_t at_us = clock_true_us(&node->clock, at_ms);
+	int64_t at_us = clock_true_us(&node->clock, node->wake_at_ms);
 
 	node->wake_gen++;
 	/* A timer is late more often than not, sometimes by much. */
@@ -49,6 +48,14 @@ static void port_wake_at(void *ctx, int64_t at_ms)
 			      .who = node->id,
 			      .hold = HOLD_HOST | HOLD_AGENT,
 			      .gen = node->wake_gen });
+}
+
+static void port_wake_at(void *ctx, int64_t at_ms)
+{
+	struct node *node = ctx;
+
+	node->wake_at_ms = at_ms;
+	port_arm(node);
 }
 
 static void port_etcd(void *ctx, uint64_t ticket, const struct etcd_req *req)

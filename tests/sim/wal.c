@@ -80,15 +80,6 @@ void wal_switch(struct wal *wal, uint32_t number, uint64_t uid)
 	wal->timelines[wal->ntimelines++] = (struct wal_timeline){ .number = number, .uid = uid };
 }
 
-void wal_truncate(struct wal *wal, uint64_t lsn)
-{
-	while (wal->n > 0 && wal->recs[wal->n - 1].lsn > lsn)
-		wal->n--;
-	while (wal->ntimelines > 1 && wal->timelines[wal->ntimelines - 2].end_lsn >= lsn)
-		wal->ntimelines--;
-	wal->end_lsn = MIN_OF(wal->end_lsn, lsn);
-}
-
 bool wal_has(const struct wal *wal, uint64_t id)
 {
 	size_t low = 0;

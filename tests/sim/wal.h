@@ -43,8 +43,6 @@ uint64_t wal_uid(const struct wal *wal);
 void wal_add(struct wal *wal, uint64_t lsn, uint64_t id);
 /* Ends the present timeline here and begins another. */
 void wal_switch(struct wal *wal, uint32_t number, uint64_t uid);
-/* Forgets everything behind lsn, timelines too. */
-void wal_truncate(struct wal *wal, uint64_t lsn);
 bool wal_has(const struct wal *wal, uint64_t id);
 /* The position up to which both are the same. */
 uint64_t wal_common(const struct wal *a, const struct wal *b);
