@@ -22,6 +22,7 @@
 #define REST_CONNS_MAX     1000
 #define REST_CONNS_PER_IP  200
 #define REST_BODY_MAX      (1024 * 1024)
+#define REST_DISCARD_MAX   (16 * 1024 * 1024) /* of a refused body */
 #define REST_BODIES_MAX    (16 * 1024 * 1024) /* of all requests together */
 #define REST_HEADER_BYTES  (10 * 1024) /* of one connection, its answer's header included */
 #define REST_IDLE_MS       10000 /* for a whole header, body, or taking of the answer */

@@ -62,6 +62,7 @@ struct rest_serve {
 	uint32_t max_conns;
 	uint32_t nconns;
 	struct conn *conns[REST_CONNS_MAX + ACCEPTS_AT_ONCE];
+	bool closing; /* the server of this moment ends: no new task for the loop */
 	bool stopping;
 };
 
@@ -326,14 +327,16 @@ static int check_access(const struct rest_serve *serve, struct MHD_Connection *c
 				 ret_text);
 }
 
-static bool is_too_long(struct MHD_Connection *connection)
+/* The length that was told beforehand; UINT64_MAX for more than can be read off. */
+static uint64_t told_length(struct MHD_Connection *connection)
 {
 	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 							 MHD_HTTP_HEADER_CONTENT_LENGTH);
+	uint64_t bytes = 0;
 
-	uint64_t bytes;
-
-	return length && parse_uint(length, REST_BODY_MAX, &bytes, NULL) < 0;
+	if (length && parse_uint(length, UINT64_MAX, &bytes, NULL) < 0)
+		return UINT64_MAX;
+	return bytes;
 }
 
 static void refuse(struct visit *visit, int code, const char *text)
@@ -346,18 +349,19 @@ static void refuse(struct visit *visit, int code, const char *text)
 static enum MHD_Result begin_write(struct rest_serve *serve, struct MHD_Connection *connection,
 				   struct visit *visit)
 {
+	uint64_t length = told_length(connection);
 	const char *text = "";
 	int code = check_access(serve, connection, &text);
 
-	if (code == 0 && is_too_long(connection)) {
+	if (code == 0 && length > REST_BODY_MAX) {
 		code = TOO_LONG;
 		text = "the body is too long";
 	}
-	/* Without a body to come this is the moment to say so; else libmicrohttpd would close the
-	 * connection under a client that is still sending. */
+	/* The body is read to its end before the refusal is sent: a client that is still sending
+	 * when the connection closes never gets to read it. Only up to a point. */
 	if (code != 0)
 		refuse(visit, code, text);
-	if (code == TOO_LONG)
+	if (code != 0 && length > REST_DISCARD_MAX)
 		return queue_text(serve, connection, code, text);
 	return MHD_YES;
 }
@@ -418,9 +422,12 @@ static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection 
 	int code;
 
 	board_give_back(page);
-	if (!page || !free_place(serve))
+	if (!page || serve->closing)
 		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-				  page ? "too many requests at once" : "starting");
+				  page ? "the server ends" : "starting");
+	if (!free_place(serve))
+		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+				  "too many requests at once");
 	task = mem_new(1, sizeof(*task));
 	code = restmsg_command(method, visit->path, has_body, visit->body.data ?: "",
 			       visit->body.len, paused, loop_wall_us(), &task->command, &text);
@@ -580,10 +587,12 @@ static void stop_daemon(struct rest_serve *serve)
 		       "the server ends; the request may still be carried out");
 		resume(task);
 	}
-	/* Once to wake them, once to send. */
+	/* Once to wake them, once to send; a request that comes meanwhile must not be suspended. */
+	serve->closing = true;
 	(void)MHD_run(serve->daemon);
 	(void)MHD_run(serve->daemon);
 	MHD_stop_daemon(TAKE(serve->daemon));
+	serve->closing = false;
 }
 
 static void take_settings(struct rest_serve *serve, struct rest_settings *settings)
