@@ -21,7 +21,8 @@ net_tests = \
 	tests/unit/test_board \
 	tests/unit/test_etcdnode \
 	tests/unit/test_fsx \
-	tests/unit/test_journal
+	tests/unit/test_journal \
+	tests/unit/test_notify
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 
@@ -44,4 +45,8 @@ tests_unit_test_fsx_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c
 tests_unit_test_journal_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_journal_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
+tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_notify_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 endif

@@ -46,10 +46,15 @@ const char *rig_dir(void);
 pid_t rig_spawn(const char *log_name, char *const argv[]);
 void rig_kill(pid_t pid, int signo); /* SIGKILL also waits for its end */
 
+/* Path (heap) of one of: ca.pem; server.pem and client.pem, certificate and key signed by it, for
+ * 127.0.0.1; alien.pem, signed by nobody; server.crt, server.key. */
+char *rig_certificate(const char *name);
+
 #define RIG_ETCD_MAX 3
 
 struct rig_etcd {
 	int n;
+	bool tls; /* https, and clients must show a certificate */
 	int port[RIG_ETCD_MAX];
 	pid_t pid[RIG_ETCD_MAX];
 };

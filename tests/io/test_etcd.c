@@ -679,6 +679,51 @@ static void logins_are_made_renewed_and_refused(void)
 	rig_kill(one.pid[0], SIGKILL);
 }
 
+static void etcd_speaks_tls(void)
+{
+	struct config_etcd config = { .cacert = rig_certificate("ca.pem"),
+				      .cert = rig_certificate("client.pem") };
+	struct rig_etcd one = { .n = 1, .tls = true };
+	struct client *c = client_new();
+	struct outcome *o;
+
+	rig_etcd_start_one(&one, 0, PORT + 60);
+	add_endpoint(&config, "127.0.0.1", one.port[0]);
+	config.endpoints[0].tls = true;
+	etcd_configure(c->etcd, &config, 5000);
+	o = wait_for(c, ask_put(c, "/t/x", "1", 15000));
+	CHECK(o->succeeded, "%s", o->text);
+	etcd_watch(c->etcd, "/t/", o->revision + 1);
+	WAIT_UNTIL(c, c->created == 1, 5000);
+	ask_put(c, "/t/y", "1", 3000);
+	WAIT_UNTIL(c, str_eq(c->last_key, "/t/y"), 5000);
+	WAIT_UNTIL(c, c->ninfo > 0, 5000);
+	CHECK(c->info.nmembers == 1 && c->info.min_version[0], "%u", c->info.nmembers);
+	client_free(c);
+
+	/* Without a certificate of our own it is not let in. */
+	c = client_new();
+	free(config.cert);
+	config.cert = NULL;
+	etcd_configure(c->etcd, &config, 5000);
+	o = wait_for(c, ask_put(c, "/t/x", "1", 1500));
+	CHECK(o->code != ERR_NONE, "%s", o->text);
+	client_free(c);
+
+	/* A server that the CA did not sign is not believed. */
+	c = client_new();
+	free(config.cacert);
+	config.cacert = rig_certificate("alien.pem");
+	config.cert = rig_certificate("client.pem");
+	etcd_configure(c->etcd, &config, 5000);
+	o = wait_for(c, ask_put(c, "/t/x", "1", 1500));
+	CHECK(o->code != ERR_NONE && strstr(o->text, "certificate"), "%s", o->text);
+	client_free(c);
+	free(config.cacert);
+	free(config.cert);
+	rig_kill(one.pid[0], SIGKILL);
+}
+
 int main(void)
 {
 	log_level_set(LOG_WARNING);
@@ -699,5 +744,6 @@ int main(void)
 	RUN(a_stranger_is_not_believed);
 	RUN(nobody_there_is_said_in_time);
 	RUN(logins_are_made_renewed_and_refused);
+	RUN(etcd_speaks_tls);
 	return 0;
 }

@@ -635,32 +635,6 @@ static void keep_alive_clients_are_served_fast(void)
 
 /* ---- TLS ---- */
 
-static void make_certificates(char cert[3][128])
-{
-	static const char *const script =
-		"cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem "
-		"-days 2 -subj /CN=ca 2>/dev/null && for n in server client; do "
-		"openssl req -newkey rsa:2048 -nodes -keyout $n.key -out $n.csr -subj /CN=$n "
-		"2>/dev/null && printf 'subjectAltName=IP:127.0.0.1' > ext && "
-		"openssl x509 -req -in $n.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $n.crt "
-		"-days 2 -extfile ext 2>/dev/null && cat $n.crt $n.key > $n.pem; done; "
-		"openssl req -x509 -newkey rsa:2048 -nodes -keyout alien.key -out alien.crt "
-		"-days 2 -subj /CN=alien 2>/dev/null; cat alien.crt alien.key > alien.pem; "
-		"touch done";
-	char command[1400], done[128];
-	char *argv[] = { (char *)"sh", (char *)"-c", command, NULL };
-
-	str_printf(command, sizeof(command), script, rig_dir());
-	rig_spawn("openssl", argv);
-	str_printf(done, sizeof(done), "%s/done", rig_dir());
-	/* The alarm bounds this. */
-	while (access(done, F_OK) != 0)
-		poll(NULL, 0, 20);
-	str_printf(cert[0], 128, "%s/ca.pem", rig_dir());
-	str_printf(cert[1], 128, "%s/server.pem", rig_dir());
-	str_printf(cert[2], 128, "%s/client.pem", rig_dir());
-}
-
 static int tls_post(struct server *s, const struct http_tls *tls)
 {
 	return ask(s, (struct http_req){ .method = "POST", .tls = tls, .body = "{}",
@@ -671,11 +645,11 @@ static void certificates_are_shown_and_asked_for(void)
 {
 	struct server *s = server_new(PORT + 15);
 	struct http_tls none = { 0 }, verify = { 0 }, with = { 0 }, alien = { 0 };
-	char cert[3][128], alien_cert[128];
+	char *cert[3] = { rig_certificate("ca.pem"), rig_certificate("server.pem"),
+			  rig_certificate("client.pem") };
+	char *alien_cert = rig_certificate("alien.pem");
 	int64_t until_ms;
 
-	make_certificates(cert);
-	str_printf(alien_cert, sizeof(alien_cert), "%s/alien.pem", rig_dir());
 	verify = (struct http_tls){ .cacert = cert[0], .verify_peer = true, .verify_host = true };
 	with = verify;
 	with.cert = cert[2];
@@ -713,6 +687,9 @@ static void certificates_are_shown_and_asked_for(void)
 	rest_configure(s->rest, &s->config);
 	CHECK(ask(s, (struct http_req){ .tls = &with }, "/primary") == 200, "%s", s->fault);
 	server_free(s);
+	free(alien_cert);
+	for (size_t i = 0; i < ARRAY_LEN(cert); i++)
+		free(cert[i]);
 }
 
 int main(void)
