@@ -230,15 +230,32 @@ static void fold_text(char **text, const struct etcd_kv *kv)
 	*text = kv->deleted ? NULL : str_ndup(kv->value, kv->len);
 }
 
+static bool is_document(const struct etcd_kv *kv)
+{
+	_cleanup_(freep) char *text = str_ndup(kv->value, kv->len);
+	_cleanup_(freep) char *same = NULL;
+	bool changed;
+
+	same = restmsg_config_merge(text, "{}", &changed);
+	return same != NULL;
+}
+
+/* What is no JSON object counts as absent, and the last good one stays in force: the leader then
+ * writes it again. */
 static void fold_config(struct agent *a, const struct etcd_kv *kv)
 {
 	struct cluster *c = &a->view.cluster;
+	struct err err = { 0 };
 
 	c->config_mod_revision = kv->deleted ? 0 : kv->mod_revision;
-	fold_text(&a->config_text, kv);
-	c->config_present = a->config_text != NULL && a->config_text[0] != '\0';
-	if (c->config_present)
+	c->config_present = !kv->deleted && kv->len > 0 && is_document(kv);
+	if (c->config_present) {
+		fold_text(&a->config_text, kv);
 		agent_configure(a, a->config_text);
+	} else if (!kv->deleted && kv->len > 0) {
+		(void)err_set(&err, ERR_PARSE, "not a JSON object");
+		say_garbage(a, kv->key, &err);
+	}
 }
 
 static void fold_history(struct agent *a, const struct etcd_kv *kv)
