@@ -260,7 +260,7 @@ static void fold_ancestry(struct agent *a, const struct pending *p, const struct
 
 	if (ev->result < 0) {
 		v->upstream_foreign =
-			ev->result == -ERR_STATE && p->number == v->cluster.leader_epoch;
+			ev->result == -ERR_CONFIG && p->number == v->cluster.leader_epoch;
 		if (v->upstream_foreign)
 			v->upstream_epoch = p->number;
 		v->work_backoff_until_ms = v->now_ms + 500;
