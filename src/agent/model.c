@@ -409,6 +409,17 @@ void model_fold_vote(struct agent *a, const struct pending *p, const struct even
 	}
 }
 
+/* Data that went another way than the leader's: its receiver comes to the end of the old timeline
+ * and begins again, and each probe may catch it streaming. Only the leader's timeline counts. */
+static bool is_streaming(const struct view *v)
+{
+	for (uint32_t i = 0; i < v->cluster.nmembers; i++)
+		if (str_eq(v->cluster.members[i].name, v->cluster.leader) &&
+		    v->cluster.members[i].timeline > v->pg.timeline)
+			return false;
+	return v->pg.streaming;
+}
+
 /* What a primary that does not serve has as a clock, and a standby that does not stream. */
 static void fold_clocks(struct agent *a)
 {
@@ -420,7 +431,7 @@ static void fold_clocks(struct agent *a)
 	else if (v->crash_since_ms == 0)
 		v->crash_since_ms = v->now_ms;
 
-	if (v->pg.run != PG_UP || v->pg.role != ROLE_REPLICA || v->pg.streaming)
+	if (v->pg.run != PG_UP || v->pg.role != ROLE_REPLICA || is_streaming(v))
 		v->not_streaming_since_ms = 0;
 	else if (v->not_streaming_since_ms == 0)
 		v->not_streaming_since_ms = v->now_ms;

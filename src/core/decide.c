@@ -20,9 +20,14 @@ static int32_t member_index(const struct view *view, const char *name)
 	return -1;
 }
 
+static bool has_address(const struct member *m)
+{
+	return m->host[0] != '\0' && m->port != 0;
+}
+
 static bool is_usable(const struct member *m)
 {
-	return m->state == STATE_RUNNING && m->host[0] != '\0' && m->port != 0;
+	return m->state == STATE_RUNNING && has_address(m);
 }
 
 /* Whom to stream from: the member named by replicatefrom while it is usable, else the leader. */
@@ -31,13 +36,15 @@ static int32_t pick_upstream(const struct view *view)
 	int32_t from = view->tags.replicatefrom[0] == '\0' ?
 			       -1 :
 			       member_index(view, view->tags.replicatefrom);
+	int32_t leader = member_index(view, view->cluster.leader);
 
 	if (view->cluster.leader[0] == '\0' || str_eq(view->cluster.leader, view->name))
 		return -1;
 	if (from >= 0 && !str_eq(view->cluster.members[from].name, view->name) &&
 	    is_usable(&view->cluster.members[from]))
 		return from;
-	return member_index(view, view->cluster.leader);
+	/* A record that lost its address must not cut a standby off from a good leader. */
+	return leader >= 0 && has_address(&view->cluster.members[leader]) ? leader : -1;
 }
 
 /* Whom to copy from: a running clonefrom member that is not the leader, else the leader. The
@@ -173,6 +180,17 @@ static void fill_targets(const struct view *view, struct plan *plan)
 	}
 }
 
+/* What an operator needs to find out whose data it is. */
+static void tell_foreign(const struct view *view, struct plan *plan)
+{
+	if (plan->situation.data != DATA_FOREIGN || plan->note[0] != '\0' ||
+	    view->pg.sysid[0] == '\0' || str_eq(view->pg.sysid, view->cluster.sysid))
+		return;
+	(void)str_printf(plan->note, sizeof(plan->note),
+			 "the system identifier here is %s, that of the cluster is %s",
+			 view->pg.sysid, view->cluster.sysid);
+}
+
 void decide(const struct view *view, struct plan *ret)
 {
 	*ret = (struct plan){ 0 };
@@ -183,6 +201,7 @@ void decide(const struct view *view, struct plan *ret)
 	ret->more = ret->rule->more;
 
 	fill_targets(view, ret);
+	tell_foreign(view, ret);
 	if (ret->lease_verb == LV_RELEASE)
 		str_clip(ret->release_to, sizeof(ret->release_to), view->handover_to);
 	if (ret->more == MV_ANCESTRY && ret->upstream < 0)

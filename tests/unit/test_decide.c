@@ -147,6 +147,17 @@ Test(decide, follows_the_leader)
 	cr_assert_leq(plan.wake_at_ms, NOW + 1000);
 }
 
+Test(decide, keeps_its_source_when_the_leaders_record_lost_its_address)
+{
+	struct view v = follower();
+	struct plan plan;
+
+	v.cluster.members[0].host[0] = '\0';
+	plan = plan_of(&v);
+	cr_assert_eq(plan.pg_verb, PGV_LEAVE);
+	cr_assert_eq(plan.upstream, -1);
+}
+
 Test(decide, cascades_from_the_named_member_while_it_is_usable)
 {
 	struct view v = follower();
@@ -326,6 +337,8 @@ Test(decide, never_touches_data_of_another_cluster)
 	v.pg.run = PG_DOWN;
 	str_clip(v.pg.sysid, SYSID_SIZE, "7999999999999999999");
 	cr_assert_eq(plan_of(&v).rule->id, 507);
+	cr_assert_str_eq(plan_of(&v).note, "the system identifier here is 7999999999999999999, that "
+					   "of the cluster is 7000000000000000001");
 }
 
 Test(decide, races_only_where_a_bootstrap_is_allowed)
