@@ -29,13 +29,17 @@
 #define START_MS      60000              /* where pg_ctl_timeout is not configured */
 #define LOG_BYTES_MAX (64 * 1024 * 1024) /* a log that is longer is begun anew at a start */
 #define TAIL_BYTES    4096
+#define COLLECTOR_MS  500
 
 struct start {
 	struct pgconf_want want;
 	char *trust_hba;
 	char log_path[PATH_MAX];
 	off_t log_from; /* where this start began to write */
+	char collected_path[PATH_MAX]; /* what the collector of the last life wrote, and how far */
+	off_t collected_to;
 	int64_t until_ms;
+	int64_t ended_at_ms; /* 0: the postmaster lives */
 };
 
 static void start_done(void *data)
@@ -153,6 +157,104 @@ static int step_sync(struct pgwork *work, struct err *err)
 	return pgtool_sync(work, &words, err);
 }
 
+/* -- why it failed ------------------------------------------------------------------------ */
+
+static void clip_line(char *dst, size_t size, const char *line)
+{
+	str_clip(dst, MIN_OF(size, strcspn(line, "\n") + 1), line);
+}
+
+static const char *last_of(const char *text, const char *what)
+{
+	const char *found = NULL;
+
+	for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what))
+		found = at;
+	return found;
+}
+
+/* The newest line that names a reason. That no socket could be made is none: why not, with the
+ * address, is in the lines before. */
+static void last_reason(const char *text, char *dst, size_t size)
+{
+	static const char *const levels[] = { "FATAL: ", "PANIC: ", "ERROR: " };
+	const char *found = NULL, *socket;
+
+	for (size_t i = 0; i < ARRAY_LEN(levels) && found == NULL; i++)
+		found = last_of(text, levels[i]);
+	if (found == NULL)
+		return;
+	clip_line(dst, size, found);
+	socket = last_of(text, "could not bind ");
+	if (socket != NULL && strstr(dst, "could not create any") != NULL)
+		clip_line(dst, size, socket);
+}
+
+static void tail_of(const char *path, off_t from, char *dst, size_t size)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char text[TAIL_BYTES + 1];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	from = MAX_OF(from, st.st_size - TAIL_BYTES);
+	n = pread(fd, text, TAIL_BYTES, MAX_OF(from, (off_t)0));
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	last_reason(text, dst, size);
+}
+
+/* "stderr log/postgresql-2026-11-21.log": where the collector writes. */
+static void collector_path(const char *data_dir, char dst[PATH_MAX])
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char path[PATH_MAX];
+	const char *name;
+
+	dst[0] = '\0';
+	if (str_printf(path, sizeof(path), "%s/current_logfiles", data_dir) < 0 ||
+	    fsx_read(path, 4096, &text, NULL) != 0 || text.len == 0 ||
+	    !str_starts(text.data, "stderr "))
+		return;
+	name = text.data + strlen("stderr ");
+	(void)str_printf(dst, PATH_MAX, "%s%s%.*s", name[0] == '/' ? "" : data_dir,
+			 name[0] == '/' ? "" : "/", (int)strcspn(name, "\n"), name);
+}
+
+/* What the last life complained of is no reason for this one. */
+static void remember_collected(struct start *start, const char *data_dir)
+{
+	struct stat st;
+
+	collector_path(data_dir, start->collected_path);
+	if (stat(start->collected_path, &st) == 0)
+		start->collected_to = st.st_size;
+}
+
+static int start_failed(struct pgwork *work, struct err *err)
+{
+	struct start *start = work->data;
+	char reason[ERR_MSG_MAX / 2] = "";
+	char path[PATH_MAX];
+
+	if (start->ended_at_ms == 0)
+		start->ended_at_ms = loop_now_ms();
+	tail_of(start->log_path, start->log_from, reason, sizeof(reason));
+	if (!reason[0]) {
+		collector_path(work->pg->config->pg.data_dir, path);
+		tail_of(path, str_eq(path, start->collected_path) ? start->collected_to : 0,
+			reason, sizeof(reason));
+	}
+	/* The collector outlives the postmaster for as long as it has something to write. */
+	if (!reason[0] && loop_now_ms() - start->ended_at_ms < COLLECTOR_MS)
+		return pgwork_again_in(work, LOOK_EVERY_MS);
+	return err_set(err, ERR_CHILD, "Postgres did not start: %s",
+		       reason[0] ? reason : "it ended without a reason in its log");
+}
+
 /* -- the postmaster ----------------------------------------------------------------------- */
 
 static int log_open(struct start *start, const struct config *config, struct err *err)
@@ -225,6 +327,7 @@ static int step_spawn(struct pgwork *work, struct err *err)
 	log_fd = log_open(start, pg->config, err);
 	if (log_fd < 0)
 		return log_fd;
+	remember_collected(start, pg->config->pg.data_dir);
 	command_line(work, &pg->control, &words, &raised);
 	environment(env, arena);
 	spec.argv = (const char *const *)words.items;
@@ -246,71 +349,6 @@ static int step_spawn(struct pgwork *work, struct err *err)
 						   pg->config->pg.pg_ctl_timeout_ms :
 						   START_MS);
 	return PGWORK_NEXT;
-}
-
-/* -- why it failed ------------------------------------------------------------------------ */
-
-/* The newest line that names a reason. */
-static void last_reason(const char *text, char *dst, size_t size)
-{
-	static const char *const levels[] = { "FATAL: ", "PANIC: ", "ERROR: " };
-	const char *found = NULL;
-
-	for (size_t i = 0; i < ARRAY_LEN(levels) && !found; i++) {
-		for (const char *at = strstr(text, levels[i]); at; at = strstr(at + 1, levels[i]))
-			found = at;
-	}
-	if (found)
-		str_clip(dst, MIN_OF(size, strcspn(found, "\n") + 1), found);
-}
-
-static void tail_of(const char *path, off_t from, char *dst, size_t size)
-{
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char text[TAIL_BYTES + 1];
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	from = MAX_OF(from, st.st_size - TAIL_BYTES);
-	n = pread(fd, text, TAIL_BYTES, MAX_OF(from, (off_t)0));
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	last_reason(text, dst, size);
-}
-
-/* "stderr log/postgresql-2026-11-21.log": where the collector writes. */
-static void collector_path(const char *data_dir, char dst[PATH_MAX])
-{
-	_cleanup_(buf_done) struct buf text = { 0 };
-	char path[PATH_MAX];
-	const char *name;
-
-	dst[0] = '\0';
-	if (str_printf(path, sizeof(path), "%s/current_logfiles", data_dir) < 0 ||
-	    fsx_read(path, 4096, &text, NULL) != 0 || text.len == 0 ||
-	    !str_starts(text.data, "stderr "))
-		return;
-	name = text.data + strlen("stderr ");
-	(void)str_printf(dst, PATH_MAX, "%s%s%.*s", name[0] == '/' ? "" : data_dir,
-			 name[0] == '/' ? "" : "/", (int)strcspn(name, "\n"), name);
-}
-
-static int start_failed(struct pgwork *work, struct err *err)
-{
-	struct start *start = work->data;
-	char reason[ERR_MSG_MAX / 2] = "";
-	char path[PATH_MAX];
-
-	tail_of(start->log_path, start->log_from, reason, sizeof(reason));
-	if (!reason[0]) {
-		collector_path(work->pg->config->pg.data_dir, path);
-		tail_of(path, 0, reason, sizeof(reason));
-	}
-	return err_set(err, ERR_CHILD, "Postgres did not start: %s",
-		       reason[0] ? reason : "it ended without a reason in its log");
 }
 
 static int step_wait(struct pgwork *work, struct err *err)
