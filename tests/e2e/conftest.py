@@ -165,8 +165,9 @@ def cluster(shared, record):
 
 @pytest.fixture
 def fresh(shared, record):
-    """A cluster that was never started; the test starts it as it likes."""
-    return shared.new(record)
+    """A cluster that was never started; the test starts it as it likes, nobody uses it later."""
+    yield shared.new(record)
+    shared.drop()
 
 
 @pytest.fixture

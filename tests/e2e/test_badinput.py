@@ -61,6 +61,17 @@ def validate(node, path):
                     check=False, timeout=20)
 
 
+def refused(node, path, words):
+    """Both the check and the agent itself end at once and say why."""
+    checked = validate(node, path)
+    assert checked.returncode == 1, checked
+    started = node.run([node.programs.pghad, path], user="postgres", check=False, timeout=20)
+    assert started.returncode not in (0, None), started
+    for word in words:
+        assert word in checked.stdout, checked.stdout
+        assert word in started.stdout, started.stdout
+
+
 @pytest.mark.parametrize("case", sorted(BROKEN_FILES))
 def test_broken_file(lone, case):
     text, words = BROKEN_FILES[case]
@@ -69,12 +80,7 @@ def test_broken_file(lone, case):
     if text is not None:
         with open(path, "wb") as f:
             f.write(text.encode("latin-1"))
-    for argv in ([node.programs.pghad, "--validate-config", path], [node.programs.pghad, path]):
-        done = node.run(argv, user="postgres", check=False, timeout=20)
-        assert done.returncode == 1, done
-        assert case in done.stdout
-        for word in words:
-            assert word in done.stdout, done.stdout
+    refused(node, path, words + [case])
 
 
 @pytest.mark.parametrize("case", sorted(WRONG_VALUES))
@@ -85,12 +91,7 @@ def test_wrong_value(lone, case):
     try:
         node.conf_path = os.path.join(node.dir, case + ".yml")
         node.write_config(merge(config, changes))
-        for argv in ([node.programs.pghad, "--validate-config", node.conf_path],
-                     [node.programs.pghad, node.conf_path]):
-            done = node.run(argv, user="postgres", check=False, timeout=20)
-            assert done.returncode == 1, done
-            for word in words:
-                assert word in done.stdout, done.stdout
+        refused(node, node.conf_path, words)
     finally:
         node.config, node.conf_path = config, path
 
@@ -141,6 +142,8 @@ def test_garbage_in_every_key(cluster, out):
             assert all(n.agent_running() for n in cluster.nodes), garbage[:40]
             assert cluster.leader_name() == leader.name
         stays("%s leads" % leader.name, lambda: leader.rest("/primary").code == 200, TTL_S + 1)
+        wait_for("the leader writes the lost configuration again",
+                 lambda: leader.rest("/config").json() == cluster.dcs, 15)
         for key in ("members/ghost", "optime/leader", "no/such/key", "members/", "failsafe",
                     "sync", "failover"):
             cluster.etcd.delete(cluster.prefix + key)
@@ -148,7 +151,6 @@ def test_garbage_in_every_key(cluster, out):
     assert [n.agent.pid for n in cluster.nodes] == agents
     assert leader.postmaster_pid() == postmaster
     assert report.longest_gap_ms() < 1000
-    assert leader.rest("/config").code == 200, "the leader wrote the lost configuration again"
 
 
 @pytest.mark.parametrize("value", ["", "nobody", "x" * 100000, b"\xff\x00\xfe"],
@@ -287,8 +289,8 @@ def test_postgres_port_in_use(cluster, out):
         other = listener(node, PG_PORT)
         offset = node.log_size()
         node.start_agent()
-        wait_for("the reason is told", lambda: "already in use" in node.logged_since(offset)
-                 or "could not bind" in node.logged_since(offset), 20)
+        wait_for("the reason is told", lambda: node.addr in node.logged_since(offset) and
+                 "already in use" in node.logged_since(offset), 20)
         assert node.agent_running()
         other.kill()
         other.wait()
@@ -302,17 +304,26 @@ def test_rest_port_in_use(cluster):
     other = listener(node, REST_PORT)
     offset = node.log_size()
     node.start_agent()
-    wait_for("the reason is told", lambda: "%s:%d" % (node.addr, REST_PORT)
-             in node.logged_since(offset), 10)
     assert node.agent.wait(10) != 0, "an agent that nobody can ask is of no use"
+    told = node.logged_since(offset)
+    assert node.addr in told and str(REST_PORT) in told and "already in use" in told, told
     other.kill()
     other.wait()
     node.start_agent()
     cluster.wait_whole()
 
 
-def test_full_disk_during_clone(cluster, out):
-    """A first clone into too little room fails with the reason; with room it works."""
+def fill(node, leave_bytes):
+    """Take the room on the node's own disk away; returns how to give it back."""
+    ballast = node.path(node.data_parent + "/ballast")
+    free = os.statvfs(node.path(node.data_parent))
+    with open(ballast, "wb") as f:
+        os.posix_fallocate(f.fileno(), 0, free.f_bavail * free.f_frsize - leave_bytes)
+    return lambda: os.unlink(ballast)
+
+
+def test_too_little_room_for_a_clone(cluster, out):
+    """Nothing is begun; the reason is told; with room it works."""
     node = cluster.replicas()[0]
     with cluster.writers(out) as w:
         node.kill_all()
@@ -320,10 +331,37 @@ def test_full_disk_during_clone(cluster, out):
         try:
             offset = node.log_size()
             node.start_agent()
-            wait_for("the reason is told", lambda: "space" in node.logged_since(offset), 30)
+            wait_for("the reason is told", lambda: "no room" in node.logged_since(offset), 30)
             assert node.agent_running()
             node.run(["mount", "-o", "remount,size=1500m", node.data_parent])
             w.verdict(max_lost=0)
+        finally:
+            node.kill_all()
+            node.umount(node.data_parent)
+    cluster.make_whole()
+
+
+def test_disk_gets_full_during_clone(cluster, out):
+    """The copy was begun and cannot end: what it made is removed, and it is tried again."""
+    node = cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        node.kill_all()
+        node.tmpfs(node.data_parent, "1500m")
+        try:
+            offset, before = node.log_size(), set(os.listdir(node.path(node.data_parent)))
+            node.start_agent()
+            wait_for("the copy has begun", lambda: any(
+                os.path.exists(node.path(os.path.join(node.data_parent, d, "base")))
+                for d in set(os.listdir(node.path(node.data_parent))) - before), 30, 0.001)
+            give_back = fill(node, 1 << 20)
+            wait_for("the reason is told", lambda: "No space left on device"
+                     in node.logged_since(offset), 30)
+            assert node.agent_running()
+            give_back()
+            w.verdict(max_lost=0)
+            left = set(os.listdir(node.path(node.data_parent)))
+            assert not [d for d in left if d.startswith("data") and "log" not in d
+                        and d != "data"], left
         finally:
             node.kill_all()
             node.umount(node.data_parent)
@@ -338,17 +376,13 @@ def test_full_disk_during_reinit_keeps_the_old_data(cluster, out):
         node.start_agent()
         cluster.wait_whole()
         inode = node.data_inode()
-        ballast = node.path(node.data_parent + "/ballast")
-        free = os.statvfs(node.path(node.data_parent))
-        with open(ballast, "wb") as f:
-            f.truncate(0)
-            os.posix_fallocate(f.fileno(), 0, free.f_bavail * free.f_frsize - (24 << 20))
+        give_back = fill(node, 8 << 20)
         with cluster.writers(out) as w:
             offset = node.log_size()
             node.rest("/reinitialize", "POST", {}, timeout=30)
-            wait_for("the reason is told", lambda: "space" in node.logged_since(offset), 30)
+            wait_for("the reason is told", lambda: "no room" in node.logged_since(offset), 30)
             assert node.data_inode() == inode, "the old directory is all there is"
-            os.unlink(ballast)
+            give_back()
             w.verdict(max_lost=0)
     finally:
         node.kill_all()

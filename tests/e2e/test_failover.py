@@ -98,6 +98,7 @@ def test_link_down_and_up(cluster, out):
         new = cluster.wait_leader(other_than=old)
         back_at = w.mark("link up")
         old.heal()
+        cluster.wait_whole(20)
         w.verdict(max_lost=CUT_OFF)
         assert cluster.leader() is new
         first = w.first_ack_ns(cut_at, other_than=old)
