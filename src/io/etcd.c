@@ -25,6 +25,8 @@
  * leader is there after one or two, so it goes around again also while all are still open. */
 #define ETCD_URGENT_PARTS    4
 #define ETCD_URGENT_MAX_MS   500
+/* How long all endpoints must tell of another cluster, or of an older term, to be believed. */
+#define ETCD_ODD_MS          10000
 
 /* google.rpc.Code, as far as they matter here. */
 enum { RPC_CANCELLED = 1, RPC_UNKNOWN = 2, RPC_TOO_LATE = 4, RPC_DENIED = 7, RPC_INTERNAL = 13,
@@ -240,31 +242,44 @@ static void start_attempt(struct etcd_call *call, const struct etcdnode *node, i
 	attempt->http = http_start(etcd->http, &req);
 }
 
+/* Every endpoint says that it is another cluster, or that it knows less than we have seen. For a
+ * moment that is a fault on the way or a member cut off. When it stays it is the truth, an etcd
+ * made anew or restored, and it is for the agent to judge what that one is worth. */
+static bool accept_present(struct etcd_call *call, int64_t now_ms)
+{
+	struct etcd *etcd = call->etcd;
+	bool foreign = call->tried.n && call->nforeign == call->tried.n;
+	bool stale = call->tried.n && call->nstale == call->tried.n;
+
+	if (!foreign && !stale)
+		return false;
+	if (!etcd->odd_since_ms)
+		etcd->odd_since_ms = now_ms;
+	if (now_ms - etcd->odd_since_ms < ETCD_ODD_MS)
+		return false;
+	log_warning("all etcd endpoints %s; taking that as it is now",
+		    foreign ? "belong to another cluster than before" :
+			      "are behind the raft term that was seen before");
+	etcd->odd_since_ms = 0;
+	etcd->raft_term = 0;
+	if (foreign)
+		etcd->cluster_id = 0;
+	return true;
+}
+
 /* All endpoints were tried and failed. */
 static void end_round(struct etcd_call *call, int64_t now_ms)
 {
-	struct etcd *etcd = call->etcd;
 	int64_t pause_ms;
 
 	call->retry_at_ms = now_ms;
-	if (call->tried.n && call->nforeign == call->tried.n && etcd->cluster_id) {
-		/* It is for the agent to judge what a cluster is worth that it does not know. */
-		log_warning("all etcd endpoints belong to another cluster than before");
-		etcd->cluster_id = 0;
-		etcd->raft_term = 0;
+	if (accept_present(call, now_ms))
 		return;
-	}
-	if (call->tried.n && call->nstale == call->tried.n && etcd->raft_term) {
-		log_warning("all etcd members are behind the raft term %llu that was seen before",
-			    (unsigned long long)etcd->raft_term);
-		etcd->raft_term = 0;
-		return;
-	}
 	if (call->tried.n == 0 && !call->err.code)
 		err_set(&call->err, ERR_CONNECT, "no etcd endpoint is known");
 	pause_ms = MAX_OF(call->pause_ms * 2, (int64_t)ETCD_PAUSE_MIN_MS);
 	call->pause_ms = MIN_OF(pause_ms, (int64_t)ETCD_PAUSE_MAX_MS);
-	call->retry_at_ms += call->pause_ms + etcd_jitter_ms(etcd, call->pause_ms / 2);
+	call->retry_at_ms += call->pause_ms + etcd_jitter_ms(call->etcd, call->pause_ms / 2);
 }
 
 static void begin_round(struct etcd_call *call)
@@ -477,6 +492,7 @@ static enum etcd_verdict check_header(struct etcd_call *call)
 			(unsigned long long)rep->raft_term, (unsigned long long)etcd->raft_term);
 		return VERDICT_NEXT;
 	}
+	etcd->odd_since_ms = 0;
 	return VERDICT_ANSWER;
 }
 

@@ -8,6 +8,10 @@
  * what etcd decided, also a refusal ("lease not found"); "unavailable", "no leader", "not a
  * primary lessor" and the like are no answers but reasons to ask another member.
  *
+ * Answers are taken from one cluster: an endpoint that turns out to belong to another one, or that
+ * reads from an older raft term than was seen before, is passed over like one that failed. Only
+ * when all of them have been so for 10 s is their present believed.
+ *
  * An attempt that was given up may still be carried out by etcd. So a request may be executed
  * more than once, and its answer may tell of the second time: every transaction that is sent
  * through here must be conditional in such a way that its author can tell from the state that

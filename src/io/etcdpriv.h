@@ -107,6 +107,7 @@ struct etcd {
 	struct etcdnodes nodes;
 	uint64_t cluster_id; /* the cluster we talk to; 0 not known yet */
 	uint64_t raft_term;  /* newest seen in it */
+	int64_t odd_since_ms; /* since when nobody fits to these two; 0: somebody does */
 	const char *api;     /* "/v3"; by the oldest member's version */
 	bool api_known;
 

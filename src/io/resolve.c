@@ -52,7 +52,6 @@ struct resolve {
 static const struct addrinfo hints = {
 	.ai_family = AF_UNSPEC,
 	.ai_socktype = SOCK_STREAM,
-	.ai_flags = AI_ADDRCONFIG,
 };
 
 bool resolve_is_numeric(const char *host)

@@ -577,9 +577,11 @@ static void a_stranger_is_not_believed(void)
 	rig_kill(rig.pid[0], SIGCONT);
 	o = wait_for(c, ask_put(c, "/t/x", "3", 2000));
 	CHECK(o->succeeded, "its high term must not count: %s", o->text);
-	/* When there is nobody else it is for the agent to judge. */
+	/* When nobody else comes for a while it is for the agent to judge. */
 	use_only(c, alone, 1);
 	o = wait_for(c, ask_put(c, "/t/x", "4", 2000));
+	CHECK(o->code == ERR_TIMEOUT && strstr(o->text, "another etcd cluster"), "%s", o->text);
+	o = wait_for(c, ask_put(c, "/t/x", "5", 15000));
 	CHECK(!o->code && o->revision == 9, "%s", o->text);
 	client_free(c);
 	rig_fake_stop(fake);
