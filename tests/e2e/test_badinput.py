@@ -316,9 +316,17 @@ def test_rest_port_in_use(cluster):
 def fill(node, leave_bytes):
     """Take the room on the node's own disk away; returns how to give it back."""
     ballast = node.path(node.data_parent + "/ballast")
-    free = os.statvfs(node.path(node.data_parent))
-    with open(ballast, "wb") as f:
-        os.posix_fallocate(f.fileno(), 0, free.f_bavail * free.f_frsize - leave_bytes)
+    fd = os.open(ballast, os.O_CREAT | os.O_WRONLY, 0o600)
+
+    def filled():
+        # Others write meanwhile, so what is free at the look may be gone at the call.
+        room = os.statvfs(node.path(node.data_parent))
+        more = room.f_bavail * room.f_frsize - leave_bytes
+        if more > 0:
+            os.posix_fallocate(fd, os.fstat(fd).st_size, more)
+        return more <= 0
+    wait_for("the disk of %s is full" % node.name, filled, 5, 0)
+    os.close(fd)
     return lambda: os.unlink(ballast)
 
 
@@ -376,8 +384,8 @@ def test_full_disk_during_reinit_keeps_the_old_data(cluster, out):
         node.start_agent()
         cluster.wait_whole()
         inode = node.data_inode()
-        give_back = fill(node, 8 << 20)
         with cluster.writers(out) as w:
+            give_back = fill(node, 20 << 20)
             offset = node.log_size()
             node.rest("/reinitialize", "POST", {}, timeout=30)
             wait_for("the reason is told", lambda: "no room" in node.logged_since(offset), 30)
