@@ -6,6 +6,8 @@ import re
 
 import yaml
 
+import pytest
+
 from lib.cluster import ON_THE_WAY, TTL_S
 from lib.proc import alive, kill, stays, wait_for
 
@@ -74,6 +76,7 @@ def test_restart_of_primary_and_replica(cluster, out):
         w.verdict(max_lost=0)
 
 
+@pytest.mark.xfail(strict=True, reason="members publish that a restart is pending, not yet why")
 def test_pending_restart_is_shown_and_taken(cluster):
     cluster.hactl("edit-config", "-p", "max_connections=61", "--force")
     for n in cluster.nodes:

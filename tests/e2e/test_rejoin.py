@@ -3,6 +3,8 @@
 
 import os
 
+import pytest
+
 from lib.cluster import CUT_OFF, ON_THE_WAY, merge
 from lib.node import chown_postgres, pg_bin
 from lib.proc import wait_for
@@ -152,6 +154,7 @@ def fall_behind(cluster, standby):
     wait_for("%s is recycled" % needed, recycled, 30, 0)
 
 
+@pytest.mark.xfail(reason="not noticed yet that the leader has recycled the WAL a standby needs", run=False)
 def test_standby_that_fell_behind_the_wal(cluster, out):
     standby = cluster.replicas()[0]
     inode, offset = standby.data_inode(), standby.log_size()
