@@ -28,6 +28,24 @@ TMP = os.environ.get("PGHA_E2E_TMP", "/tmp")
 Programs = collections.namedtuple("Programs", "pghad hactl")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--gate", action="store_true",
+                     help="only the tests named in gate.txt: those that hold a change up")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--gate"):
+        return
+    with open(os.path.join(HERE, "gate.txt"), encoding="ascii") as f:
+        names = {line.strip() for line in f if line.strip() and not line.startswith("#")}
+    found = {item.nodeid.split("tests/e2e/")[-1]: item for item in items}
+    missing = names - set(found)
+    if missing:
+        raise pytest.UsageError("gate.txt names tests that are not there: %s" % sorted(missing))
+    config.hook.pytest_deselected(items=[i for n, i in found.items() if n not in names])
+    items[:] = [i for n, i in found.items() if n in names]
+
+
 def pytest_configure():
     run_below_reaper()
 

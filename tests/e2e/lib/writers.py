@@ -91,6 +91,9 @@ class Writers:
         """Ids on every node, once the standbys have replayed all of them."""
         out = {}
         primary = self.primary()
+        # What was sent before the end may still be committed after it, between two reads.
+        wait_for("no write of the prober is under way", lambda: primary.sql1(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'prober'") == 0, 20)
         lsn = primary.sql1("SELECT pg_current_wal_lsn()")
         for n in self.nodes:
             if n is not primary:
