@@ -30,3 +30,6 @@ tests_sim_pgha_sim_SOURCES = \
 	tests/sim/operator.c \
 	tests/sim/scenario.c tests/sim/scenario.h
 tests_sim_pgha_sim_LDADD = $(AGENT_LIBS)
+
+TESTS += tests/sim/check-seeds.sh
+EXTRA_DIST += tests/sim/check-seeds.sh
