@@ -254,6 +254,8 @@ static void tells_why_a_start_failed(void)
 	CHECK(node_do(one, PGOP_START_PRIMARY) == -(int)ERR_CHILD);
 	CHECK(strstr(one->err.msg, "could not bind"), "%s", one->err.msg);
 	close(fd);
+	/* The collector outlives its postmaster until it has read the pipe to its end. */
+	CHECK(node_stop(one, STOP_KILL) == 0);
 	node_param(one, "logging_collector", "off");
 	node_configure(one);
 }
