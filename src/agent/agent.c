@@ -484,6 +484,8 @@ void agent_step(struct agent *a, const struct event *ev)
 	if (a->quit_said)
 		return;
 	decide_and_act(a);
+	if (a->view.lease.epoch != 0)
+		store_page(a);
 	store_cycle(a);
 	upkeep_cycle(a);
 	probe_cycle(a);

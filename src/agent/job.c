@@ -165,7 +165,9 @@ void job_answer(struct agent *a, const struct event *ev)
 	int64_t took = a->view.now_ms - a->job.since_ms;
 
 	a->job.ticket = 0;
-	if (op != PGOP_STOP) /* a stop may be repeated, and what waits for it is in a hurry */
+	/* A stop may be repeated, and what waits for it is in a hurry; but a hand-over has to know
+	 * how it ended. */
+	if (op != PGOP_STOP || a->view.handover_begun)
 		a->settle_ticket = a->next_ticket;
 	a->probe_now = true;
 	a->again = true;

@@ -389,6 +389,23 @@ static bool is_serving(const struct view *v)
 	return v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY;
 }
 
+/* What a peer tells of itself is up to a second old, and a walreceiver may not know yet that its
+ * connection is dead. Of who streams from here our own walsenders know better. */
+static void refresh_vote(const struct agent *a, struct vote *vote)
+{
+	if (!agent_leads(a) || !vote->answered)
+		return;
+	vote->streaming = false;
+	for (uint32_t i = 0; i < a->nwalsenders; i++) {
+		const struct walsender *w = &a->walsenders[i];
+
+		if (!str_eq(w->application_name, vote->name))
+			continue;
+		vote->streaming = vote->streaming || str_eq(w->state, "streaming");
+		vote->lsn = MAX_OF(vote->lsn, w->flush_lsn);
+	}
+}
+
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev)
 {
 	struct view *v = &a->view;
@@ -405,6 +422,7 @@ void model_fold_vote(struct agent *a, const struct pending *p, const struct even
 			str_clip(vote->name, sizeof(vote->name), p->name);
 			vote->asked_at_ms = p->since_ms;
 			vote->answered = true;
+			refresh_vote(a, vote);
 		}
 	}
 }
@@ -498,6 +516,8 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		a->nslots = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
 		for (uint32_t i = 0; i < a->nwalsenders; i++)
 			a->walsenders[i] = ev->walsenders[i];
+		for (uint32_t i = 0; i < v->nvotes; i++)
+			refresh_vote(a, &v->votes[i]);
 		for (uint32_t i = 0; i < a->nslots; i++)
 			a->slots[i] = ev->slots[i];
 	}
@@ -545,10 +565,33 @@ static bool request_is_for_us(const struct agent *a)
 	return !str_eq(r->candidate, a->view.name);
 }
 
+/* Its shutdown checkpoint is on disk and every connected standby has received it. */
+bool model_ended_clean(const struct view *v)
+{
+	return v->pg.run == PG_DOWN && v->pg.control == CONTROL_SHUT_DOWN &&
+	       v->pg.control_end_lsn != 0;
+}
+
+/* The stop of a hand-over that had to be made hard, or a crash in it: what the successor lacks is
+ * not known, so this member keeps the key and recovers. */
+static void give_handover_up(struct agent *a)
+{
+	struct view *v = &a->view;
+
+	v->handover_to[0] = '\0';
+	if (v->mode == MODE_SHUTDOWN)
+		return;
+	v->handover_begun = false;
+	log_warning("Postgres did not end in good order, this member goes on as the leader");
+	if (v->cluster.request.present)
+		store_clear_request(a, "Postgres did not end in good order");
+}
+
 static void refresh_handover(struct agent *a)
 {
 	struct view *v = &a->view;
 	bool leads = agent_leads(a);
+	bool settled = a->job.ticket == 0 && a->settle_ticket == 0;
 
 	if (!leads) {
 		v->handover_asked = false;
@@ -557,6 +600,8 @@ static void refresh_handover(struct agent *a)
 		v->handover_to[0] = '\0';
 		return;
 	}
+	if (v->handover_begun && v->pg.run == PG_DOWN && settled && !model_ended_clean(v))
+		give_handover_up(a);
 	v->handover_asked = v->mode == MODE_SHUTDOWN || request_is_for_us(a);
 	if (!v->handover_asked && !v->handover_begun) {
 		v->handover_checkpointed = false;

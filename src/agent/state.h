@@ -41,6 +41,7 @@ struct session {
 	int64_t lease_id; /* 0: none */
 	int64_t ttl_ms;
 	int64_t kept_sent_ms; /* send time of the newest grant or keepalive that etcd confirmed */
+	int64_t proved_sent_ms; /* send time of the newest proof of the lease at hand */
 	int64_t next_keep_ms;
 	int64_t retry_at_ms; /* grant again then */
 };
@@ -119,6 +120,8 @@ struct agent {
 	int64_t read_at_ms;       /* newest complete read */
 	int64_t read_retry_at_ms;
 	int64_t next_proof_ms;
+	struct page_update page; /* as written last */
+	bool page_written;
 	uint64_t beat_sequence;
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
@@ -195,6 +198,7 @@ void model_fold_watch(struct agent *a, const struct etcd_watch_msg *msg);
 void model_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision);
 void model_fold_pg(struct agent *a, const struct event *ev);
 void model_forget_position(struct agent *a);
+bool model_ended_clean(const struct view *v);
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev);
 void model_refresh(struct agent *a);
 void model_forget_texts(struct agent *a);
@@ -214,6 +218,7 @@ void store_clear_request(struct agent *a, const char *why);
 void store_put_config(struct agent *a, uint64_t command_id, const char *json, bool if_unchanged);
 void store_put_request(struct agent *a, const struct request *request);
 void store_session_lost(struct agent *a);
+void store_page(struct agent *a);
 
 /* upkeep.c: what a leader and every member keep true, beyond the table */
 void upkeep_cycle(struct agent *a);

@@ -14,6 +14,7 @@
 #define READ_EVERY_MS  30000
 #define READ_RETRY_MS  1000
 #define GRANT_RETRY_MS 1000
+#define RENEW_RETRY_MS 100
 
 static const char *key_of(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
 {
@@ -124,28 +125,19 @@ static void grant_answered(struct agent *a, const struct event *ev)
 	a->again = true;
 }
 
-static void keepalive_answered(struct agent *a, const struct pending *p, const struct event *ev)
-{
-	struct session *s = &a->session;
-
-	if (ev->result < 0 || p->number != s->lease_id)
-		return;
-	if (ev->rep->error_code == 0 && ev->rep->ttl_s > 0) {
-		s->kept_sent_ms = MAX_OF(s->kept_sent_ms, ev->sent_at_ms);
-		return;
-	}
-	if (ev->rep->error_code != 0 && ev->rep->error_code != 5)
-		return; /* not "lease not found": it says nothing about the lease */
-	log_warning("etcd does not know this member's lease any more, asking for a new one");
-	s->lease_id = 0;
-	s->retry_at_ms = 0;
-	a->again = true;
-}
-
 /* ---- the proof ---- */
 
 /* The page tells guardian and module; BOOTTIME deadlines of the newest proof. */
-static void update_page(struct agent *a)
+static bool same_page(const struct page_update *x, const struct page_update *y)
+{
+	return x->armed == y->armed && x->epoch == y->epoch && x->lease_id == y->lease_id &&
+	       x->asked_at_ms == y->asked_at_ms && x->ttl_ms == y->ttl_ms &&
+	       x->postmaster_pid == y->postmaster_pid;
+}
+
+/* Called after every step as well: a resumed cluster or a new postmaster must not wait for the
+ * next proof to be guarded. */
+void store_page(struct agent *a)
 {
 	const struct lease *l = &a->view.lease;
 	struct page_update page = { 0 };
@@ -158,6 +150,10 @@ static void update_page(struct agent *a)
 	page.kill_at_ms = lease_at(l, LEASE_KILL_PCT);
 	page.gate_at_ms = lease_at(l, LEASE_GATE_PCT);
 	page.postmaster_pid = a->view.pg.postmaster_pid;
+	if (a->page_written && same_page(&page, &a->page))
+		return;
+	a->page = page;
+	a->page_written = true;
 	a->port.page(a->port.ctx, &page);
 }
 
@@ -177,10 +173,14 @@ static void remember_epoch(struct agent *a, int64_t epoch)
 static void proven(struct agent *a, int64_t epoch, int64_t sent_at_ms)
 {
 	struct view *v = &a->view;
-	/* etcd expires the key a term after the newest keepalive it got, so that counts too. */
-	int64_t asked = MIN_OF(sent_at_ms, a->session.kept_sent_ms);
 	bool fresh = v->lease.epoch != epoch;
+	int64_t asked;
 
+	if (fresh)
+		a->session.proved_sent_ms = 0;
+	a->session.proved_sent_ms = MAX_OF(a->session.proved_sent_ms, sent_at_ms);
+	/* etcd expires the key a term after the newest keepalive it got, so that counts too. */
+	asked = MIN_OF(a->session.proved_sent_ms, a->session.kept_sent_ms);
 	lease_proven(&v->lease, epoch, a->session.lease_id, asked, a->session.ttl_ms);
 	v->last_epoch = MAX_OF(v->last_epoch, epoch);
 	if (fresh) {
@@ -188,9 +188,34 @@ static void proven(struct agent *a, int64_t epoch, int64_t sent_at_ms)
 		recorder_add(&a->recorder, v->now_ms, "lease proven epoch=%lld",
 			     (long long)epoch);
 	}
-	update_page(a);
+	store_page(a);
 	a->board_dirty = true;
 	a->again = a->again || fresh;
+}
+
+static void keepalive_answered(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	struct session *s = &a->session;
+
+	if (p->number != s->lease_id)
+		return;
+	if (ev->result == 0 && ev->rep->error_code == 0 && ev->rep->ttl_s > 0) {
+		s->kept_sent_ms = MAX_OF(s->kept_sent_ms, ev->sent_at_ms);
+		/* The newest proof may have come first. */
+		if (a->view.lease.epoch != 0 && a->view.lease.lease_id == s->lease_id)
+			proven(a, a->view.lease.epoch, s->proved_sent_ms);
+		return;
+	}
+	/* Anything but "lease not found" says nothing about the lease. etcd may be electing: the
+	 * term must not run out because the next try is due a moment too late. */
+	if (ev->result < 0 || (ev->rep->error_code != 0 && ev->rep->error_code != 5)) {
+		s->next_keep_ms = MIN_OF(s->next_keep_ms, a->view.now_ms + RENEW_RETRY_MS);
+		return;
+	}
+	log_warning("etcd does not know this member's lease any more, asking for a new one");
+	s->lease_id = 0;
+	s->retry_at_ms = 0;
+	a->again = true;
 }
 
 void store_session_lost(struct agent *a)
@@ -200,7 +225,7 @@ void store_session_lost(struct agent *a)
 	recorder_add(&a->recorder, a->view.now_ms, "lease dropped epoch=%lld",
 		     (long long)a->view.lease.epoch);
 	lease_drop(&a->view.lease);
-	update_page(a);
+	store_page(a);
 	a->board_dirty = true;
 }
 
@@ -229,6 +254,8 @@ void store_prove(struct agent *a)
 	cmp_number(a, &req, "leader", ETCD_CMP_CREATE, epoch);
 	if (moves)
 		then_put(a, &req, "leader", v->name, a->session.lease_id);
+	else
+		cmp_number(a, &req, "leader", ETCD_CMP_LEASE, a->session.lease_id);
 	/* Who does not beat must leave no beat behind: the others would take its silence for
 	 * ours. From the second time on the key is missing, and the delete leaves no revision. */
 	if (!beats)
@@ -261,8 +288,10 @@ static void proof_answered(struct agent *a, const struct pending *p, const struc
 {
 	struct view *v = &a->view;
 
-	if (ev->result < 0 || ev->rep->error_code != 0)
-		return; /* nothing proven; the next attempt is due by the clock */
+	if (ev->result < 0 || ev->rep->error_code != 0) {
+		a->next_proof_ms = MIN_OF(a->next_proof_ms, v->now_ms + RENEW_RETRY_MS);
+		return;
+	}
 	if (!ev->rep->succeeded) {
 		fold_else_leader(a, ev->rep);
 		return;
@@ -329,10 +358,9 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 
 	if (ev->result < 0)
 		return; /* unknown: the watch or a read will tell */
-	if (ev->rep->error_code == 5) { /* lease not found */
+	if (ev->rep->error_code == 5 && p->lease_id == a->session.lease_id) { /* lease not found */
 		a->session.lease_id = 0;
 		a->session.retry_at_ms = 0;
-		return;
 	}
 	if (ev->rep->error_code != 0)
 		return;
@@ -413,6 +441,8 @@ void store_release(struct agent *a, const char *to)
 		return;
 	if (v->pg.run != PG_DOWN && v->pg.role != ROLE_REPLICA)
 		return;
+	if (to[0] != '\0' && !model_ended_clean(v))
+		return; /* nobody is named who may lack something */
 	str_clip(r.from, sizeof(r.from), v->name);
 	str_clip(r.to, sizeof(r.to), to);
 	r.lsn = v->pg.run == PG_DOWN ? v->pg.control_end_lsn : 0;
@@ -615,8 +645,10 @@ static void read_answered(struct agent *a, const struct event *ev)
 
 static void read_cycle(struct agent *a)
 {
-	/* Streams lose events (etcd 3.4): who sees no leader looks again soon. */
-	bool settled = a->watching && a->view.cluster.leader[0] != '\0';
+	/* Streams lose events (etcd 3.4): who is where it should be can wait for the next read. */
+	bool streams = a->view.pg.run == PG_UP && a->view.pg.streaming;
+	bool settled = a->watching && a->view.cluster.leader[0] != '\0' &&
+		       (agent_leads(a) || streams);
 	int64_t every = settled ? READ_EVERY_MS : READ_RETRY_MS;
 
 	if (agent_waits_for(a, TICKET_READ) || a->view.now_ms < a->read_retry_at_ms)

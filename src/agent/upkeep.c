@@ -112,7 +112,7 @@ static void member_answered(struct agent *a, const struct pending *p, const stru
 		a->member_lease_id = p->lease_id;
 		return;
 	}
-	if (ev->result == 0 && ev->rep->error_code == 5) {
+	if (ev->result == 0 && ev->rep->error_code == 5 && p->lease_id == a->session.lease_id) {
 		a->session.lease_id = 0;
 		a->session.retry_at_ms = 0;
 	}
