@@ -36,10 +36,8 @@ static bool member_settled(const struct world *world, uint32_t id, uint32_t lead
 		       not_yet(ret_why, size, node->name, "leads and is no primary");
 	if (pg->primary)
 		return not_yet(ret_why, size, node->name, "is a second primary");
-	if (!pg->receiver.connected)
-		return not_yet(ret_why, size, node->name, "does not stream");
-	return pg->receiver.from == leader ||
-	       not_yet(ret_why, size, node->name, "streams from another standby");
+	return pgstream_is_sender(world, leader, id) ||
+	       not_yet(ret_why, size, node->name, "does not stream from the leader");
 }
 
 bool final_settled(const struct world *world, char *ret_why, size_t size)

@@ -24,13 +24,21 @@ static bool due(const struct world *world, const struct node *node)
 	       node_now_ms(world, node) >= node->page.kill_at_ms + mutant_guard_delay_ms(world);
 }
 
+/* By pid; a page that names none leaves it to the pid file. A dead postmaster's children are
+ * found by their data directory. */
+static bool identified(const struct node *node)
+{
+	return node->page.postmaster_pid == 0 || node->pg.pid == 0 ||
+	       node->page.postmaster_pid == node->pg.pid;
+}
+
 static void on_guard(struct world *world, struct ev *ev)
 {
 	struct node *node = &world->nodes[ev->who];
 
 	if (ev->gen != node->guard_gen || !due(world, node))
 		return;
-	if (modelpg_has_process(&node->pg))
+	if (modelpg_has_process(&node->pg) && identified(node))
 		kill_now(world, node);
 	/* What is started while the page says so dies as well. */
 	world_after(world, 50000, (struct ev){ .what = "guard",

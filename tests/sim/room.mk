@@ -31,5 +31,40 @@ tests_sim_pgha_sim_SOURCES = \
 	tests/sim/scenario.c tests/sim/scenario.h
 tests_sim_pgha_sim_LDADD = $(AGENT_LIBS)
 
-TESTS += tests/sim/check-seeds.sh
-EXTRA_DIST += tests/sim/check-seeds.sh
+TESTS += tests/sim/check-seeds.sh tests/sim/check-sim.sh
+EXTRA_DIST += \
+	tests/scenarios/agent-frozen.scn \
+	tests/scenarios/agent-killed-for-good.scn \
+	tests/scenarios/agent-restarted.scn \
+	tests/scenarios/agent-stopped.scn \
+	tests/scenarios/all-restarted.scn \
+	tests/scenarios/disk-stalled.scn \
+	tests/scenarios/early-revoke-cut-off.scn \
+	tests/scenarios/early-revoke.scn \
+	tests/scenarios/etcd-blink.scn \
+	tests/scenarios/etcd-leader-change.scn \
+	tests/scenarios/etcd-member-down.scn \
+	tests/scenarios/etcd-outage.scn \
+	tests/scenarios/failover.scn \
+	tests/scenarios/host-frozen.scn \
+	tests/scenarios/host-lost.scn \
+	tests/scenarios/hung-postmaster.scn \
+	tests/scenarios/isolated.scn \
+	tests/scenarios/paused.scn \
+	tests/scenarios/postmaster-killed.scn \
+	tests/scenarios/primary-last.scn \
+	tests/scenarios/rejoin-diverged.scn \
+	tests/scenarios/restart-and-reinit.scn \
+	tests/scenarios/rewind-dies-leaderless.scn \
+	tests/scenarios/rewind-fails.scn \
+	tests/scenarios/stale-keepalive.scn \
+	tests/scenarios/switchover-to-the-dying.scn \
+	tests/scenarios/switchover.scn \
+	tests/scenarios/two-in-a-row.scn \
+	tests/sim/check-seeds.sh \
+	tests/sim/check-sim.sh
+
+# Many more seeds than make check plays: make check-seeds SEEDS=1..1000000
+check-seeds: tests/sim/pgha-sim
+	tests/sim/pgha-sim --seeds $${SEEDS:-1..100000} --coverage
+.PHONY: check-seeds

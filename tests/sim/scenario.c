@@ -104,6 +104,8 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->module = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "etcd-faults"))
 		options->etcd_faults = on ? TRI_YES : TRI_NO;
+	if (str_eq(word(line, 0), "bad-clocks"))
+		options->bad_clocks = on ? TRI_YES : TRI_NO;
 	return 0;
 }
 
@@ -118,6 +120,7 @@ int scenario_options(const char *path, struct options *options, struct err *err)
 	options->guard = TRI_YES;
 	options->module = TRI_NO;
 	options->etcd_faults = TRI_NO;
+	options->bad_clocks = TRI_NO;
 	while (read_line(file, &line)) {
 		int r = options_line(&line, options, err);
 
@@ -411,7 +414,8 @@ static int play_line(struct story *story, struct err *err)
 	const char *first = word(&story->line, 0);
 
 	if (story->line.n == 0 || str_eq(first, "nodes") || str_eq(first, "guard") ||
-	    str_eq(first, "module") || str_eq(first, "etcd-faults"))
+	    str_eq(first, "module") || str_eq(first, "etcd-faults") ||
+	    str_eq(first, "bad-clocks"))
 		return 0;
 	if (str_eq(first, "at"))
 		return play_at(story, err);

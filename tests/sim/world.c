@@ -147,7 +147,7 @@ struct world *world_new(const struct options *options)
 	if (world->options.etcd_members == 0)
 		world->options.etcd_members = 3;
 	rng_init(&world->rng, options->seed);
-	world->bad_clocks = rng_chance(&world->rng, 400);
+	world->bad_clocks = drawn(world, options->bad_clocks, 400);
 	world->guard = drawn(world, options->guard, 700);
 	world->module = drawn(world, options->module, 500) && world->guard;
 	world->wide_lag = rng_chance(&world->rng, 300);

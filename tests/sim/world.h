@@ -36,6 +36,7 @@ struct options {
 	enum tristate guard;
 	enum tristate module;
 	enum tristate etcd_faults;
+	enum tristate bad_clocks;
 };
 
 struct world {

@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: PostgreSQL
+#
+# check-sim - failure stories in virtual time, and safety rules taken away one at a time
+#
+# usage: check-sim.sh [PART...]    parts: scenarios mutants; all of them unless named
+#
+# Everything that fails prints the one line that plays it again. Runs in the build directory.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+sim=${SIM:-tests/sim/pgha-sim}
+scenarios=$here/../scenarios
+
+repeats=3
+if grep -q fsanitize Makefile 2>/dev/null; then
+	repeats=1
+fi
+
+# An assertion in the agent ends the program: play the same again and name the seed.
+play() {
+	rc=0
+	"$sim" "$@" || rc=$?
+	if [ "$rc" -ge 128 ]; then
+		"$sim" "$@" --progress >check-sim.out 2>&1 || true
+		echo "FAILED, the program died: $sim $* at $(grep '^seed' check-sim.out | tail -n 1)"
+		rm -f check-sim.out
+	fi
+	return "$rc"
+}
+
+play_scenarios() {
+	for file in "$scenarios"/*.scn; do
+		play --scenario "$file" --seeds "1..$repeats"
+	done
+}
+
+# Each takes one safety rule away at the port boundary; a seed, or a story, has to notice.
+play_mutants() {
+	for mutant in $("$sim" --list-mutants); do
+		case $mutant in
+		trust-expiry)
+			play --mutant "$mutant" --seeds 1..20 \
+				--scenario "$scenarios/early-revoke-cut-off.scn" ;;
+		rewind-unmarked)
+			play --mutant "$mutant" --seeds 1..40 \
+				--scenario "$scenarios/rewind-dies-leaderless.scn" ;;
+		*)
+			play --mutant "$mutant" --seeds 1..400 ;;
+		esac
+	done
+}
+
+[ $# -gt 0 ] || set -- scenarios mutants
+for part in "$@"; do
+	"play_$part"
+done
