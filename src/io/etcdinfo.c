@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "io/etcdpriv.h"
+#include "io/srv.h"
 
 #define INFO_EVERY_MS   60000
 #define INFO_SOON_MS    5000 /* after a failure, or after the end of one */
@@ -43,6 +44,7 @@ void etcd_info_done(struct etcd *etcd)
 {
 	for (size_t i = 0; i < ETCD_VERSIONS_MAX; i++)
 		http_cancel(etcd->versions[i].http);
+	srv_free(etcd->srv);
 	loop_source_free(etcd->info_timer);
 }
 
@@ -95,6 +97,7 @@ static void conclude(struct etcd *etcd)
 	struct etcd_info info = { .nmembers = etcd->nmembers };
 	const struct etcd_version *least = NULL;
 	uint32_t nlisted = 0;
+	int64_t every_ms;
 	bool all_known = true;
 	bool all_fixed = true;
 
@@ -120,7 +123,8 @@ static void conclude(struct etcd *etcd)
 		etcd->api_known = true;
 	}
 	etcd->info_running = false;
-	schedule(etcd, loop_now_ms() + INFO_EVERY_MS + etcd_jitter_ms(etcd, INFO_EVERY_MS / 10));
+	every_ms = etcd->api_known ? INFO_EVERY_MS : INFO_SOON_MS;
+	schedule(etcd, loop_now_ms() + every_ms + etcd_jitter_ms(etcd, every_ms / 10));
 	if (etcd->handler.info)
 		etcd->handler.info(etcd->handler.ctx, &info);
 }
@@ -206,11 +210,10 @@ static void finish_members(struct etcd_call *call)
 	ask_versions(call->etcd);
 }
 
-static void begin(struct etcd *etcd)
+static void ask_members(struct etcd *etcd)
 {
 	struct etcd_call *call;
 
-	etcd->info_running = true;
 	/* Behind proxies the list is final, and the members cannot be reached one by one. */
 	if (etcd->config.use_proxies) {
 		ask_versions(etcd);
@@ -222,4 +225,34 @@ static void begin(struct etcd *etcd)
 	call->finish = finish_members;
 	buf_str(&call->body, "{}");
 	etcd_call_start(call);
+}
+
+static void on_srv(void *ctx, const struct endpoint *found, uint32_t n, const struct err *err)
+{
+	struct etcd *etcd = ctx;
+
+	srv_free(TAKE(etcd->srv));
+	/* The last good answer stays in use while no name server answers. */
+	if (n > 0)
+		etcdnode_found(&etcd->nodes, found, n);
+	else if (!etcd->srv_failed)
+		log_warning("etcd3.srv: %s", err->msg);
+	etcd->srv_failed = n == 0;
+	etcd_wake_calls(etcd);
+	ask_members(etcd);
+}
+
+static void begin(struct etcd *etcd)
+{
+	const struct config_etcd *config = &etcd->config;
+	struct err err = { 0 };
+
+	etcd->info_running = true;
+	if (!config->srv) {
+		ask_members(etcd);
+		return;
+	}
+	if (srv_start(etcd->loop, config->srv, config->srv_suffix, NULL, on_srv, etcd, &etcd->srv,
+		      &err) < 0)
+		on_srv(etcd, NULL, 0, &err);
 }

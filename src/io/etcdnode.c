@@ -36,45 +36,57 @@ static struct etcdnode *find_or_add(struct etcdnodes *nodes, const char *url)
 	return node;
 }
 
-/* Configured ones first, each group in the order in which it was added; drops those that are
- * neither. */
+static int group_of(const struct etcdnode *node)
+{
+	if (node->configured)
+		return 0;
+	if (node->found)
+		return 1;
+	return node->listed ? 2 : 3;
+}
+
+/* Configured ones first, then found, then listed, each group in the order in which it was added;
+ * drops those that are none of these. */
 static void tidy(struct etcdnodes *nodes)
 {
 	struct etcdnodes old = *nodes;
 
 	nodes->n = 0;
-	for (uint32_t i = 0; i < old.n; i++)
-		if (old.items[i].configured)
-			nodes->items[nodes->n++] = old.items[i];
-	for (uint32_t i = 0; i < old.n; i++)
-		if (!old.items[i].configured && old.items[i].listed)
-			nodes->items[nodes->n++] = old.items[i];
-}
-
-static void add_configured(struct etcdnodes *nodes, const struct endpoint *endpoints, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		char url[URL_SIZE];
-		struct etcdnode *node;
-
-		url_of(&endpoints[i], url);
-		node = find_or_add(nodes, url);
-		if (node)
-			node->configured = true;
-	}
+	for (int group = 0; group < 3; group++)
+		for (uint32_t i = 0; i < old.n; i++)
+			if (group_of(&old.items[i]) == group)
+				nodes->items[nodes->n++] = old.items[i];
 }
 
 void etcdnode_configure(struct etcdnodes *nodes, const struct config_etcd *config)
 {
 	for (uint32_t i = 0; i < nodes->n; i++)
 		nodes->items[i].configured = false;
-	add_configured(nodes, config->endpoints, config->nendpoints);
+	for (uint32_t i = 0; i < config->nendpoints; i++) {
+		char url[URL_SIZE];
+		struct etcdnode *node;
+
+		url_of(&config->endpoints[i], url);
+		node = find_or_add(nodes, url);
+		if (node)
+			node->configured = true;
+	}
 	tidy(nodes);
 }
 
-void etcdnode_add_found(struct etcdnodes *nodes, const struct endpoint *found, uint32_t n)
+void etcdnode_found(struct etcdnodes *nodes, const struct endpoint *found, uint32_t n)
 {
-	add_configured(nodes, found, n);
+	for (uint32_t i = 0; i < nodes->n; i++)
+		nodes->items[i].found = false;
+	for (uint32_t i = 0; i < n; i++) {
+		char url[URL_SIZE];
+		struct etcdnode *node;
+
+		url_of(&found[i], url);
+		node = find_or_add(nodes, url);
+		if (node)
+			node->found = true;
+	}
 	tidy(nodes);
 }
 

@@ -2,8 +2,8 @@
 /*
  * etcdnode - the endpoints of etcd: which there are, how they behave, whom to ask next
  *
- * Configured endpoints come first and always stay; those that etcd itself names are added behind
- * them. No I/O: times are handed in.
+ * Configured endpoints come first and always stay; those that SRV records and then those that
+ * etcd itself names are added behind them. No I/O: times are handed in.
  */
 #ifndef PGHA_IO_ETCDNODE_H
 #define PGHA_IO_ETCDNODE_H
@@ -22,6 +22,7 @@ struct etcdnode {
 	uint32_t id; /* never reused; 0 is nobody */
 	char url[URL_SIZE]; /* "http://10.0.0.1:2379" */
 	bool configured;
+	bool found;         /* by SRV records */
 	bool listed;        /* named by etcd's own member list */
 	uint64_t member_id; /* of the newest answer; 0 unknown */
 	uint32_t failures;  /* in a row */
@@ -46,8 +47,8 @@ struct etcdnode_set {
 
 /* Replaces the configured endpoints; what is known of those that stay is kept. */
 void etcdnode_configure(struct etcdnodes *nodes, const struct config_etcd *config);
-/* Adds endpoints found by a look-up of SRV records: they count as configured. */
-void etcdnode_add_found(struct etcdnodes *nodes, const struct endpoint *found, uint32_t n);
+/* Replaces those that SRV records name. */
+void etcdnode_found(struct etcdnodes *nodes, const struct endpoint *found, uint32_t n);
 /* Replaces those that etcd named. */
 void etcdnode_list(struct etcdnodes *nodes, const struct etcd_members *members);
 

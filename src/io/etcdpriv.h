@@ -15,6 +15,7 @@
 #define ETCD_VERSIONS_MAX ETCDNODES_MAX
 
 struct etcd_call;
+struct srv;
 
 struct etcd_attempt {
 	struct etcd_call *call;
@@ -118,6 +119,8 @@ struct etcd {
 	bool auth_off; /* etcd says that it wants none */
 	bool logging_in;
 
+	struct srv *srv; /* NULL: no look-up under way */
+	bool srv_failed;
 	struct loop_source *info_timer;
 	int64_t info_at_ms;
 	bool info_running;

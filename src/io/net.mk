@@ -13,7 +13,8 @@ src_libio_a_SOURCES += \
 	src/io/resolve.c src/io/resolve.h \
 	src/io/rest.c src/io/rest.h src/io/restpriv.h \
 	src/io/restserve.c \
-	src/io/resttls.c src/io/resttls.h
+	src/io/resttls.c src/io/resttls.h \
+	src/io/srv.c src/io/srv.h
 
 if HAVE_CRITERION
 net_tests = \
@@ -22,7 +23,8 @@ net_tests = \
 	tests/unit/test_etcdnode \
 	tests/unit/test_fsx \
 	tests/unit/test_journal \
-	tests/unit/test_notify
+	tests/unit/test_notify \
+	tests/unit/test_srv
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 
@@ -49,4 +51,8 @@ tests_unit_test_journal_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_srv_SOURCES = tests/unit/test_srv.c tests/lib/dnsmsg.c tests/lib/dnsmsg.h
+tests_unit_test_srv_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_srv_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 endif

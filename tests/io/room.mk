@@ -3,6 +3,7 @@ check_io_programs = \
 	tests/io/test_etcd \
 	tests/io/test_rest \
 	tests/io/test_single \
+	tests/io/test_srv \
 	tests/io/test_pg_crash \
 	tests/io/test_pg_life \
 	tests/io/test_pg_repair
@@ -17,6 +18,10 @@ tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_single_SOURCES = tests/io/test_single.c tests/io/rig.c tests/io/rig.h
 tests_io_test_single_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_srv_SOURCES = tests/io/test_srv.c tests/io/rig.c tests/io/rig.h \
+	tests/lib/dnsmsg.c tests/lib/dnsmsg.h
+tests_io_test_srv_LDADD = $(IO_TEST_LIBS)
 
 # These give up root by themselves: Postgres does not run as root.
 PG_RIG = tests/io/pgrig.c tests/io/pgrig.h tests/io/rig.c tests/io/rig.h

@@ -152,3 +152,25 @@ Test(etcdnode, what_is_known_survives_a_new_configuration)
 	cr_assert_not_null(by_url(&nodes, "http://[fd00::1]:2379"));
 	cr_assert_null(by_url(&nodes, "http://a:2379"));
 }
+
+Test(etcdnode, found_ones_stand_between_configured_and_named_and_outlive_a_configuration)
+{
+	static const char *const host[] = { "a" };
+	static const struct endpoint found[] = { { .host = "f", .port = 2379, .tls = true },
+						 { .host = "a", .port = 2379 } };
+	struct etcd_members named = { .n = 1, .urls = { "http://n:2379" } };
+	struct etcdnodes nodes;
+
+	memset(&nodes, 0, sizeof(nodes));
+	configure(&nodes, host, 1);
+	etcdnode_list(&nodes, &named);
+	etcdnode_found(&nodes, found, 2);
+	cr_assert_eq(nodes.n, 3);
+	cr_assert_str_eq(nodes.items[1].url, "https://f:2379");
+	cr_assert_str_eq(nodes.items[2].url, "http://n:2379");
+	configure(&nodes, host, 0);
+	cr_assert_eq(nodes.n, 3, "a is found as well");
+	etcdnode_found(&nodes, found, 1);
+	cr_assert_eq(nodes.n, 2);
+	cr_assert_str_eq(nodes.items[0].url, "https://f:2379");
+}
