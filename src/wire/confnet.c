@@ -12,6 +12,9 @@
 
 #define ETCD_PORT 2379
 #define REST_PORT 8008
+#define DNS_LABEL_MAX  63
+/* "_etcd-client-ssl-" goes before it in one label. */
+#define SRV_SUFFIX_MAX 46
 
 void confbuild_check_advertised(const struct confbuild *build, const char *path, const char *host)
 {
@@ -141,6 +144,45 @@ static void take_endpoints(const struct confbuild *build, bool tls)
 	free(hosts.items);
 }
 
+/* A domain of DNS, or what is glued to a service name in it. What is asked for with anything else
+ * is no name, which would show only as an etcd that is never found. */
+static bool is_dns_text(const char *text)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	size_t len = strlen(text);
+	size_t at = 0;
+
+	if (len == 0 || len >= HOST_SIZE)
+		return false;
+	while (at < len) {
+		size_t label = strspn(text + at, letters);
+
+		if (label == 0 || label > DNS_LABEL_MAX ||
+		    (text[at + label] != '.' && text[at + label] != '\0'))
+			return false;
+		at += label + 1;
+	}
+	return true;
+}
+
+static void check_srv(const struct confbuild *build)
+{
+	const struct config_etcd *etcd = &build->config->etcd;
+
+	if (etcd->srv != NULL && !is_dns_text(etcd->srv))
+		confbuild_report(build, true, "etcd3.srv", "'%.40s' is no domain name; give it as "
+				 "example.com", etcd->srv);
+	if (etcd->srv_suffix != NULL &&
+	    (!is_dns_text(etcd->srv_suffix) || strlen(etcd->srv_suffix) > SRV_SUFFIX_MAX ||
+	     strchr(etcd->srv_suffix, '.') != NULL))
+		confbuild_report(build, true, "etcd3.srv_suffix",
+				 "'%.40s' cannot be part of a service name; letters, "
+				 "digits and '-', at most %d", etcd->srv_suffix, SRV_SUFFIX_MAX);
+	if (etcd->srv_suffix != NULL && etcd->srv == NULL)
+		confbuild_report(build, false, "etcd3.srv_suffix", "is used only with srv");
+}
+
 void confbuild_etcd(const struct confbuild *build)
 {
 	const struct confget *get = &build->get;
@@ -158,6 +200,7 @@ void confbuild_etcd(const struct confbuild *build)
 	etcd->cacert = confget_text(get, "etcd3.cacert");
 	etcd->cert = confget_text(get, "etcd3.cert");
 	etcd->key = confget_text(get, "etcd3.key");
+	check_srv(build);
 	take_endpoints(build, tls);
 
 	for (uint32_t i = 0; i < etcd->nendpoints; i++)

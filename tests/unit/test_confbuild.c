@@ -213,6 +213,11 @@ Test(confbuild, refuses_etcd_sections_that_lead_nowhere)
 		{ "{username: a}", "error: etcd3: one of host, hosts" },
 		{ "{host: 'a:b'}", "error: etcd3.host: " },
 		{ "{hosts: ['a:1', {b: 2}]}", "error: etcd3.hosts: " },
+		{ "{srv: 'exa mple.com'}", "error: etcd3.srv: 'exa mple.com' is no domain name" },
+		{ "{srv: 'example..com'}", "error: etcd3.srv: 'example..com' is no domain name" },
+		{ "{srv: 'https://a'}", "error: etcd3.srv: 'https://a' is no domain name" },
+		{ "{srv: a.b, srv_suffix: 'x.y'}", "error: etcd3.srv_suffix: 'x.y' cannot be part" },
+		{ "{host: 'a:1', srv_suffix: x}", "warning: etcd3.srv_suffix: is used only with srv" },
 		{ "{url: 'ftp://u:secret@a'}", "error: etcd3.url: 'ftp://' is no http or https URL" },
 		{ "{host: 'a:1', protocol: spdy}", "error: etcd3.protocol: 'spdy' is not valid; "
 						   "allowed is http or https" },
