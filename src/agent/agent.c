@@ -233,6 +233,7 @@ static void fold_start(struct agent *a, const struct event *ev)
 	bool has_lease = f != NULL && f->page_found && f->lease_epoch != 0;
 
 	a->started = true;
+	a->page_found = f != NULL && f->page_found;
 	a->port.configure(a->port.ctx, a->config);
 	model_fold_pg(a, ev);
 	if (has_lease) {
@@ -484,8 +485,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	if (a->quit_said)
 		return;
 	decide_and_act(a);
-	if (a->view.lease.epoch != 0)
-		store_page(a);
+	store_page(a);
 	store_cycle(a);
 	upkeep_cycle(a);
 	probe_cycle(a);

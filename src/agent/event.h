@@ -42,7 +42,7 @@ struct start_facts {
 	int64_t lease_id;
 	int64_t lease_asked_at_ms;
 	int64_t lease_ttl_ms;
-	bool page_found; /* a page of this boot and this member existed */
+	bool page_found; /* a page of this boot exists, and a lease was proven on it once */
 };
 
 struct event {

@@ -96,6 +96,9 @@ struct durable {
 /* What the guardian and the module may read; see base/leasepage.h. */
 struct page_update {
 	bool armed;
+	bool paused;  /* why not, if not */
+	bool stopped; /* no process of this Postgres is left */
+	bool proven;  /* some lease was, in this boot: start_facts.page_found of the next life */
 	int64_t epoch;
 	int64_t lease_id;
 	int64_t asked_at_ms;
@@ -120,7 +123,8 @@ struct port {
 	/* Effective settings changed: io rebuilds clients, addresses, files. Borrowed until the
 	 * next call. */
 	void (*configure)(void *ctx, const struct config *config);
-	void (*page)(void *ctx, const struct page_update *page); /* plain stores, at once */
+	/* Plain stores, at once. Also without a change, as a sign of life. */
+	void (*page)(void *ctx, const struct page_update *page);
 	void (*save)(void *ctx, const struct durable *durable);  /* durable when it returns */
 	/* Takes the status over. */
 	void (*publish)(void *ctx, struct status *status);

@@ -120,9 +120,11 @@ struct agent {
 	int64_t read_at_ms;       /* newest complete read */
 	int64_t read_retry_at_ms;
 	int64_t next_proof_ms;
+	uint64_t beat_sequence;
 	struct page_update page; /* as written last */
 	bool page_written;
-	uint64_t beat_sequence;
+	int64_t page_at_ms;
+	bool page_found; /* by this life, at its start */
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */

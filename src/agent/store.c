@@ -15,6 +15,7 @@
 #define READ_RETRY_MS  1000
 #define GRANT_RETRY_MS 1000
 #define RENEW_RETRY_MS 100
+#define PAGE_BEAT_MS   1000
 
 static const char *key_of(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
 {
@@ -127,22 +128,27 @@ static void grant_answered(struct agent *a, const struct event *ev)
 
 /* ---- the proof ---- */
 
-/* The page tells guardian and module; BOOTTIME deadlines of the newest proof. */
 static bool same_page(const struct page_update *x, const struct page_update *y)
 {
-	return x->armed == y->armed && x->epoch == y->epoch && x->lease_id == y->lease_id &&
+	return x->armed == y->armed && x->paused == y->paused && x->stopped == y->stopped &&
+	       x->proven == y->proven && x->epoch == y->epoch && x->lease_id == y->lease_id &&
 	       x->asked_at_ms == y->asked_at_ms && x->ttl_ms == y->ttl_ms &&
 	       x->postmaster_pid == y->postmaster_pid;
 }
 
-/* Called after every step as well: a resumed cluster or a new postmaster must not wait for the
- * next proof to be guarded. */
+/* The page tells guardian and module; BOOTTIME deadlines of the newest proof. It stays armed for
+ * as long as the lease is remembered, and that is until nothing can write under it. Called after
+ * every step: a resumed cluster or a new postmaster must not wait for the next proof to be
+ * guarded. */
 void store_page(struct agent *a)
 {
 	const struct lease *l = &a->view.lease;
 	struct page_update page = { 0 };
 
-	page.armed = l->epoch != 0 && a->view.mode != MODE_PAUSED;
+	page.paused = a->view.mode == MODE_PAUSED;
+	page.stopped = a->view.pg.run == PG_DOWN;
+	page.armed = l->epoch != 0 && !page.paused;
+	page.proven = a->page.proven || a->page_found || l->epoch != 0;
 	page.epoch = l->epoch;
 	page.lease_id = l->lease_id;
 	page.asked_at_ms = l->asked_at_ms;
@@ -150,10 +156,12 @@ void store_page(struct agent *a)
 	page.kill_at_ms = lease_at(l, LEASE_KILL_PCT);
 	page.gate_at_ms = lease_at(l, LEASE_GATE_PCT);
 	page.postmaster_pid = a->view.pg.postmaster_pid;
-	if (a->page_written && same_page(&page, &a->page))
+	if (a->page_written && same_page(&page, &a->page) &&
+	    a->view.now_ms - a->page_at_ms < PAGE_BEAT_MS)
 		return;
 	a->page = page;
 	a->page_written = true;
+	a->page_at_ms = a->view.now_ms;
 	a->port.page(a->port.ctx, &page);
 }
 

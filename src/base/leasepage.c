@@ -20,37 +20,13 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-#define MAGIC UINT64_C(0x6567617061686770) /* "pghapage" as bytes, on a little-endian machine */
-
 #define PROC_BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define PROC_CLOCK   "/proc/self/ns/time"
 #define BOOT_ID_LEN  36
 
-/* Where everything stands. The words up to WORD_ARMED keep their places in every version: that
- * is what lets one version know what another one left behind. */
-enum word {
-	WORD_MAGIC,
-	WORD_VERSION,
-	WORD_SIZE,
-	WORD_SEQUENCE,
-	WORD_BOOT,
-	WORD_CLOCK,
-	WORD_ARMED,
-	WORD_REASON,
-	WORD_EPOCH,
-	WORD_LEASE_ID,
-	WORD_ASKED_AT,
-	WORD_TTL,
-	WORD_KILL_AT,
-	WORD_GATE_AT,
-	WORD_POSTMASTER_PID,
-	WORD_POSTMASTER_START,
-	WORD_AGENT_PID,
-	WORD__MAX
-};
-
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit stores must not tear");
-_Static_assert(WORD__MAX * sizeof(uint64_t) <= LEASEPAGE_SIZE, "the page holds every word");
+_Static_assert(LEASEPAGE_WORD__MAX * sizeof(uint64_t) <= LEASEPAGE_SIZE,
+	       "the page holds every word");
 
 static const char *const state_texts[LEASEPAGE_STATE__MAX] = {
 #define X(n, t) [LEASEPAGE_##n] = t,
@@ -64,12 +40,12 @@ static const char *const reason_texts[LEASEPAGE_REASON__MAX] = {
 #undef X
 };
 
-static void put(struct leasepage *page, enum word word, uint64_t value)
+static void put(struct leasepage *page, enum leasepage_word word, uint64_t value)
 {
 	atomic_store_explicit(&page->words[word], value, memory_order_relaxed);
 }
 
-static uint64_t get(const struct leasepage *page, enum word word)
+static uint64_t get(const struct leasepage *page, enum leasepage_word word)
 {
 	return atomic_load_explicit(&page->words[word], memory_order_relaxed);
 }
@@ -77,9 +53,9 @@ static uint64_t get(const struct leasepage *page, enum word word)
 /* Odd from here on. A predecessor killed in the middle of a write left it odd already. */
 static uint64_t write_begin(struct leasepage *page)
 {
-	uint64_t odd = (get(page, WORD_SEQUENCE) + 1) | 1;
+	uint64_t odd = (get(page, LEASEPAGE_WORD_SEQUENCE) + 1) | 1;
 
-	put(page, WORD_SEQUENCE, odd);
+	put(page, LEASEPAGE_WORD_SEQUENCE, odd);
 	/* No word of this write may be seen before the odd sequence. */
 	atomic_thread_fence(memory_order_release);
 	return odd;
@@ -88,22 +64,27 @@ static uint64_t write_begin(struct leasepage *page)
 static void write_end(struct leasepage *page, uint64_t odd)
 {
 	/* No word of this write may be seen after the even sequence. */
-	atomic_store_explicit(&page->words[WORD_SEQUENCE], odd + 1, memory_order_release);
+	atomic_store_explicit(&page->words[LEASEPAGE_WORD_SEQUENCE], odd + 1, memory_order_release);
 }
 
 static void put_facts(struct leasepage *page, const struct leasepage_facts *facts)
 {
-	put(page, WORD_ARMED, facts->armed);
-	put(page, WORD_REASON, (uint64_t)facts->reason);
-	put(page, WORD_EPOCH, (uint64_t)facts->epoch);
-	put(page, WORD_LEASE_ID, (uint64_t)facts->lease_id);
-	put(page, WORD_ASKED_AT, (uint64_t)facts->asked_at_ms);
-	put(page, WORD_TTL, (uint64_t)facts->ttl_ms);
-	put(page, WORD_KILL_AT, (uint64_t)facts->kill_at_ms);
-	put(page, WORD_GATE_AT, (uint64_t)facts->gate_at_ms);
-	put(page, WORD_POSTMASTER_PID, (uint64_t)facts->postmaster_pid);
-	put(page, WORD_POSTMASTER_START, (uint64_t)facts->postmaster_start_ticks);
-	put(page, WORD_AGENT_PID, (uint64_t)page->agent_pid);
+	put(page, LEASEPAGE_WORD_ARMED, facts->armed);
+	put(page, LEASEPAGE_WORD_REASON, (uint64_t)facts->reason);
+	put(page, LEASEPAGE_WORD_EPOCH, (uint64_t)facts->epoch);
+	put(page, LEASEPAGE_WORD_LEASE_ID, (uint64_t)facts->lease_id);
+	put(page, LEASEPAGE_WORD_ASKED_AT, (uint64_t)facts->asked_at_ms);
+	put(page, LEASEPAGE_WORD_TTL, (uint64_t)facts->ttl_ms);
+	put(page, LEASEPAGE_WORD_KILL_AT, (uint64_t)facts->kill_at_ms);
+	put(page, LEASEPAGE_WORD_GATE_AT, (uint64_t)facts->gate_at_ms);
+	put(page, LEASEPAGE_WORD_POSTMASTER_PID, (uint64_t)facts->postmaster_pid);
+	put(page, LEASEPAGE_WORD_POSTMASTER_START, (uint64_t)facts->postmaster_start_ticks);
+	put(page, LEASEPAGE_WORD_AGENT_PID, (uint64_t)page->agent_pid);
+	put(page, LEASEPAGE_WORD_GATE_RAW, (uint64_t)facts->gate_raw_ms);
+	put(page, LEASEPAGE_WORD_WRITTEN_AT, (uint64_t)facts->written_at_ms);
+	put(page, LEASEPAGE_WORD_DATA_DEVICE, (uint64_t)facts->data_device);
+	put(page, LEASEPAGE_WORD_DATA_INODE, (uint64_t)facts->data_inode);
+	put(page, LEASEPAGE_WORD_PROVEN, facts->proven);
 }
 
 void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts)
@@ -118,13 +99,14 @@ void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts
 
 static enum leasepage_state judge(const struct leasepage *page, const uint64_t *words)
 {
-	if (words[WORD_MAGIC] != MAGIC)
+	if (words[LEASEPAGE_WORD_MAGIC] != LEASEPAGE_MAGIC)
 		return LEASEPAGE_NO_PAGE;
-	if (words[WORD_VERSION] != LEASEPAGE_VERSION || words[WORD_SIZE] != LEASEPAGE_SIZE)
+	if (words[LEASEPAGE_WORD_VERSION] != LEASEPAGE_VERSION ||
+	    words[LEASEPAGE_WORD_SIZE] != LEASEPAGE_SIZE)
 		return LEASEPAGE_OTHER_VERSION;
-	if (words[WORD_BOOT] != page->boot_hash)
+	if (words[LEASEPAGE_WORD_BOOT] != page->clock.boot_hash)
 		return LEASEPAGE_OTHER_BOOT;
-	if (words[WORD_CLOCK] != page->clock_ns)
+	if (words[LEASEPAGE_WORD_CLOCK] != page->clock.clock_ns)
 		return LEASEPAGE_OTHER_CLOCK;
 	return LEASEPAGE_GOOD;
 }
@@ -134,34 +116,39 @@ static bool copy_words(const struct leasepage *page, uint64_t *words)
 {
 	uint64_t before;
 
-	before = atomic_load_explicit(&page->words[WORD_SEQUENCE], memory_order_acquire);
-	for (int i = 0; i < WORD__MAX; i++)
-		words[i] = get(page, (enum word)i);
+	before = atomic_load_explicit(&page->words[LEASEPAGE_WORD_SEQUENCE], memory_order_acquire);
+	for (int i = 0; i < LEASEPAGE_WORD__MAX; i++)
+		words[i] = get(page, (enum leasepage_word)i);
 	/* Every word was read before the sequence is looked at again. */
 	atomic_thread_fence(memory_order_acquire);
-	return before % 2 == 0 && get(page, WORD_SEQUENCE) == before;
+	return before % 2 == 0 && get(page, LEASEPAGE_WORD_SEQUENCE) == before;
 }
 
 static struct leasepage_facts facts_of(const uint64_t *words)
 {
 	return (struct leasepage_facts){
-		.armed = words[WORD_ARMED] != 0,
-		.reason = (enum leasepage_reason)words[WORD_REASON],
-		.epoch = (int64_t)words[WORD_EPOCH],
-		.lease_id = (int64_t)words[WORD_LEASE_ID],
-		.asked_at_ms = (int64_t)words[WORD_ASKED_AT],
-		.ttl_ms = (int64_t)words[WORD_TTL],
-		.kill_at_ms = (int64_t)words[WORD_KILL_AT],
-		.gate_at_ms = (int64_t)words[WORD_GATE_AT],
-		.postmaster_pid = (int64_t)words[WORD_POSTMASTER_PID],
-		.postmaster_start_ticks = (int64_t)words[WORD_POSTMASTER_START],
-		.agent_pid = (int64_t)words[WORD_AGENT_PID],
+		.armed = words[LEASEPAGE_WORD_ARMED] != 0,
+		.reason = (enum leasepage_reason)words[LEASEPAGE_WORD_REASON],
+		.epoch = (int64_t)words[LEASEPAGE_WORD_EPOCH],
+		.lease_id = (int64_t)words[LEASEPAGE_WORD_LEASE_ID],
+		.asked_at_ms = (int64_t)words[LEASEPAGE_WORD_ASKED_AT],
+		.ttl_ms = (int64_t)words[LEASEPAGE_WORD_TTL],
+		.kill_at_ms = (int64_t)words[LEASEPAGE_WORD_KILL_AT],
+		.gate_at_ms = (int64_t)words[LEASEPAGE_WORD_GATE_AT],
+		.postmaster_pid = (int64_t)words[LEASEPAGE_WORD_POSTMASTER_PID],
+		.postmaster_start_ticks = (int64_t)words[LEASEPAGE_WORD_POSTMASTER_START],
+		.agent_pid = (int64_t)words[LEASEPAGE_WORD_AGENT_PID],
+		.gate_raw_ms = (int64_t)words[LEASEPAGE_WORD_GATE_RAW],
+		.written_at_ms = (int64_t)words[LEASEPAGE_WORD_WRITTEN_AT],
+		.data_device = (int64_t)words[LEASEPAGE_WORD_DATA_DEVICE],
+		.data_inode = (int64_t)words[LEASEPAGE_WORD_DATA_INODE],
+		.proven = words[LEASEPAGE_WORD_PROVEN] != 0,
 	};
 }
 
 enum leasepage_state leasepage_read(const struct leasepage *page, struct leasepage_facts *ret)
 {
-	uint64_t words[WORD__MAX];
+	uint64_t words[LEASEPAGE_WORD__MAX];
 	enum leasepage_state state = LEASEPAGE_TORN;
 
 	for (int i = 0; i < LEASEPAGE_TRIES; i++) {
@@ -205,8 +192,7 @@ static int read_proc(const char *path, char *dst, size_t size, struct err *err)
 	return 0;
 }
 
-/* Which boot, and which reading of CLOCK_BOOTTIME, the page has to be of. */
-static int learn_clock(struct leasepage *page, struct err *err)
+int leasepage_clock_of_now(struct leasepage_clock *ret, struct err *err)
 {
 	char id[BOOT_ID_LEN + 2];
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -219,10 +205,10 @@ static int learn_clock(struct leasepage *page, struct err *err)
 	/* FNV-1a. */
 	for (int i = 0; i < BOOT_ID_LEN; i++)
 		hash = (hash ^ (unsigned char)id[i]) * UINT64_C(0x100000001b3);
-	page->boot_hash = hash;
+	ret->boot_hash = hash;
 
 	/* Kernels before 5.6 have one clock for all. */
-	page->clock_ns = stat(PROC_CLOCK, &st) < 0 ? 0 : (uint64_t)st.st_ino;
+	ret->clock_ns = stat(PROC_CLOCK, &st) < 0 ? 0 : (uint64_t)st.st_ino;
 	return 0;
 }
 
@@ -268,7 +254,7 @@ static int lock_page(const struct leasepage *page, const char *path, struct err 
 	if (flock(page->fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return err_set(err, ERR_IO, "cannot lock '%s'", path);
-		if (pread(page->fd, &pid, sizeof(pid), WORD_AGENT_PID * sizeof(pid)) < 0)
+		if (pread(page->fd, &pid, sizeof(pid), LEASEPAGE_WORD_AGENT_PID * sizeof(pid)) < 0)
 			pid = 0;
 		return err_set(err, ERR_STATE,
 			       "another agent (pid %" PRIu64 ") runs by this name and holds '%s'",
@@ -298,11 +284,11 @@ static void reset_page(struct leasepage *page)
 	const struct leasepage_facts nothing = { .reason = LEASEPAGE_NEW };
 	uint64_t odd = write_begin(page);
 
-	put(page, WORD_MAGIC, MAGIC);
-	put(page, WORD_VERSION, LEASEPAGE_VERSION);
-	put(page, WORD_SIZE, LEASEPAGE_SIZE);
-	put(page, WORD_BOOT, page->boot_hash);
-	put(page, WORD_CLOCK, page->clock_ns);
+	put(page, LEASEPAGE_WORD_MAGIC, LEASEPAGE_MAGIC);
+	put(page, LEASEPAGE_WORD_VERSION, LEASEPAGE_VERSION);
+	put(page, LEASEPAGE_WORD_SIZE, LEASEPAGE_SIZE);
+	put(page, LEASEPAGE_WORD_BOOT, page->clock.boot_hash);
+	put(page, LEASEPAGE_WORD_CLOCK, page->clock.clock_ns);
 	put_facts(page, &nothing);
 	write_end(page, odd);
 }
@@ -313,12 +299,13 @@ static int adopt_page(struct leasepage *page, const char *path, struct err *err)
 {
 	struct leasepage_facts facts;
 	enum leasepage_state state;
-	uint64_t words[WORD__MAX];
+	uint64_t words[LEASEPAGE_WORD__MAX];
 
 	(void)copy_words(page, words);
 	state = judge(page, words);
 	facts = facts_of(words);
-	if (state == LEASEPAGE_OTHER_VERSION && words[WORD_BOOT] == page->boot_hash && facts.armed)
+	if (state == LEASEPAGE_OTHER_VERSION && facts.armed &&
+	    words[LEASEPAGE_WORD_BOOT] == page->clock.boot_hash)
 		return err_set(err, ERR_STATE,
 			       "'%s' was left armed by another version of pgha: stop that "
 			       "Postgres, then remove the file",
@@ -366,7 +353,7 @@ int leasepage_open_writer(struct leasepage *page, const char *run_dir, const cha
 	r = make_dirs(path, run_dir, err);
 	if (r < 0)
 		return r;
-	r = learn_clock(&made, err);
+	r = leasepage_clock_of_now(&made.clock, err);
 	if (r < 0)
 		return r;
 	made.writer = true;
@@ -391,7 +378,7 @@ int leasepage_open_reader(struct leasepage *page, const char *run_dir, const cha
 	r = make_path(path, sizeof(path), run_dir, scope, name, err);
 	if (r < 0)
 		return r;
-	r = learn_clock(&made, err);
+	r = leasepage_clock_of_now(&made.clock, err);
 	if (r < 0)
 		return r;
 	made.fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

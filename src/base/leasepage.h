@@ -18,8 +18,41 @@
 #include "base/err.h"
 
 #define LEASEPAGE_SIZE    4096
-#define LEASEPAGE_VERSION 1
+#define LEASEPAGE_VERSION 2
+#define LEASEPAGE_MAGIC   UINT64_C(0x6567617061686770) /* "pghapage" on a little-endian machine */
 #define LEASEPAGE_TRIES   1000 /* then a page that never stands still counts as torn */
+
+/* Where everything stands, as indexes of 64-bit words. The words up to LEASEPAGE_WORD_ARMED keep
+ * their places in every version: that is what lets one version know what another one left behind.
+ * New words are appended, with a new version. A reader without a struct leasepage (the Postgres
+ * module) looks at them with acquire loads; it must check the header's words as leasepage_read()
+ * does. */
+enum leasepage_word {
+	LEASEPAGE_WORD_MAGIC,
+	LEASEPAGE_WORD_VERSION,
+	LEASEPAGE_WORD_SIZE,
+	LEASEPAGE_WORD_SEQUENCE,
+	LEASEPAGE_WORD_BOOT,
+	LEASEPAGE_WORD_CLOCK,
+	LEASEPAGE_WORD_ARMED,
+	LEASEPAGE_WORD_REASON,
+	LEASEPAGE_WORD_EPOCH,
+	LEASEPAGE_WORD_LEASE_ID,
+	LEASEPAGE_WORD_ASKED_AT,
+	LEASEPAGE_WORD_TTL,
+	LEASEPAGE_WORD_KILL_AT,
+	LEASEPAGE_WORD_GATE_AT,
+	LEASEPAGE_WORD_POSTMASTER_PID,
+	LEASEPAGE_WORD_POSTMASTER_START,
+	LEASEPAGE_WORD_AGENT_PID,
+	/* since version 2 */
+	LEASEPAGE_WORD_GATE_RAW,
+	LEASEPAGE_WORD_WRITTEN_AT,
+	LEASEPAGE_WORD_DATA_DEVICE,
+	LEASEPAGE_WORD_DATA_INODE,
+	LEASEPAGE_WORD_PROVEN,
+	LEASEPAGE_WORD__MAX
+};
 
 /* Why the page is armed, or is not. The numbers are in the page: append only. */
 #define LEASEPAGE_REASONS(X)                                        \
@@ -36,7 +69,8 @@ enum leasepage_reason {
 	LEASEPAGE_REASON__MAX
 };
 
-/* What the page says. Times are CLOCK_BOOTTIME milliseconds, 0 is never. */
+/* What the page says. Times are milliseconds, 0 is never; of CLOCK_BOOTTIME unless the name says
+ * raw: that one is of CLOCK_MONOTONIC_RAW, which nobody can slew. */
 struct leasepage_facts {
 	bool armed; /* the deadlines below count */
 	enum leasepage_reason reason;
@@ -45,10 +79,19 @@ struct leasepage_facts {
 	int64_t asked_at_ms; /* when the proven attempt left */
 	int64_t ttl_ms;
 	int64_t kill_at_ms;
+	/* No commit from either of these on. BOOTTIME counts a suspend but may be slewed, RAW the
+	 * other way round. */
 	int64_t gate_at_ms;
+	int64_t gate_raw_ms;
 	int64_t postmaster_pid;         /* 0 none */
 	int64_t postmaster_start_ticks; /* as leasepage_start_ticks(): a recycled pid differs */
 	int64_t agent_pid;              /* filled in by leasepage_write() */
+	int64_t written_at_ms;          /* a sign of life: loop_wait is as old as it gets */
+	/* The data directory, as stat() names it: of processes that work in it and have lost their
+	 * postmaster. 0 when it does not exist. */
+	int64_t data_device;
+	int64_t data_inode;
+	bool proven; /* some lease was, since the machine was booted */
 };
 
 /* What a reader may find; everything but LEASEPAGE_GOOD means: do not believe the facts. A
@@ -68,12 +111,17 @@ enum leasepage_state {
 	LEASEPAGE_STATE__MAX
 };
 
+/* Which boot, and which reading of CLOCK_BOOTTIME, a page has to be of. */
+struct leasepage_clock {
+	uint64_t boot_hash; /* FNV-1a of /proc/sys/kernel/random/boot_id */
+	uint64_t clock_ns;  /* inode of /proc/self/ns/time, 0 where there is none */
+};
+
 struct leasepage {
 	int fd; /* -1 when not open; holds the lock of the one writer */
 	bool writer;
 	_Atomic uint64_t *words;
-	uint64_t boot_hash;
-	uint64_t clock_ns;
+	struct leasepage_clock clock;
 	int64_t agent_pid;
 };
 
@@ -99,6 +147,8 @@ enum leasepage_state leasepage_read(const struct leasepage *page, struct leasepa
 const char *leasepage_state_text(enum leasepage_state state);
 const char *leasepage_reason_text(enum leasepage_reason reason);
 
+/* What the words of LEASEPAGE_WORD_BOOT and _CLOCK have to be for this process. */
+int leasepage_clock_of_now(struct leasepage_clock *ret, struct err *err) _must_check_;
 /* When a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat). Together
  * with the pid it names one process for ever. */
 int leasepage_start_ticks(int64_t pid, int64_t *ret_ticks, struct err *err) _must_check_;

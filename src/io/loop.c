@@ -49,6 +49,11 @@ int64_t loop_now_ms(void)
 	return clock_us(CLOCK_BOOTTIME) / 1000;
 }
 
+int64_t loop_raw_ms(void)
+{
+	return clock_us(CLOCK_MONOTONIC_RAW) / 1000;
+}
+
 int64_t loop_wall_us(void)
 {
 	return clock_us(CLOCK_REALTIME);

@@ -30,6 +30,7 @@ typedef void (*loop_fd_fn)(void *ctx, int fd, uint32_t ready);
 typedef void (*loop_signal_fn)(void *ctx, int signo);
 
 int64_t loop_now_ms(void);  /* CLOCK_BOOTTIME, read now; any thread */
+int64_t loop_raw_ms(void);  /* CLOCK_MONOTONIC_RAW: never slewed, stands still in a suspend */
 int64_t loop_wall_us(void); /* wall clock, microseconds since the epoch; stamps only */
 int64_t loop_monotonic_us(void); /* CLOCK_MONOTONIC, which systemd wants to hear; nothing else */
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -51,6 +52,8 @@ struct ports {
 	struct start_facts start;
 	char *state_dir;
 	char *data_dir;
+	int64_t data_device; /* as stat() named it last; 0: it was never there */
+	int64_t data_inode;
 	char id[2 * NAME_SIZE]; /* <scope>.<name>: of files that clusters of one host share */
 	struct agent *agent;
 	int64_t reloaded_at_ms;
@@ -225,18 +228,45 @@ static enum leasepage_reason page_reason(const struct page_update *u)
 {
 	if (u->armed)
 		return LEASEPAGE_PRIMARY;
-	return u->epoch != 0 ? LEASEPAGE_PAUSED : LEASEPAGE_REPLICA;
+	if (u->paused)
+		return LEASEPAGE_PAUSED;
+	return u->stopped ? LEASEPAGE_STOPPED : LEASEPAGE_REPLICA;
+}
+
+/* The gate on the clock that nobody slews. Computed once for each proof: anew it would carry
+ * what CLOCK_BOOTTIME was slewed by since. A suspend since then makes it early, never late. */
+static int64_t raw_gate(const struct ports *p, const struct page_update *u)
+{
+	struct leasepage_facts old;
+
+	if (!u->armed)
+		return 0;
+	if (leasepage_read(&p->page, &old) == LEASEPAGE_GOOD && old.gate_raw_ms != 0 &&
+	    old.epoch == u->epoch && old.asked_at_ms == u->asked_at_ms)
+		return old.gate_raw_ms;
+	return MAX_OF(loop_raw_ms() + u->gate_at_ms - loop_now_ms(), 1);
 }
 
 static void port_page(void *ctx, const struct page_update *u)
 {
 	struct ports *p = ctx;
+	struct stat dir = { 0 };
 	struct leasepage_facts facts = { .armed = u->armed, .reason = page_reason(u),
 					 .epoch = u->epoch, .lease_id = u->lease_id,
 					 .asked_at_ms = u->asked_at_ms, .ttl_ms = u->ttl_ms,
+					 .proven = u->proven,
 					 .kill_at_ms = u->kill_at_ms, .gate_at_ms = u->gate_at_ms,
-					 .postmaster_pid = u->postmaster_pid };
+					 .gate_raw_ms = raw_gate(p, u),
+					 .postmaster_pid = u->postmaster_pid,
+					 .written_at_ms = loop_now_ms() };
 
+	/* A data directory that cannot be looked at now is still the one it was. */
+	if (stat(p->data_dir, &dir) == 0) {
+		p->data_device = (int64_t)dir.st_dev;
+		p->data_inode = (int64_t)dir.st_ino;
+	}
+	facts.data_device = p->data_device;
+	facts.data_inode = p->data_inode;
 	if (u->postmaster_pid > 0 &&
 	    leasepage_start_ticks(u->postmaster_pid, &facts.postmaster_start_ticks, NULL) < 0)
 		facts.postmaster_pid = 0; /* it has ended meanwhile */
@@ -447,8 +477,8 @@ static void read_page(struct ports *p)
 {
 	struct leasepage_facts facts;
 
-	/* A page that was only just made, or by a start that came no further, tells nothing. */
-	if (leasepage_read(&p->page, &facts) != LEASEPAGE_GOOD || facts.reason == LEASEPAGE_NEW)
+	/* A page on which no lease was ever proven tells nothing. */
+	if (leasepage_read(&p->page, &facts) != LEASEPAGE_GOOD || !facts.proven)
 		return;
 	p->start.page_found = true;
 	p->start.lease_epoch = facts.epoch;

@@ -168,7 +168,7 @@ static void fill_start(const struct world *world, const struct node *node,
 		       struct start_facts *ret)
 {
 	(void)world;
-	*ret = (struct start_facts){ .page_found = node->has_page };
+	*ret = (struct start_facts){ .page_found = node->has_page && node->page.proven };
 	if (!node->has_page || !node->page.armed)
 		return;
 	ret->lease_epoch = node->page.epoch;

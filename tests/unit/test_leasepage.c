@@ -29,6 +29,10 @@
 #define AT_ARMED    48
 #define AT_KILL     96
 #define AT_GATE     104
+#define AT_RAW      136
+#define AT_WRITTEN  144
+#define AT_DEVICE   152
+#define AT_INODE    160
 
 #define WRITES 20000
 
@@ -61,8 +65,13 @@ static const struct leasepage_facts leading = {
 	.ttl_ms = 5000,
 	.kill_at_ms = 4750,
 	.gate_at_ms = 5000,
+	.gate_raw_ms = 4321,
 	.postmaster_pid = 4711,
 	.postmaster_start_ticks = 815,
+	.written_at_ms = 1003,
+	.data_device = 65,
+	.data_inode = 77,
+	.proven = true,
 };
 
 static int write_open(struct leasepage *page, struct err *err)
@@ -182,6 +191,11 @@ Test(leasepage, every_fact_arrives)
 	cr_assert_eq(facts.postmaster_pid, leading.postmaster_pid);
 	cr_assert_eq(facts.postmaster_start_ticks, leading.postmaster_start_ticks);
 	cr_assert_eq(facts.agent_pid, getpid());
+	cr_assert_eq(facts.gate_raw_ms, leading.gate_raw_ms);
+	cr_assert_eq(facts.written_at_ms, leading.written_at_ms);
+	cr_assert_eq(facts.data_device, leading.data_device);
+	cr_assert_eq(facts.data_inode, leading.data_inode);
+	cr_assert(facts.proven);
 }
 
 Test(leasepage, words_stand_where_other_programs_look_for_them)
@@ -194,6 +208,23 @@ Test(leasepage, words_stand_where_other_programs_look_for_them)
 	cr_assert_eq(peek(AT_ARMED), 1);
 	cr_assert_eq(peek(AT_KILL), 4750);
 	cr_assert_eq(peek(AT_GATE), 5000);
+	cr_assert_eq(peek(AT_RAW), 4321);
+	cr_assert_eq(peek(AT_WRITTEN), 1003);
+	cr_assert_eq(peek(AT_DEVICE), 65);
+	cr_assert_eq(peek(AT_INODE), 77);
+	cr_assert_eq(AT_RAW, LEASEPAGE_WORD_GATE_RAW * 8);
+	cr_assert_eq(AT_GATE, LEASEPAGE_WORD_GATE_AT * 8);
+}
+
+Test(leasepage, a_reader_of_its_own_knows_boot_and_clock)
+{
+	struct leasepage_clock clock = { 0 };
+	struct err err = { 0 };
+
+	leave_armed();
+	cr_assert_eq(leasepage_clock_of_now(&clock, &err), 0, "%s", err.msg);
+	cr_assert_eq(peek(AT_BOOT), clock.boot_hash);
+	cr_assert_eq(peek(AT_CLOCK), clock.clock_ns);
 }
 
 Test(leasepage, an_open_reader_sees_the_next_write)
