@@ -4,7 +4,11 @@
  */
 #include "io/pg.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -42,6 +46,7 @@ int pg_new(struct loop *loop, pg_event_fn deliver, void *ctx, struct pg **ret,
 	pg->deliver = deliver;
 	pg->ctx = ctx;
 	pg->life.proc.pidfd = -1;
+	pg->lock_fd = -1;
 	*ret = pg;
 	return 0;
 }
@@ -59,7 +64,30 @@ void pg_free(struct pg *pg)
 	pgconn_free(pg->spare);
 	pgproc_done(&pg->life.proc);
 	loop_source_free(pg->life.source);
+	closep(&pg->lock_fd);
 	free(pg);
+}
+
+/* Two agents of one data directory would take each other's half-made copies for rubbish. The lock
+ * is that of a file beside it and ends with us. Where no file can be made nothing can be made
+ * beside either. */
+static bool hold_lock(struct pg *pg)
+{
+	_cleanup_(closep) int fd = -1;
+	char path[PATH_MAX];
+
+	if (pg->lock_fd >= 0)
+		return true;
+	if (str_printf(path, sizeof(path), "%s.pgha-lock", pg->config->pg.data_dir) < 0)
+		return true;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return true;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno != EWOULDBLOCK;
+	pg->lock_fd = fd;
+	fd = -1;
+	return true;
 }
 
 /* What a crash of ours interrupted, before anything looks at the directory. */
@@ -69,8 +97,13 @@ static void mend(struct pg *pg)
 	struct err err = { 0 };
 	int rubbish = 0;
 
-	pg->mended = true;
 	pgwatch_look(pg);
+	if (!hold_lock(pg)) {
+		log_error("another agent manages '%s': nothing is changed",
+			  pg->config->pg.data_dir);
+		return;
+	}
+	pg->mended = true;
 	if (pg->state.run != PG_DOWN)
 		return;
 	if (pgdir_init(&dir, pg->config->pg.data_dir, &err) < 0 ||
@@ -174,6 +207,10 @@ void pg_request(struct pg *pg, uint64_t ticket, const struct pg_req *req)
 	if (pg_op_changes(req->op)) {
 		struct pgwork *busy = pg->stop ? pg->stop : pg->hand;
 
+		if (!hold_lock(pg)) {
+			refuse(pg, event, ticket, "another agent manages this data directory");
+			return;
+		}
 		if (!busy) {
 			begin(pg, ticket, &copy, event, &pg->hand);
 			return;

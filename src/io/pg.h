@@ -13,7 +13,14 @@
  * - STOP with timeout_ms 0 waits for ever. It is done only when a scan of /proc finds no process
  *   of the data directory; a process in uninterruptible sleep counts as alive.
  * - START is done when the postmaster has its sockets and begins recovery, not when it accepts
- *   connections. What it says before its log collector runs goes to "<data_dir>.startup.log".
+ *   connections. For its log see pglog.h.
+ * - EVENT_PG_EXIT comes before the answer of the STOP that caused it; event.text is the last
+ *   reason in the server's log, "" when there is none.
+ * - A PROBE that a server refused for any other reason than that it starts (SQLSTATE 57P03), too
+ *   many clients or a wrong password for example, finds it PG_UP with probe_sql_ok false: it
+ *   lives. Then, and when it is silent, event.err says why, and event.result is 0 all the same.
+ * - While another agent holds "<data_dir>.pgha-lock" whatever would change something, but STOP, is
+ *   refused with -ERR_STATE.
  * - CLONE and INITDB work in "<data_dir>.pgha-new", REWIND under a mark; see pgdir.h.
  * - ANCESTRY fails with -ERR_CONFIG when the upstream has another system identifier, and with
  *   -ERR_STATE when it is itself in recovery.

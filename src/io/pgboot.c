@@ -201,14 +201,14 @@ static int step_settings(struct pgwork *work, struct err *err)
 	struct pg *pg = work->pg;
 	struct pgconf_want want = { .major = pgdir_major(pg->config->pg.data_dir) };
 	bool changed = false;
-	int rc = pgfiles_write(pg->config, &want, &changed, err);
+	int rc = pgfiles_untrust(pg->config, err);
 
 	if (rc == 0)
-		rc = pgfiles_untrust(pg->config, err);
+		rc = pgfiles_write(pg->config, &want, &changed, err);
 	if (rc < 0)
 		return rc;
 	pgdir_look(pg->config->pg.data_dir, &pg->state);
-	if (changed && pgwatch_runs(pg) &&
+	if (pgwatch_runs(pg) &&
 	    child_pidfd_signal(pg->life.proc.pidfd, SIGHUP) < 0)
 		return err_set(err, ERR_IO, "cannot signal the postmaster");
 	return PGWORK_DONE;

@@ -251,10 +251,7 @@ void pgconf_main_text(const struct config *config, const struct pgconf_want *wan
 	else
 		buf_printf(ret, "include '%s.base.conf'\n\n", pgconf_stem(config));
 	parameters(config, ret);
-	if (want->trust_hba)
-		setting(ret, "hba_file", want->trust_hba);
-	else
-		file_setting(config, "hba_file", "pg_hba.conf", ret);
+	file_setting(config, "hba_file", "pg_hba.conf", ret);
 	file_setting(config, "ident_file", "pg_ident.conf", ret);
 	if (want->keep_recovery && block)
 		buf_str(ret, block);

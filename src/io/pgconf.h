@@ -19,7 +19,6 @@ struct pgconf_want {
 	bool standby;
 	bool keep_recovery;   /* the block of recovery settings in the file stays as it is */
 	struct upstream upstream; /* of a standby; host "": none */
-	const char *trust_hba;    /* path of a temporary pg_hba file, or NULL */
 	const struct pairs *recovery; /* instead of everything else in the block; or NULL */
 };
 

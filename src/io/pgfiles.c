@@ -16,7 +16,7 @@
 #include "io/pgdir.h"
 
 #define FILE_BYTES_MAX (4 * 1024 * 1024)
-#define TRUST_FILE     "pgha.trust_hba.conf"
+#define BEFORE_TRUST   ".pgha-before" /* behind the name of what pgfiles_trust() replaced */
 
 static int join(char dst[PATH_MAX], const char *dir, const char *name, struct err *err)
 {
@@ -92,6 +92,7 @@ static int copy(const char *from, const char *to, mode_t mode, struct err *err)
 /* The operator's file becomes the base that ours includes; once. */
 static int make_base(const struct config *config, const char *conf, mode_t mode, struct err *err)
 {
+	static const char *const initials[] = { "postgresql.base.conf", "postgresql.conf" };
 	static const struct buf nothing = { 0 };
 	char base[PATH_MAX], initial[PATH_MAX];
 	bool changed = false;
@@ -108,12 +109,15 @@ static int make_base(const struct config *config, const char *conf, mode_t mode,
 		return 0;
 	if (errno != ENOENT)
 		return err_set(err, ERR_IO, "cannot rename '%s' to '%s'", conf, base);
-	/* initdb put its file into PGDATA while ours belong elsewhere. */
-	rc = join(initial, config->pg.data_dir, "postgresql.conf", err);
-	if (rc < 0)
-		return rc;
-	if (pgdir_exists(initial))
-		return copy(initial, base, mode, err);
+	/* Ours belong elsewhere: initdb put its file into PGDATA, or a base backup brought the base
+	 * of another server's file there. */
+	for (size_t i = 0; i < ARRAY_LEN(initials); i++) {
+		rc = join(initial, config->pg.data_dir, initials[i], err);
+		if (rc < 0)
+			return rc;
+		if (pgdir_exists(initial))
+			return copy(initial, base, mode, err);
+	}
 	return put(base, &nothing, mode, &changed, err);
 }
 
@@ -141,18 +145,25 @@ static int write_main(const struct config *config, const struct pgconf_want *wan
 
 /* -- pg_hba.conf and pg_ident.conf -------------------------------------------------------- */
 
+/* By the operator: then the file is the operator's. */
+static bool redirected(const struct config *config, const char *param, const char *path,
+		       const char *file)
+{
+	const char *set = pgconf_param(config, param);
+
+	return set && !str_eq(set, path) && !str_eq(set, file);
+}
+
 static int write_lines(const struct config *config, const char *param, const char *file,
 		       const struct strings *lines, bool *changed, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
-	char path[PATH_MAX], initial[PATH_MAX];
-	const char *set = pgconf_param(config, param);
+	char path[PATH_MAX], initial[PATH_MAX], before[PATH_MAX];
 	int rc = join(path, pgconf_dir(config), file, err);
 
-	if (rc < 0)
+	if (rc < 0 || redirected(config, param, path, file))
 		return rc;
-	/* Redirected by the operator: then the file is the operator's. */
-	if (set && !str_eq(set, path) && !str_eq(set, file))
+	if (str_printf(before, sizeof(before), "%s" BEFORE_TRUST, path) < 0 || pgdir_exists(before))
 		return 0;
 	if (lines->n > 0) {
 		pgconf_lines_text(lines, &text);
@@ -324,29 +335,51 @@ int pgfiles_append_hba(const char *data_dir, const struct strings *lines, struct
 			  err);
 }
 
-int pgfiles_trust_hba(const struct config *config, char **ret_path, struct err *err)
+static int untrusted_path(const struct config *config, char dst[PATH_MAX], struct err *err)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
-	_cleanup_(freep) char *path = str_dupf("%s/" TRUST_FILE, config->pg.data_dir);
-	const char *user = config->pg.superuser.username;
-	bool changed = false;
-	int rc;
+	return join(dst, pgconf_dir(config), "pg_hba.conf" BEFORE_TRUST, err);
+}
 
+int pgfiles_trust(const struct config *config, struct err *err)
+{
+	static const struct buf nothing = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *user = config->pg.superuser.username;
+	char path[PATH_MAX], before[PATH_MAX];
+	bool changed = false;
+	int rc = join(path, pgconf_dir(config), "pg_hba.conf", err);
+
+	if (rc < 0 || redirected(config, "hba_file", path, "pg_hba.conf"))
+		return rc;
 	if (!user || strpbrk(user, "\"\n"))
 		return err_set(err, ERR_CONFIG, "the superuser's name cannot stand in pg_hba.conf");
+	rc = untrusted_path(config, before, err);
+	if (rc < 0)
+		return rc;
+	/* Its presence says that the other one is not the operator's. */
+	if (!pgdir_exists(before) && rename(path, before) < 0) {
+		rc = put(before, &nothing, file_mode(config), &changed, err);
+		if (rc < 0)
+			return rc;
+	}
 	buf_printf(&text, "local all \"%s\" trust\n", user);
 	buf_printf(&text, "host all \"%s\" 127.0.0.1/32 trust\n", user);
 	buf_printf(&text, "host all \"%s\" ::1/128 trust\n", user);
-	rc = put(path, &text, 0600, &changed, err);
-	if (rc < 0)
-		return rc;
-	*ret_path = TAKE(path);
-	return 0;
+	return put(path, &text, 0600, &changed, err);
 }
 
 int pgfiles_untrust(const struct config *config, struct err *err)
 {
-	return remove_file(config, TRUST_FILE, err);
+	char path[PATH_MAX], before[PATH_MAX];
+	int rc = join(path, pgconf_dir(config), "pg_hba.conf", err);
+
+	if (rc == 0)
+		rc = untrusted_path(config, before, err);
+	if (rc < 0 || !pgdir_exists(before))
+		return rc;
+	if (rename(before, path) < 0)
+		return err_set(err, ERR_IO, "cannot bring '%s' back", path);
+	return 0;
 }
 
 void pgfiles_paths(const struct config *config, struct words *ret)

@@ -29,10 +29,11 @@ int pgfiles_restore(const struct config *config, struct err *err) _must_check_;
 /* Lines behind what initdb put into pg_hba.conf of `data_dir`. */
 int pgfiles_append_hba(const char *data_dir, const struct strings *lines,
 		       struct err *err) _must_check_;
-/* A pg_hba file that trusts the superuser on local connections and nobody else, for a restored
- * cluster whose passwords are not known. *ret_path is heap. */
-int pgfiles_trust_hba(const struct config *config, char **ret_path, struct err *err) _must_check_;
-/* The end of pgfiles_trust_hba(). */
+/* For a restored cluster whose passwords are not known: pg_hba.conf trusts the superuser on local
+ * connections and nobody else, until pgfiles_untrust(). pgfiles_write() leaves it alone meanwhile.
+ * A hba_file of the operator's is not touched. */
+int pgfiles_trust(const struct config *config, struct err *err) _must_check_;
+/* The file that was there before comes back; pgfiles_write() then writes what is configured. */
 int pgfiles_untrust(const struct config *config, struct err *err) _must_check_;
 /* What to hand to sync(1) after writing. */
 void pgfiles_paths(const struct config *config, struct words *ret);

@@ -373,6 +373,11 @@ static void answer(struct pgwork *work, struct event *event)
 {
 	struct probe *probe = work->data;
 
+	if (work->event == EVENT_PG_EXIT) {
+		pglog_reason(&work->pg->log, work->pg->config->pg.data_dir, work->text,
+			     sizeof(work->text));
+		return;
+	}
 	event->probe_sql_ok = probe->sql_ok;
 	/* A server that did not answer is a fact, not a failure of the probe. */
 	if (!probe->sql_ok) {
@@ -423,4 +428,5 @@ const struct pgwork_kind pgprobe_exit_kind = {
 	.steps = steps,
 	.data_size = sizeof(struct probe),
 	.answers_late = true,
+	.answer = answer,
 };

@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "io/pgconf.h"
 
-#define CONTROL_WAIT_MS 1000
+#define CONTROL_WAIT_MS    1000 /* when the loop does not run yet */
+#define CONTROL_ABANDON_MS 5000
 
 void pgtool_program(const struct pg *pg, const char *program, struct words *ret)
 {
@@ -30,7 +31,7 @@ static void on_child(void *ctx, const struct child_end *child_end)
 
 	work->end = *child_end;
 	if (!child_ok(child_end))
-		rc = child_failed(child_end, work->kind->steps[work->step].name, &err);
+		rc = child_failed(child_end, work->child_name, &err);
 	pgwork_resume(work, rc, &err);
 }
 
@@ -41,6 +42,7 @@ int pgtool_spawn(struct pgwork *work, const struct child_spec *spec, struct err 
 	child_free(work->child);
 	work->child = NULL;
 	work->end = (struct child_end){ .output = "" };
+	str_clip(work->child_name, sizeof(work->child_name), spec->name);
 	rc = child_spawn(work->pg->loop, spec, on_child, work, &work->child, err);
 	if (rc == 0)
 		return PGWORK_WAIT;
@@ -135,9 +137,13 @@ static void control_words(const struct pg *pg, const char *data_dir, struct word
 int pgtool_control(struct pgwork *work, const char *data_dir, struct err *err)
 {
 	_cleanup_(words_done) struct words words = { 0 };
+	int rc;
 
 	control_words(work->pg, data_dir, &words);
-	return pgtool_run(work, "pg_controldata", &words, err);
+	rc = pgtool_run(work, "pg_controldata", &words, err);
+	if (rc == PGWORK_WAIT)
+		pgwork_abandon_in(work, CONTROL_ABANDON_MS);
+	return rc;
 }
 
 int pgtool_control_read(struct pgwork *work, struct pgcontrol *ret, struct err *err)

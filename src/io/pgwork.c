@@ -102,6 +102,8 @@ void pgwork_resume(struct pgwork *work, int result, const struct err *err)
 	bool tolerate = work->tolerate;
 
 	work->tolerate = false;
+	work->abandons = false;
+	loop_timer_off(work->timer);
 	work->result = result;
 	if (err)
 		work->err = *err;
@@ -135,7 +137,16 @@ static void on_defer(void *ctx)
 static void on_timer(void *ctx)
 {
 	struct pgwork *work = ctx;
+	struct err err = { 0 };
+	int rc;
 
+	if (work->abandons) {
+		child_free(TAKE(work->child));
+		work->end = (struct child_end){ .output = "" };
+		rc = err_set(&err, ERR_TIMEOUT, "no answer from the disk");
+		pgwork_resume(work, rc, &err);
+		return;
+	}
 	work->polls = false;
 	run(work);
 }
@@ -242,6 +253,12 @@ int pgwork_again_in(struct pgwork *work, int64_t ms)
 	work->polls = true;
 	loop_timer_at(work->timer, loop_now_ms() + ms);
 	return PGWORK_WAIT;
+}
+
+void pgwork_abandon_in(struct pgwork *work, int64_t ms)
+{
+	work->abandons = true;
+	loop_timer_at(work->timer, loop_now_ms() + ms);
 }
 
 void pgwork_tolerate(struct pgwork *work)

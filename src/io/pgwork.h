@@ -14,6 +14,7 @@
 #include "io/pg.h"
 #include "io/pgconn.h"
 #include "io/pgcontrol.h"
+#include "io/pglog.h"
 #include "io/pgproc.h"
 #include "io/words.h"
 
@@ -50,6 +51,7 @@ struct pgwork {
 	size_t step, next;
 
 	struct child *child;
+	char child_name[32];  /* for messages */
 	struct child_end end; /* of the last child; its text is valid until the next */
 	struct pgconn *conn;
 	bool conn_usual; /* its session is like every other: others may use it afterwards */
@@ -58,6 +60,7 @@ struct pgwork {
 	struct loop_source *defer;
 
 	bool polls;    /* waits for the timer */
+	bool abandons; /* the child is let go when the timer comes */
 	bool tolerate; /* a failure of what is waited for does not end the chain */
 	int result;    /* of the last thing waited for */
 	struct err err;
@@ -88,11 +91,13 @@ struct pg {
 	const struct config *config;
 	struct pg_state state;
 	struct pglife life;
+	struct pglog log;    /* of the present or the last life */
 	struct pgconn *conn; /* the probe's */
 	/* Open and waiting: a promotion must not wait for a connection, and what is asked in every
 	 * cycle must not open one each time. A chain that uses it takes it out of here. */
 	struct pgconn *spare;
 	int64_t spare_at_ms; /* not before then it is opened again */
+	int lock_fd; /* held while nobody else may change the data directory */
 	bool mended;
 
 	struct pgcontrol control;
@@ -133,6 +138,9 @@ void pgwork_jump(struct pgwork *work, size_t step);
 int pgwork_again_in(struct pgwork *work, int64_t ms);
 /* The next failure is put into work->result and work->err, and the chain goes on. */
 void pgwork_tolerate(struct pgwork *work);
+/* The child that was just begun only reads: a disk that stalls it must not stall the chain. After
+ * so long it is let go, and counts as failed by ERR_TIMEOUT. */
+void pgwork_abandon_in(struct pgwork *work, int64_t ms);
 /* What was waited for has ended. */
 void pgwork_resume(struct pgwork *work, int result, const struct err *err);
 /* The same as a pgconn_fn; ctx is the work. */

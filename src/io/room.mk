@@ -42,6 +42,7 @@ src_libio_a_SOURCES += \
 	src/io/pgfollow.c \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \
+	src/io/pglog.c src/io/pglog.h \
 	src/io/pgprobe.c \
 	src/io/pgproc.c src/io/pgproc.h \
 	src/io/pgpromote.c \
@@ -77,7 +78,9 @@ IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(
 pg_tests = \
 	tests/unit/test_pgconf \
 	tests/unit/test_pgcontrol \
+	tests/unit/test_pgdir \
 	tests/unit/test_pgdsn \
+	tests/unit/test_pgfiles \
 	tests/unit/test_pgproc \
 	tests/unit/test_pgquery \
 	tests/unit/test_words
@@ -91,6 +94,14 @@ tests_unit_test_pgconf_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgcontrol_SOURCES = tests/unit/test_pgcontrol.c
 tests_unit_test_pgcontrol_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgcontrol_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgdir_SOURCES = tests/unit/test_pgdir.c
+tests_unit_test_pgdir_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgdir_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgfiles_SOURCES = tests/unit/test_pgfiles.c
+tests_unit_test_pgfiles_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgfiles_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_pgdsn_SOURCES = tests/unit/test_pgdsn.c
 tests_unit_test_pgdsn_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

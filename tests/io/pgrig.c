@@ -100,6 +100,7 @@ void node_param(struct node *node, const char *name, const char *value)
 
 	for (size_t i = 0; i < params->n; i++) {
 		if (str_eq(params->items[i].name, name)) {
+			free(params->items[i].value);
 			params->items[i].value = str_dup(value);
 			return;
 		}

@@ -1,12 +1,14 @@
 # One adapter against a real server. Needs etcd and loopback, so it is no part of `make check`.
 check_io_programs = \
+	tests/io/test_child \
 	tests/io/test_etcd \
 	tests/io/test_rest \
 	tests/io/test_single \
 	tests/io/test_srv \
 	tests/io/test_pg_crash \
 	tests/io/test_pg_life \
-	tests/io/test_pg_repair
+	tests/io/test_pg_repair \
+	tests/io/test_pg_special
 EXTRA_PROGRAMS = $(check_io_programs)
 CLEANFILES += $(check_io_programs)
 
@@ -33,6 +35,10 @@ tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_repair_SOURCES = tests/io/test_pg_repair.c $(PG_RIG)
 tests_io_test_pg_repair_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_special_SOURCES = tests/io/test_pg_special.c $(PG_RIG)
+tests_io_test_pg_special_LDADD = $(PG_RIG_LIBS)
+tests_io_test_child_SOURCES = tests/io/test_child.c tests/io/rig.c tests/io/rig.h
+tests_io_test_child_LDADD = $(IO_TEST_LIBS)
 
 check-io: $(check_io_programs)
 	@n=0; bad=0; for t in $(check_io_programs); do \
