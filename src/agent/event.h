@@ -69,6 +69,8 @@ struct event {
 	const struct slot_pos *slots;     /* PG_PROBE: slots of this server, their restart_lsn */
 	uint32_t nslots;
 	bool probe_sql_ok;                /* PG_PROBE: SQL answered */
+	const struct setting_change *changes; /* PG_PROBE: what waits for a restart */
+	uint32_t nchanges;
 
 	const struct history *history;    /* PG_DONE of PGOP_ANCESTRY: the upstream's past */
 	const char *text;                 /* PG_DONE: which way a rewind or clone took, and such */

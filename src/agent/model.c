@@ -477,6 +477,51 @@ void model_forget_position(struct agent *a)
 	pg->replay_lsn = 0;
 }
 
+static void say_changes(const struct agent *a)
+{
+	if (a->nchanges == 0)
+		log_notice("no setting of Postgres waits for a restart any more");
+	for (uint32_t i = 0; i < a->nchanges; i++)
+		log_notice("a restart of Postgres is pending: %s: %s -> %s", a->changes[i].name,
+			   a->changes[i].old_value, a->changes[i].new_value);
+}
+
+static void fold_changes(struct agent *a, const struct event *ev)
+{
+	uint32_t n = MIN_OF(ev->nchanges, (uint32_t)SETTING_CHANGES_MAX);
+	bool same = n == a->nchanges;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct setting_change *now = &ev->changes[i];
+		struct setting_change *old = &a->changes[i];
+
+		same = same && str_eq(now->name, old->name) &&
+		       str_eq(now->old_value, old->old_value) &&
+		       str_eq(now->new_value, old->new_value);
+		*old = *now;
+	}
+	a->nchanges = n;
+	if (same)
+		return;
+	say_changes(a);
+	a->member_urgent = true;
+	a->board_dirty = true;
+}
+
+static void fold_probe(struct agent *a, const struct event *ev)
+{
+	a->sql_ok = ev->probe_sql_ok;
+	a->nwalsenders = MIN_OF(ev->nwalsenders, (uint32_t)MEMBERS_MAX);
+	a->nslots = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
+	for (uint32_t i = 0; i < a->nwalsenders; i++)
+		a->walsenders[i] = ev->walsenders[i];
+	for (uint32_t i = 0; i < a->view.nvotes; i++)
+		refresh_vote(a, &a->view.votes[i]);
+	for (uint32_t i = 0; i < a->nslots; i++)
+		a->slots[i] = ev->slots[i];
+	fold_changes(a, ev);
+}
+
 void model_fold_pg(struct agent *a, const struct event *ev)
 {
 	struct view *v = &a->view;
@@ -510,17 +555,8 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		a->following = (struct upstream){ 0 };
 	if (v->pg.run == PG_UP && a->job.ticket == 0 && (!agent_leads(a) || is_serving(v)))
 		v->start_failures = 0;
-	if (ev->type == EVENT_PG_PROBE) {
-		a->sql_ok = ev->probe_sql_ok;
-		a->nwalsenders = MIN_OF(ev->nwalsenders, (uint32_t)MEMBERS_MAX);
-		a->nslots = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
-		for (uint32_t i = 0; i < a->nwalsenders; i++)
-			a->walsenders[i] = ev->walsenders[i];
-		for (uint32_t i = 0; i < v->nvotes; i++)
-			refresh_vote(a, &v->votes[i]);
-		for (uint32_t i = 0; i < a->nslots; i++)
-			a->slots[i] = ev->slots[i];
-	}
+	if (ev->type == EVENT_PG_PROBE)
+		fold_probe(a, ev);
 	if (v->pg.run != PG_UP)
 		a->sql_ok = false;
 }

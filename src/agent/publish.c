@@ -191,6 +191,7 @@ static struct status *make_status(struct agent *a)
 	st->tags = v->tags;
 	st->tags_json = str_dup(a->config->tags_json);
 	st->pending_restart = v->pg.pending_restart;
+	st->pending_restart_reason_json = record_changes_text(a->changes, a->nchanges);
 	st->scheduled_restart_json = publish_schedule_json(a);
 	fill_cluster(a, st);
 	fill_rule(a, st);

@@ -154,6 +154,8 @@ struct agent {
 	struct walsender walsenders[MEMBERS_MAX];
 	uint32_t nslots;
 	struct slot_pos slots[SLOTS_MAX];
+	uint32_t nchanges; /* settings that wait for a restart */
+	struct setting_change changes[SETTING_CHANGES_MAX];
 	int64_t slots_at_ms;
 	bool apply_wanted;
 	bool checkpoint_pending; /* none on this timeline since the promotion */

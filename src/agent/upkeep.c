@@ -41,6 +41,7 @@ static char *member_text(struct agent *a, bool positions)
 	char api[URL_SIZE];
 	bool v6 = strchr(c->restapi.connect_host, ':') != NULL;
 	_cleanup_(freep) char *schedule = publish_schedule_json(a);
+	_cleanup_(freep) char *changes = record_changes_text(a->changes, a->nchanges);
 
 	(void)str_printf(api, sizeof(api), "%s://%s%s%s:%u/patroni",
 			 c->restapi.certfile != NULL ? "https" : "http", v6 ? "[" : "",
@@ -51,6 +52,7 @@ static char *member_text(struct agent *a, bool positions)
 	out.checkpoint_pending = a->checkpoint_pending && agent_leads(a);
 	out.tags_json = c->tags_json;
 	out.pending_restart = pg->pending_restart;
+	out.pending_restart_reason_json = changes;
 	out.scheduled_restart_json = schedule;
 	out.pause = a->view.cfg.pause;
 	if (positions && a->sql_ok && pg->run == PG_UP) {

@@ -213,6 +213,16 @@ enum data_dir {
 	DIR__MAX
 };
 
+#define SETTING_SIZE       256
+#define SETTING_CHANGES_MAX 32
+
+/* A setting of the local Postgres that waits for its restart, as people write it: "16MB". */
+struct setting_change {
+	char name[NAME_SIZE];
+	char old_value[SETTING_SIZE]; /* in force */
+	char new_value[SETTING_SIZE]; /* after a restart; "?" when it cannot be told */
+};
+
 /* The local Postgres, as seen by probes, pidfds and the control file. */
 struct pg_state {
 	enum pg_run run;

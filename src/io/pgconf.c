@@ -382,36 +382,26 @@ static bool must_raise(const struct pgcontrol *control, const char *name, const 
 }
 
 void pgconf_command_line(const struct config *config, const struct pgconf_want *want,
-			 const struct pgcontrol *control, struct words *ret, bool *ret_raised)
+			 const struct pgcontrol *control, struct words *ret)
 {
 	char text[NAME_SIZE];
 
-	*ret_raised = false;
 	for (size_t i = 0; i < ARRAY_LEN(controlled_names); i++) {
 		const char *name = controlled_names[i];
 		const char *value = controlled_value(config, name, text);
 		int32_t raised = 0;
 
-		if (want->standby && control && must_raise(control, name, value, &raised)) {
+		if (want->standby && control && must_raise(control, name, value, &raised))
 			words_add(ret, "--%s=%d", name, raised);
-			*ret_raised = *ret_raised || value;
-		} else if (value) {
+		else if (value)
 			words_add(ret, "--%s=%s", name, value);
-		}
 	}
 }
 
-bool pgconf_same(const struct config *config, const char *name, const char *value)
+const char *pgconf_on_command_line(const struct config *config, const char *name,
+				   char text[NAME_SIZE])
 {
-	char text[NAME_SIZE];
-	const char *wanted;
-	bool a = false, b = false;
-
 	if (!listed(controlled_names, ARRAY_LEN(controlled_names), name, strlen(name)))
-		return true;
-	wanted = controlled_value(config, name, text);
-	if (!wanted || str_eq(wanted, value))
-		return true;
-	return parse_bool(wanted, &a, NULL) == 0 && parse_bool(value, &b, NULL) == 0 && a == b &&
-	       !str_eq(name, "cluster_name");
+		return NULL;
+	return controlled_value(config, name, text);
 }

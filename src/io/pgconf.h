@@ -41,12 +41,12 @@ void pgconf_pgpass_text(const struct config *config, const char *socket_dir,
 			const struct upstream *ups, size_t nup, struct buf *ret);
 /* The settings that stand on the command line, in Patroni's order, as "--name=value". A standby
  * must not have less than its primary had when the WAL was written: control (or NULL) raises
- * those settings; *ret_raised says whether it did. */
+ * those settings. */
 void pgconf_command_line(const struct config *config, const struct pgconf_want *want,
-			 const struct pgcontrol *control, struct words *ret, bool *ret_raised);
-/* Whether the value in force of a setting on the command line is the configured one. Settings
- * that are not on it are equal. */
-bool pgconf_same(const struct config *config, const char *name, const char *value);
+			 const struct pgcontrol *control, struct words *ret);
+/* The configured value of a setting that stands there, maybe in text; NULL: it does not. */
+const char *pgconf_on_command_line(const struct config *config, const char *name,
+				   char text[NAME_SIZE]);
 
 /* The file with the passwords. Heap. */
 char *pgconf_pgpass_path(const struct config *config);

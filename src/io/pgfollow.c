@@ -70,8 +70,8 @@ static int step_files(struct pgwork *work, struct err *err)
 	if (child_pidfd_signal(pg->life.proc.pidfd, SIGHUP) < 0)
 		return err_set(err, ERR_IO, "cannot signal the postmaster");
 	(void)str_copy(work->text, sizeof(work->text), "settings changed, Postgres reloads");
-	/* The postmaster reads them in its own time; the next look at settings comes after that. */
-	pg->settings_at_ms = loop_now_ms() + 1000;
+	pg->settings_at_ms = 0;
+	pg->settings_reloaded = true;
 	return PGWORK_DONE;
 }
 

@@ -10,15 +10,16 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "io/pgconf.h"
 #include "io/pgdial.h"
 #include "io/pgdir.h"
+#include "io/pgguc.h"
 #include "io/pgkinds.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
 
 #define PROBE_MS         1500 /* all of its SQL, unless the request says otherwise */
 #define SETTINGS_EVERY_MS 10000
+#define RELOADED_MS      1000
 #define IDENTIFY_EVERY_MS 5000
 #define TURN_MS          10 /* one probe at a time: how often the second looks */
 #define CONTROL_MS       1000 /* for the control file; a stalled disk must not delay more */
@@ -291,7 +292,7 @@ static int step_settings(struct pgwork *work, struct err *err _unused_)
 
 	if (!pgconn_idle(work->pg->conn))
 		return PGWORK_DONE;
-	work->pg->state.pending_restart = work->pg->pending;
+	work->pg->state.pending_restart = work->pg->nchanges > 0;
 	if (loop_now_ms() < work->pg->settings_at_ms) {
 		pgwork_jump(work, S_IDENTIFY);
 		return PGWORK_NEXT;
@@ -305,18 +306,16 @@ static int step_settings_read(struct pgwork *work, struct err *err _unused_)
 {
 	struct probe *probe = work->data;
 	struct pg *pg = work->pg;
-	bool pending = pg->life.raised;
 
 	if (work->result < 0)
 		return PGWORK_NEXT;
-	for (uint32_t i = 0; i < probe->settings.n; i++) {
-		const struct pgquery_setting *s = &probe->settings.items[i];
-
-		if (s->pending || !pgconf_same(pg->config, s->name, s->value))
-			pending = true;
-	}
-	pg->pending = pg->state.pending_restart = pending;
-	pg->settings_at_ms = loop_now_ms() + SETTINGS_EVERY_MS;
+	pg->nchanges = pgguc_changes(pg->config, &probe->settings, pg->changes);
+	pg->state.pending_restart = pg->nchanges > 0;
+	/* The postmaster reads its files in its own time after a reload, and the sessions after
+	 * it: what stands on the command line is seen now, the others by a second look. */
+	pg->settings_at_ms = loop_now_ms() + (pg->settings_reloaded ? RELOADED_MS :
+								      SETTINGS_EVERY_MS);
+	pg->settings_reloaded = false;
 	return PGWORK_NEXT;
 }
 
@@ -379,6 +378,8 @@ static void answer(struct pgwork *work, struct event *event)
 		return;
 	}
 	event->probe_sql_ok = probe->sql_ok;
+	event->changes = work->pg->changes;
+	event->nchanges = work->pg->nchanges;
 	/* A server that did not answer is a fact, not a failure of the probe. */
 	if (!probe->sql_ok) {
 		event->err = probe->why.code != ERR_NONE ? &probe->why : NULL;

@@ -255,6 +255,10 @@ static int read_settings(const struct pgrows *rows, void *ret, struct err *err _
 			continue;
 		str_clip(setting->value, sizeof(setting->value), pgrows_text(rows, row, 1));
 		setting->pending = pgrows_true(rows, row, 2);
+		str_clip(setting->shown, sizeof(setting->shown), pgrows_text(rows, row, 3));
+		str_clip(setting->type, sizeof(setting->type), pgrows_text(rows, row, 4));
+		str_clip(setting->unit, sizeof(setting->unit), pgrows_text(rows, row, 5));
+		str_clip(setting->in_files, sizeof(setting->in_files), pgrows_text(rows, row, 6));
 		list->n++;
 	}
 	return 0;

@@ -48,7 +48,11 @@ void pgquery_slots(const struct pgquery *q, struct pgquery_slots *ret);
 #define PGQUERY_SETTINGS_MAX 32
 struct pgquery_setting {
 	char name[NAME_SIZE];
-	char value[256];
+	char value[SETTING_SIZE]; /* as pg_settings has it, in its unit */
+	char shown[SETTING_SIZE]; /* as SHOW has it */
+	char in_files[SETTING_SIZE]; /* of a setting that waits, else "" */
+	char type[16];
+	char unit[8]; /* "" none */
 	bool pending;
 };
 

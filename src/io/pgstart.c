@@ -135,8 +135,7 @@ static int step_sync(struct pgwork *work, struct err *err)
 
 /* -- the postmaster ----------------------------------------------------------------------- */
 
-static void command_line(struct pgwork *work, const struct pgcontrol *control, struct words *ret,
-			 bool *ret_raised)
+static void command_line(struct pgwork *work, const struct pgcontrol *control, struct words *ret)
 {
 	struct start *start = work->data;
 	const struct config *config = work->pg->config;
@@ -145,7 +144,7 @@ static void command_line(struct pgwork *work, const struct pgcontrol *control, s
 	words_add(ret, "-D");
 	words_add(ret, "%s", config->pg.data_dir);
 	words_add(ret, "--config-file=%s/%s.conf", pgconf_dir(config), pgconf_stem(config));
-	pgconf_command_line(config, &start->want, control, ret, ret_raised);
+	pgconf_command_line(config, &start->want, control, ret);
 }
 
 struct environment {
@@ -186,7 +185,6 @@ static int step_spawn(struct pgwork *work, struct err *err)
 	struct environment env;
 	struct child_spec spec = { .name = "postgres", .env = env.entries,
 				   .work_dir = pg->config->pg.data_dir };
-	bool raised = false;
 	int rc;
 
 	/* Once more: files were written and synced meanwhile. */
@@ -196,7 +194,7 @@ static int step_spawn(struct pgwork *work, struct err *err)
 	log_fd = pglog_open(&pg->log, pg->config->pg.data_dir, err);
 	if (log_fd < 0)
 		return log_fd;
-	command_line(work, &pg->control, &words, &raised);
+	command_line(work, &pg->control, &words);
 	environment(pg, &env);
 	spec.argv = (const char *const *)words.items;
 	rc = child_detach(&spec, log_fd, &proc.pid, &proc.pidfd, err);
@@ -209,7 +207,6 @@ static int step_spawn(struct pgwork *work, struct err *err)
 		return rc;
 	}
 	pg->life.unborn = true;
-	pg->life.raised = raised;
 	pg->life.may_write = !start->want.standby;
 	pg->state.run = PG_STARTING;
 	pg->state.role = pg->life.may_write ? ROLE_PRIMARY : ROLE_UNKNOWN;

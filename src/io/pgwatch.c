@@ -45,7 +45,7 @@ void pgwatch_forget(struct pg *pg)
 	pg->state.streaming = false;
 	pg->state.pending_restart = false;
 	pg->state.flush_lsn = pg->state.receive_lsn = pg->state.replay_lsn = 0;
-	pg->pending = false;
+	pg->nchanges = 0;
 	pg->settings_at_ms = 0;
 	if (pg->conn)
 		pgconn_close(pg->conn);

@@ -79,7 +79,6 @@ struct pglife {
 	enum pg_role seen; /* the last role it told */
 	bool may_write;    /* started as primary, or promotion was ordered */
 	bool unborn;       /* START has not seen its pid file yet */
-	bool raised;       /* runs with settings of the control file instead of the configured */
 	uint32_t timeline; /* newest one seen of it */
 	int64_t identify_at_ms; /* not before then its timeline is asked over replication */
 };
@@ -105,8 +104,10 @@ struct pg {
 	int64_t control_stamp[3]; /* inode, seconds, nanoseconds of the file it was read from */
 	int64_t control_next[3];  /* of the file that is being read */
 
-	bool pending;           /* some setting in force waits for a restart */
+	uint32_t nchanges; /* settings that wait for a restart of this life */
+	struct setting_change changes[SETTING_CHANGES_MAX];
 	int64_t settings_at_ms; /* not before then they are looked at again */
+	bool settings_reloaded; /* the newest look may have come before Postgres read its files */
 
 	struct upstream follows; /* what the files in the data directory say */
 	bool follows_known;

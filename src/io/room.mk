@@ -40,6 +40,7 @@ src_libio_a_SOURCES += \
 	src/io/pgdsn.c src/io/pgdsn.h \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \
+	src/io/pgguc.c src/io/pgguc.h \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \
 	src/io/pglog.c src/io/pglog.h \
@@ -81,6 +82,7 @@ pg_tests = \
 	tests/unit/test_pgdir \
 	tests/unit/test_pgdsn \
 	tests/unit/test_pgfiles \
+	tests/unit/test_pgguc \
 	tests/unit/test_pgproc \
 	tests/unit/test_pgquery \
 	tests/unit/test_words
@@ -106,6 +108,9 @@ tests_unit_test_pgfiles_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgdsn_SOURCES = tests/unit/test_pgdsn.c
 tests_unit_test_pgdsn_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgdsn_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+tests_unit_test_pgguc_SOURCES = tests/unit/test_pgguc.c
+tests_unit_test_pgguc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgguc_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_pgproc_SOURCES = tests/unit/test_pgproc.c
 tests_unit_test_pgproc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -47,6 +47,8 @@ struct member_out {
 };
 
 char *record_member_text(const struct member_out *out);
+/* The object of pending_restart_reason: name -> old_value, new_value. Heap. */
+char *record_changes_text(const struct setting_change *changes, uint32_t n);
 /* `name` is the last part of the key. Accepts the legacy "postgres://..." text as well. */
 int record_member_parse(const char *name, const char *text, size_t len, struct member *ret,
 			struct err *err) _must_check_;

@@ -102,6 +102,22 @@ static void add_position(struct buf *out, const struct member_out *member)
 		buf_printf(out, ",\"timeline\":%" PRIu32, member->timeline);
 }
 
+char *record_changes_text(const struct setting_change *changes, uint32_t n)
+{
+	struct buf text = { 0 };
+
+	buf_ch(&text, '{');
+	for (uint32_t i = 0; i < n; i++) {
+		jtext_add_key(&text, changes[i].name, JTEXT_COMPACT);
+		buf_ch(&text, '{');
+		add_text(&text, "old_value", changes[i].old_value);
+		add_text(&text, "new_value", changes[i].new_value);
+		buf_ch(&text, '}');
+	}
+	buf_ch(&text, '}');
+	return buf_take(&text);
+}
+
 char *record_member_text(const struct member_out *out)
 {
 	struct buf text = { 0 };

@@ -6,8 +6,6 @@ import re
 
 import yaml
 
-import pytest
-
 from lib.cluster import ON_THE_WAY, TTL_S
 from lib.proc import alive, kill, stays, wait_for
 
@@ -76,7 +74,6 @@ def test_restart_of_primary_and_replica(cluster, out):
         w.verdict(max_lost=0)
 
 
-@pytest.mark.xfail(strict=True, reason="members publish that a restart is pending, not yet why")
 def test_pending_restart_is_shown_and_taken(cluster):
     cluster.hactl("edit-config", "-p", "max_connections=61", "--force")
     for n in cluster.nodes:
@@ -84,6 +81,12 @@ def test_pending_restart_is_shown_and_taken(cluster):
     reason = json.loads(cluster.key("members/" + cluster.leader_name()))["pending_restart_reason"]
     assert reason == {"max_connections": {"old_value": "50", "new_value": "61"}}
     assert all(r["Pending restart"] == "*" for r in cluster.rows().values())
+    assert all("max_connections: 50->61" in r["Pending restart reason"]
+               for r in cluster.rows().values())
+    status = cluster.leader().rest("/patroni").json()
+    assert (status["pending_restart"], status["pending_restart_reason"]) == (True, reason)
+    assert re.search(r"^patroni_pending_restart\{.*\} 1$", cluster.leader().rest("/metrics").text,
+                     re.M)
     assert [n.sql1("SHOW max_connections") for n in cluster.nodes] == ["50"] * 3
 
     leader = cluster.leader()
@@ -96,6 +99,21 @@ def test_pending_restart_is_shown_and_taken(cluster):
     wait_for("nothing pending", lambda: not any(
         "pending_restart" in json.loads(cluster.key("members/" + n.name))
         for n in cluster.nodes), 15)
+
+
+def test_setting_of_a_file_waits_for_a_restart(cluster):
+    node = cluster.replicas()[0]
+    old = node.sql1("SHOW shared_buffers")
+    node.change_config(postgresql={"parameters": {"shared_buffers": 4096}})
+    cluster.hactl("reload", "e2e", node.name, "--force")
+
+    def reason():
+        m = json.loads(cluster.key("members/" + node.name))
+        return m.get("pending_restart_reason", {}).get("shared_buffers")
+    wait_for("32 MB are waited for", lambda: reason() == {"old_value": old, "new_value": "32MB"}, 10)
+    node.change_config(postgresql={"parameters": {"shared_buffers": old}})
+    cluster.hactl("reload", "e2e", node.name, "--force")
+    wait_for("nothing is waited for", lambda: reason() is None, 10)
 
 
 def test_reload_takes_the_local_file(cluster):

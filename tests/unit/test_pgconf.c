@@ -194,14 +194,12 @@ Test(pgconf, command_line_has_patronis_order)
 	struct pair pairs[] = { { n6, v6 }, { n4, v4 }, { n3, v3 }, { n1, v1 } };
 	struct config *config = config_new(pairs, ARRAY_LEN(pairs));
 	struct pgconf_want want = { .major = 15 };
-	bool raised = true;
 
-	pgconf_command_line(config, &want, NULL, &words, &raised);
+	pgconf_command_line(config, &want, NULL, &words);
 	joined(&words, &text);
 	cr_assert_str_eq(text.data, "--listen_addresses=* --port=5432 --cluster_name=batman "
 				    "--wal_level=replica --hot_standby=on --max_connections=50 "
 				    "--wal_log_hints=on");
-	cr_assert_not(raised);
 }
 
 Test(pgconf, standby_starts_with_no_less_than_its_primary_had)
@@ -212,36 +210,16 @@ Test(pgconf, standby_starts_with_no_less_than_its_primary_had)
 	struct config *config = config_new(pairs, ARRAY_LEN(pairs));
 	struct pgconf_want want = { .major = 15, .standby = true };
 	struct pgcontrol control = { .max_connections = 200, .max_wal_senders = 10 };
-	bool raised = false;
 
-	pgconf_command_line(config, &want, &control, &words, &raised);
+	pgconf_command_line(config, &want, &control, &words);
 	joined(&words, &text);
 	cr_assert(strstr(text.data, " --max_connections=200 "));
 	cr_assert(strstr(text.data, " --max_wal_senders=10"));
-	cr_assert(raised);
 
 	words_done(&words);
 	buf_clear(&text);
 	want.standby = false;
-	pgconf_command_line(config, &want, &control, &words, &raised);
+	pgconf_command_line(config, &want, &control, &words);
 	joined(&words, &text);
 	cr_assert(strstr(text.data, " --max_connections=50"));
-	cr_assert_not(raised);
-}
-
-Test(pgconf, compares_values_in_force)
-{
-	char off[] = "no";
-	struct pair pairs[] = { { n4, v4 }, { n6, off }, { n3, v3 } };
-	struct config *config = config_new(pairs, ARRAY_LEN(pairs));
-
-	cr_assert(pgconf_same(config, "max_connections", "50"));
-	cr_assert_not(pgconf_same(config, "max_connections", "100"));
-	cr_assert(pgconf_same(config, "wal_log_hints", "off"));
-	cr_assert_not(pgconf_same(config, "wal_log_hints", "on"));
-	cr_assert(pgconf_same(config, "wal_level", "replica"));
-	cr_assert(pgconf_same(config, "max_wal_senders", "7"));
-	cr_assert(pgconf_same(config, "shared_buffers", "1"));
-	cr_assert(pgconf_same(config, "cluster_name", "batman"));
-	cr_assert_not(pgconf_same(config, "cluster_name", "robin"));
 }

@@ -686,3 +686,19 @@ Test(record, survives_noise_in_every_key)
 		cr_assert_eq(record_init_parse(noise, len, sysid), INIT_GARBAGE);
 	}
 }
+
+Test(record, names_what_waits_for_a_restart)
+{
+	struct setting_change changes[] = {
+		{ "max_connections", "50", "61" },
+		{ "shared_preload_libraries", "", "a \"b\"" },
+	};
+	_cleanup_(freep) char *text = record_changes_text(changes, 2);
+	_cleanup_(freep) char *none = record_changes_text(changes, 0);
+
+	cr_assert_str_eq(text,
+			 "{\"max_connections\":{\"old_value\":\"50\",\"new_value\":\"61\"},"
+			 "\"shared_preload_libraries\":{\"old_value\":\"\","
+			 "\"new_value\":\"a \\\"b\\\"\"}}");
+	cr_assert_str_eq(none, "{}");
+}
