@@ -145,6 +145,10 @@ static void run_pg(struct agent *a)
 		req.op = PGOP_INITDB;
 		job_run(a, &req);
 		return;
+	case PGV_DISCARD:
+		req.op = PGOP_DISCARD;
+		job_run(a, &req);
+		return;
 	case PGV_POST_BOOTSTRAP:
 		req.op = PGOP_POST_BOOTSTRAP;
 		job_run(a, &req);

@@ -13,6 +13,7 @@
 
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MAX_MS   60000
+#define BOOT_STARTS      3 /* a new cluster that does not start after so many is given up */
 
 static const char *const op_names[PGOP__MAX] = {
 #define X(n, t, m) [PGOP_##n] = t,
@@ -98,6 +99,13 @@ static void back_off(struct agent *a, uint32_t failures)
 	a->view.work_backoff_until_ms = a->view.now_ms + MIN_OF(wait, BACKOFF_MAX_MS);
 }
 
+static void bootstrap_failed(struct agent *a)
+{
+	a->view.boot_failed = true;
+	a->view.discard_failures = 0;
+	a->view.work_backoff_until_ms = 0;
+}
+
 static void start_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
@@ -107,6 +115,8 @@ static void start_ended(struct agent *a, const struct event *ev)
 	}
 	a->view.start_failures++;
 	back_off(a, a->view.start_failures);
+	if (a->view.pg.boot_unfinished && a->view.start_failures >= BOOT_STARTS)
+		bootstrap_failed(a);
 }
 
 static void rewind_ended(struct agent *a, const struct event *ev)
@@ -141,10 +151,21 @@ static void bootstrap_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0)
 		return;
-	/* Somebody else may do better; our own next try waits longer than theirs. */
-	a->view.boot_failed = true;
-	a->view.boot_backoff_until_ms = a->view.now_ms + 4 * BACKOFF_FIRST_MS;
-	back_off(a, 3);
+	bootstrap_failed(a);
+}
+
+static void discard_ended(struct agent *a, const struct event *ev)
+{
+	if (ev->result != 0) {
+		a->view.discard_failures++;
+		back_off(a, a->view.discard_failures);
+		return;
+	}
+	a->view.discard_failures = 0;
+	a->view.start_failures = 0;
+	model_forget_position(a);
+	log_notice("what the failed bootstrap made is removed: %s",
+		   ev->text != NULL ? ev->text : "");
 }
 
 static void promote_ended(struct agent *a, const struct event *ev)
@@ -194,6 +215,9 @@ void job_answer(struct agent *a, const struct event *ev)
 	case PGOP_INITDB:
 	case PGOP_POST_BOOTSTRAP:
 		bootstrap_ended(a, ev);
+		return;
+	case PGOP_DISCARD:
+		discard_ended(a, ev);
 		return;
 	case PGOP_PROMOTE:
 		promote_ended(a, ev);

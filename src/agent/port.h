@@ -31,6 +31,7 @@
 	X(REWIND, "rewind", true)            /* pg_rewind from upstream, Postgres down */      \
 	X(CLONE, "clone", true)              /* base backup beside, swapped in when whole */   \
 	X(INITDB, "initdb", true)            /* beside, swapped in; leaves the boot mark */    \
+	X(DISCARD, "discard", true)  /* what a failed bootstrap made, and nothing else */      \
 	X(POST_BOOTSTRAP, "post-bootstrap", true) /* roles, script; takes the boot mark away */ \
 	X(SLOTS, "slots", false)             /* make the physical slots be as listed */        \
 	X(PRE_PROMOTE, "pre-promote", false) /* the operator's script */

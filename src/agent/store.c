@@ -16,6 +16,7 @@
 #define GRANT_RETRY_MS 1000
 #define RENEW_RETRY_MS 100
 #define PAGE_BEAT_MS   1000
+#define BOOT_AGAIN_MS  4000 /* after a bootstrap that failed here */
 
 static const char *key_of(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
 {
@@ -577,6 +578,9 @@ static void init_answered(struct agent *a, const struct pending *p, const struct
 		c->init = INIT_ABSENT;
 		a->view.init_mine = false;
 		a->view.boot_failed = false;
+		/* Somebody else may do better; our own next try waits longer than theirs. */
+		a->view.boot_backoff_until_ms = a->view.now_ms + BOOT_AGAIN_MS;
+		log_notice("the race to make the cluster '%s' is given back", a->config->scope);
 		return;
 	default:
 		c->init = INIT_SET;

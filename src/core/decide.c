@@ -11,6 +11,7 @@
  * a client or a walsender must not hold a switchover up for ever. */
 #define STOP_PATIENCE_MS 10000
 #define STOP_KILL_MS     20000
+#define DISCARD_TRIES    3
 
 static int32_t member_index(const struct view *view, const char *name)
 {
@@ -157,6 +158,15 @@ static void fill_targets(const struct view *view, struct plan *plan)
 			plan->pg_verb = PGV_START_STANDBY;
 		if (backing_off)
 			wait_for(plan, "waiting a while after a failure");
+		return;
+	case PGV_DISCARD:
+		/* A disk that lets nothing be removed must not keep the others from trying. */
+		if (view->discard_failures >= DISCARD_TRIES) {
+			wait_for(plan, "what the bootstrap made here cannot be removed");
+			plan->more = MV_UNRACE;
+		} else if (backing_off) {
+			wait_for(plan, "waiting a while after a failure");
+		}
 		return;
 	case PGV_START_STANDBY:
 	case PGV_INITDB:

@@ -24,6 +24,7 @@
 	X(REWIND, "rewind")                                                                \
 	X(CLONE, "clone")                                                                  \
 	X(INITDB, "initdb")                                                                \
+	X(DISCARD, "discard")     /* the data of our own failed bootstrap */               \
 	X(POST_BOOTSTRAP, "post-bootstrap")
 
 /* What happens to the lease. */

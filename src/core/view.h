@@ -45,6 +45,7 @@ struct view {
 	bool init_mine;   /* the pending `initialize` was written by this life of ours */
 	bool boot_failed; /* our bootstrap failed: the race is to be given back */
 	int64_t boot_backoff_until_ms;
+	uint32_t discard_failures; /* of what that bootstrap made */
 
 	/* lease */
 	struct lease lease;

@@ -22,6 +22,8 @@
  * - While another agent holds "<data_dir>.pgha-lock" whatever would change something, but STOP, is
  *   refused with -ERR_STATE.
  * - CLONE and INITDB work in "<data_dir>.pgha-new", REWIND under a mark; see pgdir.h.
+ * - DISCARD is done when nothing stands at data_dir; it refuses, with -ERR_STATE, a directory
+ *   without the boot mark. An empty one is what it wants.
  * - ANCESTRY fails with -ERR_CONFIG when the upstream has another system identifier, and with
  *   -ERR_STATE when it is itself in recovery.
  */

@@ -80,12 +80,13 @@ static int step_check(struct pgwork *work, struct err *err)
 	return rc;
 }
 
-/* A sweeper of an earlier replacement may be at it still: rm twice does no harm. */
 static int step_clean(struct pgwork *work, struct err *err)
 {
 	struct clone *clone = work->data;
 	_cleanup_(words_done) struct words words = { 0 };
 
+	if (pgwatch_sweeps(work->pg))
+		return pgwork_again_in(work, PGWATCH_SWEEP_MS);
 	words_add(&words, "rm");
 	words_add(&words, "-rf");
 	words_add(&words, "--one-file-system");

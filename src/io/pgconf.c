@@ -70,6 +70,13 @@ const char *pgconf_param(const struct config *config, const char *name)
 	return pgconf_pair(&config->pg.parameters, name);
 }
 
+const char *pgconf_initdb_waldir(const struct config *config)
+{
+	if (config->bootstrap.method_command)
+		return NULL;
+	return pgconf_pair(&config->bootstrap.initdb, "waldir");
+}
+
 /* -- pieces ------------------------------------------------------------------------------- */
 
 static void setting(struct buf *ret, const char *name, const char *value)

@@ -25,6 +25,8 @@ struct pgconf_want {
 /* One parameter's effective value, NULL when not set. Names without regard to case. */
 const char *pgconf_param(const struct config *config, const char *name);
 const char *pgconf_pair(const struct pairs *pairs, const char *name);
+/* The place outside of the data directory that our initdb was told to put WAL into; NULL none. */
+const char *pgconf_initdb_waldir(const struct config *config);
 
 /* primary_conninfo for a standby of `upstream`. */
 void pgconf_conninfo(const struct config *config, const struct upstream *upstream, int32_t major,

@@ -261,6 +261,17 @@ int pgdir_bring_back(const struct pgdir *dir, struct err *err)
 	return pgdir_unmark(dir->data, PGDIR_ASIDE, err);
 }
 
+int pgdir_discard(const struct pgdir *dir, struct err *err)
+{
+	int rc;
+
+	if (pgdir_exists(dir->staged))
+		return err_set(err, ERR_STATE, "'%s' is in the way", dir->staged);
+	/* With this mark it would be taken for a copy that waits to be swapped in. */
+	rc = pgdir_unmark(dir->data, PGDIR_WHOLE, err);
+	return rc < 0 ? rc : move(dir->data, dir->staged, err);
+}
+
 /* -- mending ------------------------------------------------------------------------------ */
 
 static int mend_aside(const struct pgdir *dir, struct err *err)

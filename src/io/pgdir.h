@@ -62,6 +62,9 @@ int pgdir_keep_new(const struct pgdir *dir, struct err *err) _must_check_;
  * back. */
 int pgdir_bring_back(const struct pgdir *dir, struct err *err) _must_check_;
 
+/* The directory becomes the staged one, which must not be there, and is rubbish from now on. */
+int pgdir_discard(const struct pgdir *dir, struct err *err) _must_check_;
+
 /* After a crash of ours; nobody may run in the directory. Answers which of the directories are
  * rubbish now and may be deleted, as a set of PGDIR_RUBBISH_*. */
 #define PGDIR_RUBBISH_STAGED 1

@@ -53,6 +53,8 @@ static int step_clean(struct pgwork *work, struct err *err)
 {
 	struct initdb *data = work->data;
 
+	if (pgwatch_sweeps(work->pg))
+		return pgwork_again_in(work, PGWATCH_SWEEP_MS);
 	return pgtool_remove(work, data->dir.staged, err);
 }
 

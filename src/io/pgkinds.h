@@ -21,6 +21,7 @@ extern const struct pgwork_kind pgpromote_script_kind; /* PRE_PROMOTE */
 extern const struct pgwork_kind pgfollow_kind;         /* FOLLOW, APPLY */
 extern const struct pgwork_kind pginitdb_kind;
 extern const struct pgwork_kind pgboot_kind; /* POST_BOOTSTRAP */
+extern const struct pgwork_kind pgdiscard_kind;
 extern const struct pgwork_kind pgclone_kind;
 extern const struct pgwork_kind pgrewind_kind;
 

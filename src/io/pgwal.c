@@ -62,6 +62,18 @@ int pgwal_choose(struct pgwal *wal, const struct pgdir *dir, const char *option,
 	return 0;
 }
 
+bool pgwal_of_staged(const struct pgdir *dir, const char *option, char dst[PATH_MAX])
+{
+	char now[PATH_MAX] = "", base[PATH_MAX];
+
+	if (!option || str_copy(base, sizeof(base), option) < 0)
+		return false;
+	strip(base, "/");
+	return target(dir->staged, dst) && str_eq(dst, base) &&
+	       !(target(dir->data, now) && str_eq(now, dst)) &&
+	       !(target(dir->old, now) && str_eq(now, dst));
+}
+
 bool pgwal_of_old(const struct pgdir *dir, char dst[PATH_MAX])
 {
 	char now[PATH_MAX] = "";

@@ -24,4 +24,8 @@ int pgwal_choose(struct pgwal *wal, const struct pgdir *dir, const char *option,
 /* The WAL directory that belongs to the replaced data directory alone; false when it has none. */
 bool pgwal_of_old(const struct pgdir *dir, char dst[PATH_MAX]);
 
+/* The WAL directory of the staged directory alone, which initdb filled because the configured
+ * option said so. NULL: none is configured. */
+bool pgwal_of_staged(const struct pgdir *dir, const char *option, char dst[PATH_MAX]);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/pgconf.h"
 #include "io/pgdir.h"
 #include "io/pgkinds.h"
 #include "io/pgwal.h"
@@ -242,6 +243,11 @@ static void on_swept(void *ctx, const struct child_end *end)
 	pg->sweeper = NULL;
 }
 
+bool pgwatch_sweeps(const struct pg *pg)
+{
+	return pg->sweeper != NULL;
+}
+
 void pgwatch_sweep(struct pg *pg)
 {
 	struct words words = { 0 };
@@ -258,8 +264,11 @@ void pgwatch_sweep(struct pg *pg)
 	words_add(&words, "-rf");
 	words_add(&words, "--one-file-system");
 	words_add(&words, "--");
-	if (rubbish & PGDIR_RUBBISH_STAGED)
+	if (rubbish & PGDIR_RUBBISH_STAGED) {
+		if (pgwal_of_staged(&dir, pgconf_initdb_waldir(pg->config), wal))
+			words_add(&words, "%s", wal);
 		words_add(&words, "%s", dir.staged);
+	}
 	if (rubbish & PGDIR_RUBBISH_OLD) {
 		words_add(&words, "%s", dir.old);
 		if (pgwal_of_old(&dir, wal))

@@ -30,5 +30,9 @@ void pgwatch_control_apply(struct pg *pg);
 
 /* Deletes what replacing the data directory left over, in the background. */
 void pgwatch_sweep(struct pg *pg);
+/* It is at it: what is made in the places it was told meanwhile may be deleted with the rest. A
+ * step looks again in so long. */
+#define PGWATCH_SWEEP_MS 50
+bool pgwatch_sweeps(const struct pg *pg);
 
 #endif

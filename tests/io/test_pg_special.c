@@ -12,7 +12,7 @@
 #include "io/pgproc.h"
 #include "pgrig.h"
 
-static struct node *one, *two, *three;
+static struct node *one, *two, *three, *four;
 
 static void talks_over_the_socket(void)
 {
@@ -185,17 +185,52 @@ static void bootstraps_from_a_backup(void)
 	CHECK(node_sql(three, "select 1", NULL));
 }
 
+/* A bootstrap that is given up leaves what was there before it, and nothing else. */
+static void discards_only_its_own_making(void)
+{
+	static char waldir_name[] = "waldir", waldir[300];
+	static struct pair options[1];
+	char sibling[300];
+
+	str_printf(waldir, sizeof(waldir), "%s/wal4", rig_dir());
+	str_printf(sibling, sizeof(sibling), "%s.precious", four->data_dir);
+	CHECK(mkdir(waldir, 0700) == 0);
+	options[0] = (struct pair){ waldir_name, waldir };
+	four->config.bootstrap.initdb.items = options;
+	four->config.bootstrap.initdb.n = 1;
+	node_configure(four);
+	CHECK(node_do(four, PGOP_DISCARD) == 0, "%s", four->err.msg);
+	CHECK(node_do(four, PGOP_INITDB) == 0, "%s", four->err.msg);
+	CHECK(mkdir(sibling, 0700) == 0);
+	CHECK(!pgdir_empty(waldir) && node_has(four, PGDIR_BOOTSTRAP));
+	CHECK(node_do(four, PGOP_START_PRIMARY) == 0, "%s", four->err.msg);
+	node_until(four, PG_UP, ROLE_PRIMARY);
+	CHECK(node_do(four, PGOP_DISCARD) == -(int)ERR_STATE, "%d", four->result);
+	CHECK(node_stop(four, STOP_FAST) == 0);
+	CHECK(node_do(four, PGOP_DISCARD) == 0, "%s", four->err.msg);
+	CHECK(four->state.dir == DIR_EMPTY && four->state.sysid[0] == '\0');
+	CHECK(!four->state.boot_unfinished && pgdir_empty(waldir) && pgdir_exists(sibling));
+
+	node_bootstrap(four);
+	CHECK(!pgdir_empty(waldir));
+	CHECK(node_stop(four, STOP_FAST) == 0);
+	CHECK(node_do(four, PGOP_DISCARD) == -(int)ERR_STATE, "%d", four->result);
+	CHECK(four->state.dir == DIR_PRESENT && !pgdir_empty(waldir));
+}
+
 int main(void)
 {
 	pgrig_begin();
 	one = node_new(1);
 	two = node_new(2);
 	three = node_new(3);
+	four = node_new(4);
 	RUN(talks_over_the_socket);
 	RUN(a_standby_starts_with_enough);
 	RUN(a_stale_pid_of_somebody_else_is_no_hindrance);
 	RUN(a_second_agent_changes_nothing);
 	RUN(settings_may_live_elsewhere);
 	RUN(bootstraps_from_a_backup);
+	RUN(discards_only_its_own_making);
 	return 0;
 }

@@ -164,11 +164,15 @@ static void data_is_kept(const struct situation *s, const struct rule *rule)
 {
 	enum pg_verb verb = rule->pg_verb;
 
-	if (verb != PGV_CLONE && verb != PGV_REWIND && verb != PGV_INITDB)
+	if (verb != PGV_CLONE && verb != PGV_REWIND && verb != PGV_INITDB && verb != PGV_DISCARD)
 		return;
 	PROPERTY(s->pg == SPG_DOWN && s->job == JOB_IDLE, s, rule, "data is changed under Postgres");
 	if (verb == PGV_INITDB)
 		PROPERTY(s->data == DATA_EMPTY && s->store == STORE_MINE, s, rule, "initdb over data");
+	if (verb == PGV_DISCARD)
+		PROPERTY(s->data == DATA_BOOT && s->store == STORE_MINE && s->ask == ASK_RELEASE &&
+				 s->leader != LEADER_ME,
+			 s, rule, "data is removed that no bootstrap of ours gave up");
 	if (verb == PGV_REWIND)
 		PROPERTY(s->data == DATA_REWIND && s->leader == LEADER_OTHER, s, rule, "rewind");
 	if (verb == PGV_CLONE)

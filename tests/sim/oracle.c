@@ -428,6 +428,17 @@ void oracle_initdb(struct world *world, uint32_t node)
 	}
 }
 
+/* Only what never took a write of a client may go without a copy that replaces it. */
+void oracle_discards(struct world *world, uint32_t node)
+{
+	const struct modelpg *pg = &world->nodes[node].pg;
+
+	for (size_t i = 0; i < world->oracle.ncommits; i++)
+		if (wal_has(&pg->wal, i + 1))
+			oracle_fail(world, "I7 data", "%s discards data that holds row %zu",
+				    name_of(world, node), i + 1);
+}
+
 static bool held_elsewhere(const struct world *world, uint32_t node, uint64_t id)
 {
 	for (uint32_t i = 0; i < world->nnodes; i++)

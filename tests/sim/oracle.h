@@ -99,6 +99,7 @@ void oracle_writable(struct world *world, uint32_t node);
 void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn);
 void oracle_ack(struct world *world, uint32_t node, uint64_t id);
 void oracle_initdb(struct world *world, uint32_t node);
+void oracle_discards(struct world *world, uint32_t node);
 void oracle_replaces_data(struct world *world, uint32_t node, uint32_t source);
 void oracle_rewinds(struct world *world, uint32_t node, uint32_t source);
 

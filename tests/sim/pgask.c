@@ -195,6 +195,7 @@ static void on_ask(struct world *world, struct ev *ev)
 	case PGOP_REWIND:
 	case PGOP_CLONE:
 	case PGOP_INITDB:
+	case PGOP_DISCARD:
 	case PGOP_POST_BOOTSTRAP:
 	case PGOP__MAX:
 		break;

@@ -226,6 +226,30 @@ static void begin_initdb(struct world *world, uint32_t node)
 				 .gen = pg->job.gen });
 }
 
+/* ---- discard ---- */
+
+static void discard(struct world *world, uint32_t node)
+{
+	struct modelpg *pg = &world->nodes[node].pg;
+
+	if (modelpg_has_process(pg) || pg->dir != DIR_PRESENT || !pg->boot_unfinished) {
+		pgjobs_job_ends(world, node, -ERR_STATE, "nothing that a bootstrap of ours made");
+		return;
+	}
+	if (pg->clone_fails > 0 && rng_chance(&world->rng, 200)) {
+		pgjobs_job_ends(world, node, -ERR_IO, "cannot be removed");
+		return;
+	}
+	oracle_discards(world, node);
+	wal_done(&pg->wal);
+	pg->dir = DIR_EMPTY;
+	pg->boot_unfinished = false;
+	pg->sysid[0] = '\0';
+	pg->control = CONTROL_UNKNOWN;
+	pg->nslots = 0;
+	pgjobs_job_ends(world, node, 0, "discarded");
+}
+
 void pgcopy_begin(struct world *world, uint32_t node)
 {
 	const struct pgm_job *job = &world->nodes[node].pg.job;
@@ -234,6 +258,8 @@ void pgcopy_begin(struct world *world, uint32_t node)
 		begin_clone(world, node);
 	else if (job->op == PGOP_REWIND)
 		begin_rewind(world, node);
+	else if (job->op == PGOP_DISCARD)
+		discard(world, node);
 	else
 		begin_initdb(world, node);
 }

@@ -395,6 +395,7 @@ static void on_job(struct world *world, struct ev *ev)
 	case PGOP_REWIND:
 	case PGOP_CLONE:
 	case PGOP_INITDB:
+	case PGOP_DISCARD:
 		pgcopy_begin(world, ev->who);
 		return;
 	case PGOP_PROBE:

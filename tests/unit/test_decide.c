@@ -317,6 +317,32 @@ Test(decide, rewinds_what_diverged_and_copies_what_cannot_be_rewound)
 	cr_assert_eq(plan_of(&v).rule->id, 503);
 }
 
+Test(decide, removes_what_a_failed_bootstrap_made_before_it_gives_the_race_back)
+{
+	struct view v = follower();
+
+	v.cluster.init = INIT_PENDING;
+	v.cluster.leader[0] = '\0';
+	v.cluster.leader_epoch = v.last_epoch = 0;
+	v.init_mine = v.boot_failed = true;
+	v.pg = (struct pg_state){ .run = PG_DOWN, .dir = DIR_PRESENT, .boot_unfinished = true };
+	v.cluster.release.present = true;
+	cr_assert_eq(plan_of(&v).rule->id, 609);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_DISCARD);
+	cr_assert_eq(plan_of(&v).more, MV_NONE);
+	/* A disk that does not let it go must not keep the others waiting. */
+	v.discard_failures = 2;
+	v.work_backoff_until_ms = NOW + 1;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	cr_assert_eq(plan_of(&v).more, MV_NONE);
+	v.discard_failures = 3;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	cr_assert_eq(plan_of(&v).more, MV_UNRACE);
+	/* What is finished is nobody's rubbish. */
+	v.pg.boot_unfinished = false;
+	cr_assert_eq(plan_of(&v).rule->id, 611);
+}
+
 Test(decide, copies_from_a_clonefrom_member_before_the_leader)
 {
 	struct view v = follower();

@@ -91,6 +91,23 @@ static enum data_dir looked(void)
 	return state.dir;
 }
 
+Test(pgdir, what_is_discarded_is_rubbish_at_one_instant)
+{
+	int rubbish = 0;
+
+	make(dir.data, "a");
+	cr_assert_eq(pgdir_mark(dir.data, PGDIR_WHOLE, NULL), 0);
+	cr_assert_eq(mkdir(dir.staged, 0700), 0);
+	cr_assert_lt(pgdir_discard(&dir, NULL), 0);
+	cr_assert_eq(looked(), DIR_PRESENT);
+	cr_assert_eq(rmdir(dir.staged), 0);
+	cr_assert_eq(pgdir_discard(&dir, NULL), 0);
+	cr_assert_eq(looked(), DIR_EMPTY);
+	cr_assert_eq(pgdir_mend(&dir, &rubbish, NULL), 0);
+	cr_assert_eq(rubbish, PGDIR_RUBBISH_STAGED);
+	cr_assert_eq(looked(), DIR_EMPTY);
+}
+
 Test(pgdir, tells_what_it_is)
 {
 	struct pg_state state = { 0 };
