@@ -160,6 +160,8 @@ static void fold_beat(struct agent *a, const struct etcd_kv *kv, bool complete)
 		say_garbage(a, kv->key, &err);
 		return;
 	}
+	if (beat.epoch == BEAT_EPOCH_OWN)
+		beat.epoch = kv->mod_revision;
 	c->beat_present = true;
 	c->beat_epoch = beat.epoch;
 	c->beat_mod_revision = kv->mod_revision;

@@ -238,6 +238,19 @@ void store_session_lost(struct agent *a)
 	a->board_dirty = true;
 }
 
+static void then_beat(struct agent *a, struct etcd_req *req, int64_t epoch)
+{
+	struct beat beat = { .epoch = epoch,
+			     .sequence = ++a->beat_sequence,
+			     .ttl_ms = a->session.ttl_ms };
+	char *text;
+
+	str_clip(beat.instance, sizeof(beat.instance), a->instance);
+	text = record_beat_text(&beat);
+	then_put(a, req, "pgha/beat", text, 0);
+	free(text);
+}
+
 /* One committed write that names holder and epoch. It also moves the key to our present lease
  * where it hangs on another one, as after a restart of the agent. */
 void store_prove(struct agent *a)
@@ -250,9 +263,7 @@ void store_prove(struct agent *a)
 	 * it cannot: it compares the revision of the one before. */
 	bool moves = v->cluster.leader_lease_id != a->session.lease_id ||
 		     (a->release_ticket != 0 && a->plan.lease_verb != LV_RELEASE);
-	struct beat beat = { .epoch = epoch, .ttl_ms = a->session.ttl_ms };
 	struct pending *p;
-	char *text;
 
 	if (a->session.lease_id == 0 || epoch == 0)
 		return;
@@ -267,15 +278,10 @@ void store_prove(struct agent *a)
 		cmp_number(a, &req, "leader", ETCD_CMP_LEASE, a->session.lease_id);
 	/* Who does not beat must leave no beat behind: the others would take its silence for
 	 * ours. From the second time on the key is missing, and the delete leaves no revision. */
-	if (!beats)
+	if (beats)
+		then_beat(a, &req, epoch);
+	else
 		then_delete(a, &req, "pgha/beat");
-	if (beats) {
-		beat.sequence = ++a->beat_sequence;
-		str_clip(beat.instance, sizeof(beat.instance), a->instance);
-		text = record_beat_text(&beat);
-		then_put(a, &req, "pgha/beat", text, 0);
-		free(text);
-	}
 	else_get(a, &req, "leader");
 	a->next_proof_ms = v->now_ms + a->session.ttl_ms / LEASE_RENEWALS;
 	p = send(a, TICKET_PROOF, epoch, &req);
@@ -340,6 +346,7 @@ void store_acquire(struct agent *a)
 	struct view *v = &a->view;
 	const struct request *r = &v->cluster.request;
 	struct etcd_req req;
+	bool beats = writes_beats(a);
 
 	if (a->session.lease_id == 0 || agent_waits_for(a, TICKET_ACQUIRE) ||
 	    agent_waits_for(a, TICKET_TAKEOVER))
@@ -351,13 +358,17 @@ void store_acquire(struct agent *a)
 	cmp_number(a, &req, "pgha/beat", ETCD_CMP_MOD,
 		   v->cluster.beat_present ? v->cluster.beat_mod_revision : 0);
 	then_put(a, &req, "leader", v->name, a->session.lease_id);
+	/* Whoever did not see this acquisition must fail with the compare above, even if etcd
+	 * revokes the key before the first proof. */
+	if (beats)
+		then_beat(a, &req, BEAT_EPOCH_OWN);
 	then_delete(a, &req, "pgha/release");
 	if (r->present && r->scheduled_at_us == 0)
 		then_put(a, &req, "failover", "{}", 0);
 	else_get(a, &req, "leader");
 	else_get(a, &req, "pgha/beat");
 	recorder_add(&a->recorder, v->now_ms, "acquire");
-	send(a, TICKET_ACQUIRE, 0, &req);
+	send(a, TICKET_ACQUIRE, 0, &req)->beat = beats;
 }
 
 static void acquire_answered(struct agent *a, const struct pending *p, const struct event *ev)
@@ -386,6 +397,12 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 	kv.mod_revision = ev->rep->revision;
 	kv.lease_id = p->lease_id;
 	model_fold_leader(a, &kv, ev->rep->revision);
+	if (p->beat) {
+		v->cluster.beat_present = true;
+		v->cluster.beat_epoch = ev->rep->revision;
+		v->cluster.beat_mod_revision =
+			MAX_OF(v->cluster.beat_mod_revision, ev->rep->revision);
+	}
 	v->cluster.release = (struct release){ 0 };
 	if (v->cluster.request.scheduled_at_us == 0)
 		v->cluster.request.present = false;

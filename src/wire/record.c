@@ -428,18 +428,18 @@ char *record_beat_text(const struct beat *beat)
 int record_beat_parse(const char *text, size_t len, struct beat *ret, struct err *err)
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
-	struct beat beat = { 0 };
+	struct beat beat = { .epoch = -1 };
 	int64_t sequence = -1;
 	int r;
 
 	r = jtext_load_object(text, len, &doc, err);
 	if (r >= 0)
-		r = get_int(doc, "epoch", 1, INT64_MAX, &beat.epoch, err);
+		r = get_int(doc, "epoch", 0, INT64_MAX, &beat.epoch, err);
 	if (r >= 0)
 		r = get_int(doc, "sequence", 0, INT64_MAX, &sequence, err);
 	if (r >= 0)
 		r = get_int(doc, "ttl_ms", 0, INT32_MAX, &beat.ttl_ms, err);
-	if (r >= 0 && (beat.epoch == 0 || sequence < 0))
+	if (r >= 0 && (beat.epoch < 0 || sequence < 0))
 		r = err_set(err, ERR_PARSE, "without 'epoch' or 'sequence'");
 	if (r < 0)
 		return in_key(r, err, "pgha/beat");

@@ -98,8 +98,10 @@ int record_release_parse(const char *text, size_t len, struct release *ret,
 			 struct err *err) _must_check_;
 /* A renewal as the others see it. ttl_ms is the term of the lease that it proves, which may
  * differ from what the configuration says by now: the others wait for the longer one. */
+#define BEAT_EPOCH_OWN 0 /* put by the acquisition itself: its epoch is the revision of the put */
+
 struct beat {
-	int64_t epoch;
+	int64_t epoch; /* or BEAT_EPOCH_OWN */
 	uint64_t sequence;
 	int64_t ttl_ms;
 	char instance[24]; /* of the agent's start */

@@ -556,7 +556,18 @@ Test(record, brings_a_beat_back)
 	cr_assert_lt(record_beat_parse("{}", 2, &out, NULL), 0);
 	cr_assert_lt(record_beat_parse("{\"epoch\":1}", 11, &out, NULL), 0);
 	cr_assert_lt(record_beat_parse("7", 1, &out, NULL), 0);
+	cr_assert_lt(record_beat_parse("{\"sequence\":1,\"ttl_ms\":1}", 26, &out, NULL), 0);
 	cr_assert_eq(out.epoch, 42);
+}
+
+Test(record, a_beat_may_leave_its_epoch_to_its_own_revision)
+{
+	struct beat in = { .epoch = BEAT_EPOCH_OWN, .sequence = 1, .ttl_ms = 5000 };
+	_cleanup_(freep) char *text = record_beat_text(&in);
+	struct beat out = { .epoch = 9 };
+
+	cr_assert_eq(record_beat_parse(text, strlen(text), &out, NULL), 0);
+	cr_assert_eq(out.epoch, BEAT_EPOCH_OWN);
 }
 
 static int history(const char *text, uint32_t *ret)
