@@ -22,12 +22,12 @@ trap 'rm -rf "$tmp"' EXIT
 # room: what of ours it may include; a '-' takes one header out again.
 cat >"$tmp/arrows" <<'END'
 base   base/
-core   base/ core/ -base/log.h -base/leasepage.h
-wire   base/ core/ wire/ -base/leasepage.h
-agent  base/ core/ wire/ agent/ -base/leasepage.h
+core   base/ core/ -base/log.h -base/leasepage.h -base/guardpage.h
+wire   base/ core/ wire/ -base/leasepage.h -base/guardpage.h
+agent  base/ core/ wire/ agent/ -base/leasepage.h -base/guardpage.h
 io     base/ core/ wire/ agent/ io/
 cli    base/ core/ wire/ cli/ io/http.h io/etcd.h io/loop.h
-guard  base/leasepage.h base/base.h base/err.h guard/
+guard  base/leasepage.h base/guardpage.h base/base.h base/err.h base/parse.h base/str.h guard/
 END
 
 # header: rooms, or single files of them, that may include it. Everything of libc is free.
@@ -64,13 +64,20 @@ io/loop         clock_gettime
 io/rest         pthread_create
 cli             * !json_* !yaml_* !curl_* !PQ* !sd_* !MHD_* !clock_gettime !gettimeofday !time
 cli             !pthread_create !fork !system !popen
+guard           $pure $print vsnprintf __isoc99_sscanf sscanf __errno_location free close read stat fstat
+guard/guard     getpid poll sigemptyset sigaddset sigprocmask signal signalfd
+guard/procs     open openat fstatat readlinkat lseek syscall getpid
+guard/say       getenv poll write gmtime_r strftime
+guard/self      open pread write sched_setscheduler setpriority mlockall prctl
+guard/wake      clock_gettime timerfd_create timerfd_settime
 END
 
 # room: functions of the rooms below that it may not call all the same.
 cat >"$tmp/withheld" <<'END'
-core   mem_* buf_* str_dup* str_ndup* log_* leasepage_* freep closep
-wire   leasepage_* log_*
-agent  leasepage_*
+core   mem_* buf_* str_dup* str_ndup* log_* leasepage_* guardpage_* freep closep
+wire   leasepage_* guardpage_* log_*
+agent  leasepage_* guardpage_*
+guard  buf_* str_dup* str_ndup* log_*
 END
 
 # room/object symbol: writable data that may exist. The log sink is the one global.

@@ -40,12 +40,21 @@ static const char *const reason_texts[LEASEPAGE_REASON__MAX] = {
 #undef X
 };
 
-static void put(struct leasepage *page, enum leasepage_word word, uint64_t value)
+static const struct leasepage_kind lease_kind = {
+	.file = "lease",
+	.writer = "agent",
+	.magic = LEASEPAGE_MAGIC,
+	.version = LEASEPAGE_VERSION,
+	.nwords = LEASEPAGE_WORD__MAX,
+	.pid_word = LEASEPAGE_WORD_AGENT_PID,
+};
+
+static void put(struct leasepage *page, size_t word, uint64_t value)
 {
 	atomic_store_explicit(&page->words[word], value, memory_order_relaxed);
 }
 
-static uint64_t get(const struct leasepage *page, enum leasepage_word word)
+static uint64_t get(const struct leasepage *page, size_t word)
 {
 	return atomic_load_explicit(&page->words[word], memory_order_relaxed);
 }
@@ -67,41 +76,12 @@ static void write_end(struct leasepage *page, uint64_t odd)
 	atomic_store_explicit(&page->words[LEASEPAGE_WORD_SEQUENCE], odd + 1, memory_order_release);
 }
 
-static void put_facts(struct leasepage *page, const struct leasepage_facts *facts)
+static enum leasepage_state judge(const struct leasepage *page, const struct leasepage_kind *kind,
+				  const uint64_t *words)
 {
-	put(page, LEASEPAGE_WORD_ARMED, facts->armed);
-	put(page, LEASEPAGE_WORD_REASON, (uint64_t)facts->reason);
-	put(page, LEASEPAGE_WORD_EPOCH, (uint64_t)facts->epoch);
-	put(page, LEASEPAGE_WORD_LEASE_ID, (uint64_t)facts->lease_id);
-	put(page, LEASEPAGE_WORD_ASKED_AT, (uint64_t)facts->asked_at_ms);
-	put(page, LEASEPAGE_WORD_TTL, (uint64_t)facts->ttl_ms);
-	put(page, LEASEPAGE_WORD_KILL_AT, (uint64_t)facts->kill_at_ms);
-	put(page, LEASEPAGE_WORD_GATE_AT, (uint64_t)facts->gate_at_ms);
-	put(page, LEASEPAGE_WORD_POSTMASTER_PID, (uint64_t)facts->postmaster_pid);
-	put(page, LEASEPAGE_WORD_POSTMASTER_START, (uint64_t)facts->postmaster_start_ticks);
-	put(page, LEASEPAGE_WORD_AGENT_PID, (uint64_t)page->agent_pid);
-	put(page, LEASEPAGE_WORD_GATE_RAW, (uint64_t)facts->gate_raw_ms);
-	put(page, LEASEPAGE_WORD_WRITTEN_AT, (uint64_t)facts->written_at_ms);
-	put(page, LEASEPAGE_WORD_DATA_DEVICE, (uint64_t)facts->data_device);
-	put(page, LEASEPAGE_WORD_DATA_INODE, (uint64_t)facts->data_inode);
-	put(page, LEASEPAGE_WORD_PROVEN, facts->proven);
-}
-
-void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts)
-{
-	uint64_t odd;
-
-	assert(page->writer);
-	odd = write_begin(page);
-	put_facts(page, facts);
-	write_end(page, odd);
-}
-
-static enum leasepage_state judge(const struct leasepage *page, const uint64_t *words)
-{
-	if (words[LEASEPAGE_WORD_MAGIC] != LEASEPAGE_MAGIC)
+	if (words[LEASEPAGE_WORD_MAGIC] != kind->magic)
 		return LEASEPAGE_NO_PAGE;
-	if (words[LEASEPAGE_WORD_VERSION] != LEASEPAGE_VERSION ||
+	if (words[LEASEPAGE_WORD_VERSION] != kind->version ||
 	    words[LEASEPAGE_WORD_SIZE] != LEASEPAGE_SIZE)
 		return LEASEPAGE_OTHER_VERSION;
 	if (words[LEASEPAGE_WORD_BOOT] != page->clock.boot_hash)
@@ -111,17 +91,74 @@ static enum leasepage_state judge(const struct leasepage *page, const uint64_t *
 	return LEASEPAGE_GOOD;
 }
 
-/* A copy of all words; false when the agent was writing meanwhile. */
-static bool copy_words(const struct leasepage *page, uint64_t *words)
+/* A copy of all words; false when the writer was writing meanwhile. */
+static bool copy_words(const struct leasepage *page, uint64_t *words, size_t n)
 {
 	uint64_t before;
 
 	before = atomic_load_explicit(&page->words[LEASEPAGE_WORD_SEQUENCE], memory_order_acquire);
-	for (int i = 0; i < LEASEPAGE_WORD__MAX; i++)
-		words[i] = get(page, (enum leasepage_word)i);
+	for (size_t i = 0; i < n; i++)
+		words[i] = get(page, i);
 	/* Every word was read before the sequence is looked at again. */
 	atomic_thread_fence(memory_order_acquire);
 	return before % 2 == 0 && get(page, LEASEPAGE_WORD_SEQUENCE) == before;
+}
+
+void leasepage_store(struct leasepage *page, const struct leasepage_kind *kind,
+		     const uint64_t *words, size_t first)
+{
+	uint64_t odd;
+
+	assert(page->writer);
+	assert(first > LEASEPAGE_WORD_CLOCK && kind->nwords * sizeof(*words) <= LEASEPAGE_SIZE);
+	odd = write_begin(page);
+	put(page, LEASEPAGE_WORD_MAGIC, kind->magic);
+	put(page, LEASEPAGE_WORD_VERSION, kind->version);
+	put(page, LEASEPAGE_WORD_SIZE, LEASEPAGE_SIZE);
+	put(page, LEASEPAGE_WORD_BOOT, page->clock.boot_hash);
+	put(page, LEASEPAGE_WORD_CLOCK, page->clock.clock_ns);
+	for (size_t i = first; i < kind->nwords; i++)
+		put(page, i, words[i]);
+	write_end(page, odd);
+}
+
+enum leasepage_state leasepage_load(const struct leasepage *page,
+				    const struct leasepage_kind *kind, uint64_t *words)
+{
+	for (int i = 0; i < LEASEPAGE_TRIES; i++) {
+		bool whole = copy_words(page, words, kind->nwords);
+		enum leasepage_state state = judge(page, kind, words);
+
+		if (whole || state != LEASEPAGE_GOOD)
+			return state;
+		/* The writer may need this very processor to finish. */
+		(void)sched_yield();
+	}
+	return LEASEPAGE_TORN;
+}
+
+void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts)
+{
+	const uint64_t words[LEASEPAGE_WORD__MAX] = {
+		[LEASEPAGE_WORD_ARMED] = facts->armed,
+		[LEASEPAGE_WORD_REASON] = (uint64_t)facts->reason,
+		[LEASEPAGE_WORD_EPOCH] = (uint64_t)facts->epoch,
+		[LEASEPAGE_WORD_LEASE_ID] = (uint64_t)facts->lease_id,
+		[LEASEPAGE_WORD_ASKED_AT] = (uint64_t)facts->asked_at_ms,
+		[LEASEPAGE_WORD_TTL] = (uint64_t)facts->ttl_ms,
+		[LEASEPAGE_WORD_KILL_AT] = (uint64_t)facts->kill_at_ms,
+		[LEASEPAGE_WORD_GATE_AT] = (uint64_t)facts->gate_at_ms,
+		[LEASEPAGE_WORD_POSTMASTER_PID] = (uint64_t)facts->postmaster_pid,
+		[LEASEPAGE_WORD_POSTMASTER_START] = (uint64_t)facts->postmaster_start_ticks,
+		[LEASEPAGE_WORD_AGENT_PID] = (uint64_t)page->agent_pid,
+		[LEASEPAGE_WORD_GATE_RAW] = (uint64_t)facts->gate_raw_ms,
+		[LEASEPAGE_WORD_WRITTEN_AT] = (uint64_t)facts->written_at_ms,
+		[LEASEPAGE_WORD_DATA_DEVICE] = (uint64_t)facts->data_device,
+		[LEASEPAGE_WORD_DATA_INODE] = (uint64_t)facts->data_inode,
+		[LEASEPAGE_WORD_PROVEN] = facts->proven,
+	};
+
+	leasepage_store(page, &lease_kind, words, LEASEPAGE_WORD_ARMED);
 }
 
 static struct leasepage_facts facts_of(const uint64_t *words)
@@ -149,22 +186,11 @@ static struct leasepage_facts facts_of(const uint64_t *words)
 enum leasepage_state leasepage_read(const struct leasepage *page, struct leasepage_facts *ret)
 {
 	uint64_t words[LEASEPAGE_WORD__MAX];
-	enum leasepage_state state = LEASEPAGE_TORN;
+	enum leasepage_state state = leasepage_load(page, &lease_kind, words);
 
-	for (int i = 0; i < LEASEPAGE_TRIES; i++) {
-		bool whole = copy_words(page, words);
-
-		state = judge(page, words);
-		if (state == LEASEPAGE_GOOD && whole) {
-			*ret = facts_of(words);
-			return state;
-		}
-		if (state != LEASEPAGE_GOOD)
-			return state;
-		/* The writer may need this very processor to finish. */
-		(void)sched_yield();
-	}
-	return LEASEPAGE_TORN;
+	if (state == LEASEPAGE_GOOD)
+		*ret = facts_of(words);
+	return state;
 }
 
 const char *leasepage_state_text(enum leasepage_state state)
@@ -218,14 +244,15 @@ static bool is_dir_name(const char *s)
 }
 
 static int make_path(char *dst, size_t size, const char *run_dir, const char *scope,
-		     const char *name, struct err *err)
+		     const char *name, const char *file, struct err *err)
 {
 	if (!is_dir_name(scope) || !is_dir_name(name))
 		return err_set(err, ERR_RANGE,
 			       "scope '%s' and name '%s' must be usable as directory names", scope,
 			       name);
-	if (str_printf(dst, size, "%s/%s/%s/lease", run_dir, scope, name) < 0)
-		return err_set(err, ERR_TOOLONG, "the lease page's path below '%s'", run_dir);
+	if (str_printf(dst, size, "%s/%s/%s/%s", run_dir, scope, name, file) < 0)
+		return err_set(err, ERR_TOOLONG, "the path of the %s page below '%s'", file,
+			       run_dir);
 	return 0;
 }
 
@@ -244,8 +271,9 @@ static int make_dirs(const char *path, const char *run_dir, struct err *err)
 	return 0;
 }
 
-/* One agent a page. The lock lives as long as the open file, so it ends with its holder. */
-static int lock_page(const struct leasepage *page, const char *path, struct err *err)
+/* One writer a page. The lock lives as long as the open file, so it ends with its holder. */
+static int lock_page(const struct leasepage *page, const struct leasepage_kind *kind,
+		     const char *path, struct err *err)
 {
 	struct stat held = { 0 };
 	struct stat named = { 0 };
@@ -254,11 +282,11 @@ static int lock_page(const struct leasepage *page, const char *path, struct err 
 	if (flock(page->fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return err_set(err, ERR_IO, "cannot lock '%s'", path);
-		if (pread(page->fd, &pid, sizeof(pid), LEASEPAGE_WORD_AGENT_PID * sizeof(pid)) < 0)
+		if (pread(page->fd, &pid, sizeof(pid), (off_t)(kind->pid_word * sizeof(pid))) < 0)
 			pid = 0;
 		return err_set(err, ERR_STATE,
-			       "another agent (pid %" PRIu64 ") runs by this name and holds '%s'",
-			       pid, path);
+			       "another %s (pid %" PRIu64 ") runs by this name and holds '%s'",
+			       kind->writer, pid, path);
 	}
 	/* Locked, but is it still the file that others find under this name? */
 	if (fstat(page->fd, &held) < 0 || stat(path, &named) < 0)
@@ -278,87 +306,93 @@ static int map_page(struct leasepage *page, const char *path, int protection, st
 	return 0;
 }
 
-/* Puts an empty, disarmed page in place of what is not ours or not of this boot. */
-static void reset_page(struct leasepage *page)
-{
-	const struct leasepage_facts nothing = { .reason = LEASEPAGE_NEW };
-	uint64_t odd = write_begin(page);
-
-	put(page, LEASEPAGE_WORD_MAGIC, LEASEPAGE_MAGIC);
-	put(page, LEASEPAGE_WORD_VERSION, LEASEPAGE_VERSION);
-	put(page, LEASEPAGE_WORD_SIZE, LEASEPAGE_SIZE);
-	put(page, LEASEPAGE_WORD_BOOT, page->clock.boot_hash);
-	put(page, LEASEPAGE_WORD_CLOCK, page->clock.clock_ns);
-	put_facts(page, &nothing);
-	write_end(page, odd);
-}
-
-/* Takes over what a predecessor left: an armed page stays armed, since Postgres may still run
- * under the deadline in it. */
-static int adopt_page(struct leasepage *page, const char *path, struct err *err)
-{
-	struct leasepage_facts facts;
-	enum leasepage_state state;
-	uint64_t words[LEASEPAGE_WORD__MAX];
-
-	(void)copy_words(page, words);
-	state = judge(page, words);
-	facts = facts_of(words);
-	if (state == LEASEPAGE_OTHER_VERSION && facts.armed &&
-	    words[LEASEPAGE_WORD_BOOT] == page->clock.boot_hash)
-		return err_set(err, ERR_STATE,
-			       "'%s' was left armed by another version of pgha: stop that "
-			       "Postgres, then remove the file",
-			       path);
-	/* A write that its author's death left unfinished is finished here: each word is either
-	 * the old or the new one, both were proven, and this agent replaces them as soon as it
-	 * has looked around. */
-	if (state == LEASEPAGE_GOOD)
-		leasepage_write(page, &facts);
-	else
-		reset_page(page);
-	return 0;
-}
-
-static int open_locked(struct leasepage *page, const char *path, struct err *err)
+static int open_writer(struct leasepage *page, const struct leasepage_kind *kind, const char *path,
+		       struct err *err)
 {
 	int r;
 
+	page->writer = true;
+	page->agent_pid = getpid();
 	page->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (page->fd < 0)
 		return err_set(err, ERR_IO, "cannot open '%s'", path);
-	r = lock_page(page, path, err);
+	r = lock_page(page, kind, path, err);
 	if (r < 0)
 		return r;
 	/* Claims the memory now: a full tmpfs would otherwise be a SIGBUS at the first store. */
 	errno = posix_fallocate(page->fd, 0, LEASEPAGE_SIZE);
 	if (errno != 0)
 		return err_set(err, ERR_IO, "no room for '%s'", path);
-	r = map_page(page, path, PROT_READ | PROT_WRITE, err);
+	return map_page(page, path, PROT_READ | PROT_WRITE, err);
+}
+
+static int open_reader(struct leasepage *page, const char *path, struct err *err)
+{
+	struct stat st = { 0 };
+
+	page->fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (page->fd < 0 || fstat(page->fd, &st) < 0)
+		return err_set(err, ERR_IO, "cannot open '%s'", path);
+	/* Mapped bytes behind the end of a file are a SIGBUS. */
+	if (st.st_size < LEASEPAGE_SIZE)
+		return err_set(err, ERR_STATE, "'%s' is %s", path, state_texts[LEASEPAGE_NO_PAGE]);
+	return map_page(page, path, PROT_READ, err);
+}
+
+int leasepage_open(struct leasepage *page, const struct leasepage_kind *kind, bool writer,
+		   const char *run_dir, const char *scope, const char *name, struct err *err)
+{
+	_cleanup_(leasepage_done) struct leasepage made = LEASEPAGE_CLOSED;
+	char path[PATH_MAX];
+	int r;
+
+	r = make_path(path, sizeof(path), run_dir, scope, name, kind->file, err);
+	if (r == 0 && writer)
+		r = make_dirs(path, run_dir, err);
+	if (r == 0)
+		r = leasepage_clock_of_now(&made.clock, err);
+	if (r == 0)
+		r = writer ? open_writer(&made, kind, path, err) : open_reader(&made, path, err);
 	if (r < 0)
 		return r;
-	return adopt_page(page, path, err);
+
+	*page = made;
+	made = (struct leasepage)LEASEPAGE_CLOSED;
+	return 0;
+}
+
+/* Takes over what a predecessor left: an armed page stays armed, since Postgres may still run
+ * under the deadline in it. What is not ours or not of this boot gives way to a disarmed page. */
+static int adopt_page(struct leasepage *page, struct err *err)
+{
+	struct leasepage_facts facts = { .reason = LEASEPAGE_NEW };
+	enum leasepage_state state;
+	uint64_t words[LEASEPAGE_WORD__MAX];
+
+	(void)copy_words(page, words, LEASEPAGE_WORD__MAX);
+	state = judge(page, &lease_kind, words);
+	if (state == LEASEPAGE_OTHER_VERSION && words[LEASEPAGE_WORD_ARMED] != 0 &&
+	    words[LEASEPAGE_WORD_BOOT] == page->clock.boot_hash)
+		return err_set(err, ERR_STATE,
+			       "the lease page was left armed by another version of pgha: stop "
+			       "that Postgres, then remove the file");
+	/* A write that its author's death left unfinished is finished here: each word is either
+	 * the old or the new one, both were proven, and this agent replaces them as soon as it
+	 * has looked around. */
+	if (state == LEASEPAGE_GOOD)
+		facts = facts_of(words);
+	leasepage_write(page, &facts);
+	return 0;
 }
 
 int leasepage_open_writer(struct leasepage *page, const char *run_dir, const char *scope,
 			  const char *name, struct err *err)
 {
 	_cleanup_(leasepage_done) struct leasepage made = LEASEPAGE_CLOSED;
-	char path[PATH_MAX];
-	int r;
+	int r = leasepage_open(&made, &lease_kind, true, run_dir, scope, name, err);
 
-	r = make_path(path, sizeof(path), run_dir, scope, name, err);
-	if (r < 0)
-		return r;
-	r = make_dirs(path, run_dir, err);
-	if (r < 0)
-		return r;
-	r = leasepage_clock_of_now(&made.clock, err);
-	if (r < 0)
-		return r;
-	made.writer = true;
-	made.agent_pid = getpid();
-	r = open_locked(&made, path, err);
+	if (r == 0)
+		r = adopt_page(&made, err);
 	if (r < 0)
 		return r;
 
@@ -370,30 +404,7 @@ int leasepage_open_writer(struct leasepage *page, const char *run_dir, const cha
 int leasepage_open_reader(struct leasepage *page, const char *run_dir, const char *scope,
 			  const char *name, struct err *err)
 {
-	_cleanup_(leasepage_done) struct leasepage made = LEASEPAGE_CLOSED;
-	char path[PATH_MAX];
-	struct stat st = { 0 };
-	int r;
-
-	r = make_path(path, sizeof(path), run_dir, scope, name, err);
-	if (r < 0)
-		return r;
-	r = leasepage_clock_of_now(&made.clock, err);
-	if (r < 0)
-		return r;
-	made.fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (made.fd < 0 || fstat(made.fd, &st) < 0)
-		return err_set(err, ERR_IO, "cannot open '%s'", path);
-	/* Mapped bytes behind the end of a file are a SIGBUS. */
-	if (st.st_size < LEASEPAGE_SIZE)
-		return err_set(err, ERR_STATE, "'%s' is %s", path, state_texts[LEASEPAGE_NO_PAGE]);
-	r = map_page(&made, path, PROT_READ, err);
-	if (r < 0)
-		return r;
-
-	*page = made;
-	made = (struct leasepage)LEASEPAGE_CLOSED;
-	return 0;
+	return leasepage_open(page, &lease_kind, false, run_dir, scope, name, err);
 }
 
 void leasepage_done(struct leasepage *page)

@@ -147,6 +147,27 @@ enum leasepage_state leasepage_read(const struct leasepage *page, struct leasepa
 const char *leasepage_state_text(enum leasepage_state state);
 const char *leasepage_reason_text(enum leasepage_reason reason);
 
+/* Another page beside the lease page (base/guardpage.h): the same header, own magic and version,
+ * own words behind it, and a writer of its own. pid_word is the word that names that writer. */
+struct leasepage_kind {
+	const char *file;
+	const char *writer; /* "agent", for messages */
+	uint64_t magic;
+	uint64_t version;
+	size_t nwords; /* all of them, at most LEASEPAGE_SIZE / 8 */
+	size_t pid_word;
+};
+/* Writers make and lock the file; what is in it then is for them to look at. */
+int leasepage_open(struct leasepage *page, const struct leasepage_kind *kind, bool writer,
+		   const char *run_dir, const char *scope, const char *name,
+		   struct err *err) _must_check_;
+/* Writes words[first..nwords), and the header if it is not this kind's of this boot. */
+void leasepage_store(struct leasepage *page, const struct leasepage_kind *kind,
+		     const uint64_t *words, size_t first);
+/* All words into words[nwords], which are whole only with LEASEPAGE_GOOD. */
+enum leasepage_state leasepage_load(const struct leasepage *page,
+				    const struct leasepage_kind *kind, uint64_t *words);
+
 /* What the words of LEASEPAGE_WORD_BOOT and _CLOCK have to be for this process. */
 int leasepage_clock_of_now(struct leasepage_clock *ret, struct err *err) _must_check_;
 /* When a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat). Together

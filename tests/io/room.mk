@@ -8,7 +8,8 @@ check_io_programs = \
 	tests/io/test_pg_crash \
 	tests/io/test_pg_life \
 	tests/io/test_pg_repair \
-	tests/io/test_pg_special
+	tests/io/test_pg_special \
+	tests/io/test_guard
 EXTRA_PROGRAMS = $(check_io_programs)
 CLEANFILES += $(check_io_programs)
 
@@ -31,6 +32,8 @@ PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(
 	$(SYSTEMD_LIBS)
 tests_io_test_pg_crash_SOURCES = tests/io/test_pg_crash.c $(PG_RIG)
 tests_io_test_pg_crash_LDADD = $(PG_RIG_LIBS)
+tests_io_test_guard_SOURCES = tests/io/test_guard.c $(PG_RIG)
+tests_io_test_guard_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_repair_SOURCES = tests/io/test_pg_repair.c $(PG_RIG)
@@ -40,7 +43,7 @@ tests_io_test_pg_special_LDADD = $(PG_RIG_LIBS)
 tests_io_test_child_SOURCES = tests/io/test_child.c tests/io/rig.c tests/io/rig.h
 tests_io_test_child_LDADD = $(IO_TEST_LIBS)
 
-check-io: $(check_io_programs)
+check-io: $(check_io_programs) pgha-guard
 	@n=0; bad=0; for t in $(check_io_programs); do \
 		echo "== $$t"; n=$$((n + 1)); ./$$t || { echo "FAILED $$t"; bad=$$((bad + 1)); }; \
 	done; echo "check-io: $$((n - bad)) programs passed, $$bad failed"; test $$bad = 0

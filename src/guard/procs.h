@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * procs - the processes of one Postgres, found and signalled without allocating memory
+ *
+ * A process belongs to it when it is the postmaster that the lease page names by pid and start
+ * time, or a child of that, or runs a program called postgres in the data directory: backends
+ * lead sessions of their own and outlive their postmaster. Signals go through a pidfd that was
+ * compared with the start time, so a recycled pid is never hit.
+ */
+#ifndef PGHA_GUARD_PROCS_H
+#define PGHA_GUARD_PROCS_H
+
+#include <sys/types.h>
+
+#include "base/leasepage.h"
+
+#define PROCS_MAX 4096 /* of one round; what is over that is left to the next */
+
+struct proc {
+	pid_t pid;
+	pid_t parent;
+	int64_t start_ticks;
+	char state; /* as in proc(5) */
+};
+
+struct procs {
+	int dir_fd; /* of /proc */
+	size_t n;
+	struct proc items[PROCS_MAX];
+	char entries[32768]; /* of the directory, as the kernel gives them */
+};
+
+int procs_open(struct procs *procs, struct err *err) _must_check_;
+/* Fills items anew; the number that was found, or < 0 when /proc cannot be read. Zombies are
+ * dead: they are left out. */
+int procs_find(struct procs *procs, const struct leasepage_facts *facts);
+/* Is any of the items its parent? */
+bool procs_is_parent(const struct procs *procs, const struct proc *proc);
+/* False when the process is no longer the one that was found. */
+bool procs_signal(const struct procs *procs, const struct proc *proc, int signo);
+/* Does exactly this process still live? */
+bool procs_lives(const struct procs *procs, const struct proc *proc);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * strike - kills every process of one Postgres, round by round
+ */
+#include "guard/strike.h"
+
+#include <signal.h>
+#include <string.h>
+
+int strike_open(struct strike *strike, struct err *err)
+{
+	strike_begin(strike);
+	return procs_open(&strike->procs, err);
+}
+
+void strike_begin(struct strike *strike)
+{
+	strike->nstruck = 0;
+	strike->killed = 0;
+}
+
+static bool is_postmaster(const struct strike *s, const struct leasepage_facts *facts, size_t i)
+{
+	return s->procs.items[i].pid == facts->postmaster_pid ||
+	       procs_is_parent(&s->procs, &s->procs.items[i]);
+}
+
+static void stop_postmasters(struct strike *s, const struct leasepage_facts *facts)
+{
+	for (size_t i = 0; i < s->procs.n; i++) {
+		/* Somebody else's stop is not ours to undo. */
+		bool runs = s->procs.items[i].state != 'T' && s->procs.items[i].state != 't';
+
+		s->stopped[i] = runs && is_postmaster(s, facts, i) &&
+				procs_signal(&s->procs, &s->procs.items[i], SIGSTOP);
+	}
+}
+
+static void continue_postmasters(struct strike *s)
+{
+	for (size_t i = 0; i < s->procs.n; i++) {
+		if (s->stopped[i])
+			(void)procs_signal(&s->procs, &s->procs.items[i], SIGCONT);
+	}
+}
+
+static void forget_dead(struct strike *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nstruck; i++) {
+		if (procs_lives(&s->procs, &s->struck[i]))
+			s->struck[n++] = s->struck[i];
+	}
+	s->nstruck = n;
+}
+
+static bool was_struck(const struct strike *s, const struct proc *proc)
+{
+	for (size_t i = 0; i < s->nstruck; i++) {
+		if (s->struck[i].pid == proc->pid && s->struck[i].start_ticks == proc->start_ticks)
+			return true;
+	}
+	return false;
+}
+
+static void kill_one(struct strike *s, const struct proc *proc)
+{
+	bool again = was_struck(s, proc);
+
+	if (!procs_signal(&s->procs, proc, SIGKILL) || again)
+		return;
+	s->killed++;
+	if (s->nstruck < PROCS_MAX)
+		s->struck[s->nstruck++] = *proc;
+}
+
+static void kill_all(struct strike *s, const struct leasepage_facts *facts, bool postmasters)
+{
+	for (size_t i = 0; i < s->procs.n; i++) {
+		if (is_postmaster(s, facts, i) == postmasters)
+			kill_one(s, &s->procs.items[i]);
+	}
+}
+
+int strike_round(struct strike *s, const struct leasepage_facts *facts, strike_due_fn due,
+		 void *ctx)
+{
+	int found = procs_find(&s->procs, facts);
+
+	if (found < 0)
+		return found;
+	forget_dead(s);
+	if (found == 0)
+		return (int)s->nstruck;
+	stop_postmasters(s, facts);
+	/* We may have been frozen for any time since the page was read: this is the last look,
+	 * and what was done so far can be undone. */
+	if (!due(ctx)) {
+		continue_postmasters(s);
+		return STRIKE_SPARED;
+	}
+	kill_all(s, facts, false);
+	kill_all(s, facts, true);
+	return found;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgha-guard - kills a Postgres whose lease is over: options, exit code
+ */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "guard/guard.h"
+
+#define EXIT_USAGE 2
+#define EXIT_TAKEN 4
+
+static const char usage[] =
+	"Usage: pgha-guard [--by-agent] SCOPE/NAME\n"
+	"       pgha-guard [--by-agent] DIR/SCOPE/NAME/lease\n"
+	"Kills every process of a Postgres whose leader lease is over.\n"
+	"\n"
+	"  --by-agent  started by pghad: end when there is nothing left to guard\n"
+	"  --version   print the version\n"
+	"  --help      print this\n"
+	"\n"
+	"See pgha-guard(8).\n";
+
+static int parse_options(int argc, char **argv, bool *ret_by_agent)
+{
+	static const struct option options[] = {
+		{ "by-agent", no_argument, NULL, 'a' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0) {
+		switch (c) {
+		case 'a':
+			*ret_by_agent = true;
+			break;
+		case 'V':
+			(void)printf("pgha-guard %s\n", PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		default:
+			(void)fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind + 1 == argc)
+		return -1;
+	(void)fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct guard *guard = NULL;
+	struct err err = { 0 };
+	bool by_agent = false;
+	int r = parse_options(argc, argv, &by_agent);
+
+	if (r >= 0)
+		return r;
+	r = guard_new(argv[optind], by_agent, &guard, &err);
+	if (r < 0) {
+		(void)fprintf(stderr, "pgha-guard: %s\n", err.msg);
+		return r == -ERR_STATE ? EXIT_TAKEN : 1;
+	}
+	r = guard_run(guard);
+	guard_free(guard);
+	return r;
+}

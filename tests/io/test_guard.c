@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_guard - the guardian beside a real Postgres: what it kills, when, and what it spares
+ *
+ * This program plays the agent: it writes the lease page.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/guardpage.h"
+#include "io/pgproc.h"
+#include "pgrig.h"
+
+#define TERM_MS 1200
+
+static struct node *one, *two;
+static struct leasepage page;
+static char guard_path[512];
+static char lease_path[256];
+
+static int living(const struct node *node)
+{
+	return pgproc_scan(node->data_dir, 0, NULL, 0, NULL);
+}
+
+static void pause_ms(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+/* Writes the page as an agent that was just proven does; the deadline is in `ms`. */
+static struct leasepage_facts arm_as(const struct node *node, int64_t pid, int64_t ticks, int ms)
+{
+	struct stat st = { 0 };
+	int64_t now = loop_now_ms();
+	struct leasepage_facts facts = {
+		.armed = true, .reason = LEASEPAGE_PRIMARY, .epoch = 77, .asked_at_ms = now,
+		.ttl_ms = ms * 4 / 3, .kill_at_ms = now + ms, .gate_at_ms = now + ms,
+		.postmaster_pid = pid, .postmaster_start_ticks = ticks, .proven = true,
+	};
+
+	CHECK(stat(node->data_dir, &st) == 0);
+	facts.data_device = (int64_t)st.st_dev;
+	facts.data_inode = (int64_t)st.st_ino;
+	leasepage_write(&page, &facts);
+	return facts;
+}
+
+static struct leasepage_facts arm(const struct node *node, int ms)
+{
+	int64_t ticks = 0;
+
+	CHECK(leasepage_start_ticks(node->state.postmaster_pid, &ticks, NULL) == 0);
+	return arm_as(node, node->state.postmaster_pid, ticks, ms);
+}
+
+static void disarm(enum leasepage_reason reason)
+{
+	leasepage_write(&page, &(struct leasepage_facts){ .reason = reason, .proven = true });
+}
+
+static void open_page(void)
+{
+	struct err err = { 0 };
+
+	CHECK(leasepage_open_writer(&page, rig_dir(), "test", "one", &err) == 0, "%s", err.msg);
+}
+
+static pid_t guard_start(bool by_agent)
+{
+	char *argv[] = { guard_path, by_agent ? (char[]){ "--by-agent" } : lease_path,
+			 by_agent ? lease_path : NULL, NULL };
+
+	return rig_spawn("guard", argv);
+}
+
+static struct guardpage_facts guard_says(void)
+{
+	_cleanup_(leasepage_done) struct leasepage own = LEASEPAGE_CLOSED;
+	struct guardpage_facts facts = { 0 };
+
+	if (guardpage_open_reader(&own, rig_dir(), "test", "one", NULL) == 0)
+		(void)guardpage_read(&own, &facts);
+	return facts;
+}
+
+static struct guardpage_facts guard_until(enum guardpage_state state, pid_t pid)
+{
+	int64_t until_ms = loop_now_ms() + 10000;
+	struct guardpage_facts facts;
+
+	for (;;) {
+		facts = guard_says();
+		if (facts.state == state && facts.pid == pid)
+			return facts;
+		CHECK(loop_now_ms() < until_ms, "the guardian is in state %d, not %d",
+		      (int)facts.state, (int)state);
+		pause_ms(5);
+	}
+}
+
+static void start(struct node *node)
+{
+	CHECK(node_do(node, PGOP_START_PRIMARY) == 0, "%s", node->err.msg);
+	node_until(node, PG_UP, ROLE_PRIMARY);
+}
+
+/* Its exit code; it must end within 10 s. */
+static int guard_end(pid_t pid)
+{
+	int64_t until_ms = loop_now_ms() + 10000;
+	int status = 0;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		CHECK(loop_now_ms() < until_ms, "the guardian does not end");
+		pause_ms(5);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void everything_dies_at_the_deadline_and_nothing_else(void)
+{
+	pid_t guard, client, other;
+	struct leasepage_facts facts;
+	struct guardpage_facts said;
+
+	node_bootstrap(one);
+	node_bootstrap(two);
+	CHECK(node_sql(one, "create table t (a int)", NULL));
+	CHECK(node_sql(one, "create procedure busy() language plpgsql as $$ begin loop "
+			    "insert into t values (1); commit; end loop; end $$", NULL));
+	open_page();
+	disarm(LEASEPAGE_REPLICA);
+	guard = guard_start(false);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	client = node_sql_begin(one, "call busy()");
+	other = node_sql_begin(two, "select pg_sleep(100)");
+	while (node_number(one, "select count(*) from t") == 0)
+		;
+	facts = arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	/* Renewed in time: the first deadline means nothing. */
+	pause_ms(TERM_MS * 2 / 3);
+	facts = arm(one, TERM_MS);
+	pause_ms((int)(facts.kill_at_ms - loop_now_ms()) - 100);
+	CHECK(living(one) > 5);
+	said = guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0 && living(two) > 5);
+	CHECK(said.kills == 1 && said.kill_epoch == 77 && said.kill_left == 0);
+	CHECK(said.kill_due_at_ms == facts.kill_at_ms);
+	CHECK(said.kill_processes > 5, "%d", (int)said.kill_processes);
+	CHECK(said.kill_begun_at_ms >= facts.kill_at_ms &&
+	      said.kill_begun_at_ms < facts.kill_at_ms + 200);
+	CHECK(said.kill_proven_at_ms >= said.kill_begun_at_ms);
+	printf("   %d processes, begun %d ms and proven %d ms after the deadline\n",
+	       (int)said.kill_processes, (int)(said.kill_begun_at_ms - facts.kill_at_ms),
+	       (int)(said.kill_proven_at_ms - facts.kill_at_ms));
+	rig_kill(client, SIGKILL);
+	rig_kill(other, SIGKILL);
+
+	/* What somebody starts while the term is over dies as well; the next term is let live. */
+	(void)node_do(one, PGOP_START_PRIMARY);
+	while (guard_says().kills < 2)
+		pause_ms(10);
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	start(one);
+	arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	CHECK(living(one) > 3);
+	disarm(LEASEPAGE_PAUSED);
+	pause_ms(TERM_MS + 300);
+	CHECK(living(one) > 3);
+	rig_kill(guard, SIGKILL);
+}
+
+static void leftovers_of_a_dead_postmaster_die_too(void)
+{
+	pid_t guard = guard_start(false);
+	pid_t client;
+
+	guard_until(GUARDPAGE_DISARMED, guard);
+	arm(one, 30000);
+	client = node_sql_begin(one, "call busy()");
+	while (node_backend(one, "query = 'call busy()' and state = 'active'") == 0)
+		;
+	kill((pid_t)one->state.postmaster_pid, SIGKILL);
+	pause_ms(100);
+	CHECK(living(one) > 0, "a busy backend outlives its postmaster");
+	arm_as(one, 0, 0, 300);
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0);
+	rig_kill(client, SIGKILL);
+	disarm(LEASEPAGE_STOPPED);
+	rig_kill(guard, SIGKILL);
+}
+
+static void a_guardian_that_resumes_late_reads_the_page_first(void)
+{
+	pid_t guard = guard_start(false);
+	struct leasepage_facts facts;
+
+	start(one);
+	facts = arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	kill(guard, SIGSTOP);
+	pause_ms(TERM_MS - 300);
+	arm(one, 30000);
+	pause_ms((int)(facts.kill_at_ms - loop_now_ms()) + 1000);
+	kill(guard, SIGCONT);
+	pause_ms(700);
+	CHECK(living(one) > 3 && guard_says().kills == 0);
+	CHECK(node_number(one, "select 1") == 1);
+	/* And one that resumes when it is over kills. */
+	kill(guard, SIGSTOP);
+	arm(one, 300);
+	pause_ms(600);
+	CHECK(living(one) > 3);
+	kill(guard, SIGCONT);
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
+	rig_kill(guard, SIGKILL);
+}
+
+static void a_recycled_pid_is_not_hit(void)
+{
+	char *argv[] = { (char[]){ "sleep" }, (char[]){ "100" }, NULL };
+	pid_t innocent = rig_spawn("innocent", argv);
+	pid_t guard = guard_start(false);
+	int64_t ticks = 0;
+
+	start(one);
+	CHECK(leasepage_start_ticks(innocent, &ticks, NULL) == 0);
+	/* The page names the postmaster that had this pid before. */
+	arm_as(one, innocent, ticks - 1, 300);
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(kill(innocent, 0) == 0 && living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
+	rig_kill(guard, SIGKILL);
+	rig_kill(innocent, SIGKILL);
+}
+
+static void a_second_guardian_is_refused(void)
+{
+	pid_t first = guard_start(false);
+	pid_t second;
+
+	guard_until(GUARDPAGE_DISARMED, first);
+	second = guard_start(false);
+	CHECK(guard_end(second) == 4);
+	CHECK(guard_says().pid == first);
+	/* The next one is told what the first has killed, and goes on where it was. */
+	rig_kill(first, SIGKILL);
+	second = guard_start(false);
+	CHECK(guard_until(GUARDPAGE_DISARMED, second).kill_epoch == 77);
+	rig_kill(second, SIGKILL);
+}
+
+/* Behind everybody's back: as if the agent had died in the middle of a write. */
+static void a_torn_page_leaves_the_deadline_standing(void)
+{
+	pid_t guard = guard_start(false);
+	uint64_t sequence;
+
+	start(one);
+	arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	sequence = page.words[LEASEPAGE_WORD_SEQUENCE];
+	page.words[LEASEPAGE_WORD_SEQUENCE] = sequence + 1;
+	page.words[LEASEPAGE_WORD_ARMED] = 0;
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	rig_kill(guard, SIGKILL);
+}
+
+static void a_page_made_anew_leaves_the_deadline_standing(void)
+{
+	pid_t guard = guard_start(false);
+
+	start(one);
+	arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	CHECK(unlink(lease_path) == 0);
+	leasepage_done(&page);
+	open_page();
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	rig_kill(guard, SIGKILL);
+}
+
+static void it_ends_only_when_it_is_not_needed(void)
+{
+	pid_t guard = guard_start(true);
+
+	start(one);
+	arm(one, 3000);
+	guard_until(GUARDPAGE_ARMED, guard);
+	kill(guard, SIGTERM);
+	pause_ms(500);
+	CHECK(waitpid(guard, NULL, WNOHANG) == 0);
+	disarm(LEASEPAGE_PAUSED);
+	CHECK(guard_end(guard) == 0);
+	CHECK(living(one) > 3);
+	/* Nobody's guardian stays behind. */
+	guard = guard_start(true);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	CHECK(unlink(lease_path) == 0);
+	CHECK(guard_end(guard) == 0);
+	leasepage_done(&page);
+	open_page();
+}
+
+/* Size of the heap and of all data, as the kernel counts it. */
+static long data_kb(pid_t pid)
+{
+	char path[64], line[256];
+	long kb = -1;
+	FILE *f;
+
+	str_printf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmData: %ld kB", &kb) == 1)
+			break;
+	fclose(f);
+	return kb;
+}
+
+static void it_allocates_nothing_while_it_kills(void)
+{
+	pid_t guard = guard_start(false);
+	long before;
+
+	if (one->state.run != PG_UP)
+		start(one);
+	disarm(LEASEPAGE_REPLICA);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	before = data_kb(guard);
+	arm(one, 300);
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(data_kb(guard) == before, "%ld kB before, %ld after", before, data_kb(guard));
+	disarm(LEASEPAGE_STOPPED);
+	rig_kill(guard, SIGKILL);
+}
+
+int main(void)
+{
+	CHECK(getcwd(guard_path, sizeof(guard_path) - 32) != NULL);
+	(void)str_printf(guard_path + strlen(guard_path), 32, "/pgha-guard");
+	pgrig_begin();
+	str_printf(lease_path, sizeof(lease_path), "%s/test/one/lease", rig_dir());
+	page = (struct leasepage)LEASEPAGE_CLOSED;
+	one = node_new(2041);
+	two = node_new(2042);
+	RUN(everything_dies_at_the_deadline_and_nothing_else);
+	RUN(leftovers_of_a_dead_postmaster_die_too);
+	RUN(a_guardian_that_resumes_late_reads_the_page_first);
+	RUN(a_recycled_pid_is_not_hit);
+	RUN(a_second_guardian_is_refused);
+	RUN(a_torn_page_leaves_the_deadline_standing);
+	RUN(a_page_made_anew_leaves_the_deadline_standing);
+	RUN(it_ends_only_when_it_is_not_needed);
+	RUN(it_allocates_nothing_while_it_kills);
+	return 0;
+}
