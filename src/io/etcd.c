@@ -16,6 +16,8 @@
 
 #define ETCD_PAUSE_MIN_MS    100
 #define ETCD_PAUSE_MAX_MS    1000
+/* A network that refuses everything may be back any moment, and the lease does not wait. */
+#define ETCD_PAUSE_URGENT_MS 200
 #define ETCD_SLICE_MIN_MS    200
 #define ETCD_SMALL_ANSWER    (64 * 1024)
 /* Into how many parts the time of an ordinary request is divided. */
@@ -99,7 +101,10 @@ void etcd_node_failed(struct etcd *etcd, uint32_t node_id, const struct err *err
 
 void etcd_node_answered(struct etcd *etcd, struct etcdnode *node, uint64_t member_id)
 {
-	if (!etcdnode_good(&etcd->nodes, node, member_id))
+	bool was_bad = etcdnode_good(&etcd->nodes, node, member_id);
+
+	etcd_watch_answered(etcd);
+	if (!was_bad)
 		return;
 	log_info("etcd endpoint '%s' answers again", node->url);
 	etcd_info_soon(etcd);
@@ -226,6 +231,7 @@ static void start_attempt(struct etcd_call *call, const struct etcdnode *node, i
 	req.body = call->body.data;
 	req.body_len = call->body.len;
 	req.timeout_ms = call->deadline_ms - now_ms;
+	req.fresh = node->silent;
 	req.max_bytes = call->max_bytes;
 	req.done = on_attempt;
 	req.ctx = attempt;
@@ -278,7 +284,8 @@ static void end_round(struct etcd_call *call, int64_t now_ms)
 	if (call->tried.n == 0 && !call->err.code)
 		err_set(&call->err, ERR_CONNECT, "no etcd endpoint is known");
 	pause_ms = MAX_OF(call->pause_ms * 2, (int64_t)ETCD_PAUSE_MIN_MS);
-	call->pause_ms = MIN_OF(pause_ms, (int64_t)ETCD_PAUSE_MAX_MS);
+	call->pause_ms = MIN_OF(pause_ms, (int64_t)(is_urgent(call) ? ETCD_PAUSE_URGENT_MS :
+								    ETCD_PAUSE_MAX_MS));
 	call->retry_at_ms += call->pause_ms + etcd_jitter_ms(call->etcd, call->pause_ms / 2);
 }
 
@@ -322,10 +329,30 @@ static bool wants_more(const struct etcd_call *call, int64_t now_ms)
 	       (call->urgent && (call->failed || now_ms >= call->double_at_ms));
 }
 
+/* What an urgent request waits for too long may hang in TCP, whose pauses grow while nothing gets
+ * through, and last on when it does again. */
+static void note_silence(struct etcd_call *call, int64_t now_ms)
+{
+	struct etcd *etcd = call->etcd;
+
+	if (!call->urgent || now_ms < call->double_at_ms)
+		return;
+	for (size_t i = 0; i < ETCD_ATTEMPTS_MAX; i++) {
+		const struct etcd_attempt *attempt = &call->attempts[i];
+		struct etcdnode *node = etcdnode_by_id(&etcd->nodes, attempt->node_id);
+
+		if (!attempt->http || !node)
+			continue;
+		node->silent = true;
+		etcd_watch_doubt(etcd, node->id, attempt->begun_at_ms);
+	}
+}
+
 static void start_attempts(struct etcd_call *call, int64_t now_ms)
 {
 	if (call->retry_at_ms && call->retry_at_ms <= now_ms)
 		begin_round(call);
+	note_silence(call, now_ms);
 	/* Ends: an attempt takes a node away, and a round lasts beyond now. */
 	while (!call->retry_at_ms && wants_more(call, now_ms)) {
 		struct etcdnode *node = next_node(call, now_ms);

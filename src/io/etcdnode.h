@@ -26,6 +26,9 @@ struct etcdnode {
 	bool listed;        /* named by etcd's own member list */
 	uint64_t member_id; /* of the newest answer; 0 unknown */
 	uint32_t failures;  /* in a row */
+	/* Left a request unanswered, or failed: what is open to it may be dead, so it is talked
+	 * to on new connections until it answers. */
+	bool silent;
 	int64_t bad_until_ms;
 	int64_t proved_at_ms; /* newest answer that needed a quorum */
 	bool version_known;

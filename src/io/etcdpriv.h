@@ -90,6 +90,8 @@ struct etcd_watching {
 	struct http_call *probe;
 	int64_t begun_at_ms;
 	int64_t heard_at_ms;
+	int64_t patience_ms;
+	int64_t doubted_ms; /* nothing was heard since; 0: no doubt */
 	int64_t pause_ms;
 	struct loop_source *timer;
 };
@@ -164,6 +166,9 @@ int etcd_watch_init(struct etcd *etcd, struct err *err);
 void etcd_watch_done(struct etcd *etcd);
 /* The endpoint failed in another request: a stream from it is not to be trusted. */
 void etcd_watch_node_failed(struct etcd *etcd, uint32_t node_id);
+/* A request to it that left then is unanswered: the stream may hang as well. */
+void etcd_watch_doubt(struct etcd *etcd, uint32_t node_id, int64_t since_ms);
+void etcd_watch_answered(struct etcd *etcd); /* some endpoint did */
 void etcd_watch_wake(struct etcd *etcd); /* requests are no longer held */
 void etcd_watch_tell_lost(struct etcd *etcd); /* from the loop only */
 

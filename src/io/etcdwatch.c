@@ -16,6 +16,8 @@
 #define WATCH_CONFIRM_MS   3000 /* etcd confirms a watch at once */
 #define WATCH_CHECK_MS     500
 #define WATCH_QUIET_MS     2000 /* then its member is asked */
+#define WATCH_PATIENCE_MS  500  /* with its confirmation, while others are answered */
+#define WATCH_RENEW_MS     5000 /* a doubtful stream is renewed no more often */
 #define WATCH_PROBE_MAX    (64 * 1024)
 
 static void drop_stream(struct etcd_watching *watch)
@@ -23,6 +25,7 @@ static void drop_stream(struct etcd_watching *watch)
 	http_cancel(TAKE(watch->http));
 	http_cancel(TAKE(watch->probe));
 	watch->stands = false;
+	watch->doubted_ms = 0;
 	watch->serial++;
 }
 
@@ -84,6 +87,7 @@ static void take_created(struct etcd_watching *watch)
 	watch->stands = true;
 	watch->told_lost = false;
 	watch->pause_ms = 0;
+	watch->patience_ms = WATCH_PATIENCE_MS;
 }
 
 /* Returns false when the stream it came from is gone. */
@@ -302,6 +306,7 @@ void etcd_watch_wake(struct etcd *etcd)
 
 int etcd_watch_init(struct etcd *etcd, struct err *err)
 {
+	etcd->watch.patience_ms = WATCH_PATIENCE_MS;
 	return loop_timer_new(etcd->loop, "etcd watch", on_watch_timer, etcd, &etcd->watch.timer,
 			      err);
 }
@@ -320,6 +325,35 @@ void etcd_watch_node_failed(struct etcd *etcd, uint32_t node_id)
 		return;
 	err_set(&err, ERR_CONNECT, "the endpoint of the watch failed");
 	lose(etcd, &err);
+}
+
+void etcd_watch_doubt(struct etcd *etcd, uint32_t node_id, int64_t since_ms)
+{
+	struct etcd_watching *watch = &etcd->watch;
+
+	if (watch->http && watch->stands && watch->node_id == node_id && !watch->doubted_ms &&
+	    watch->heard_at_ms < since_ms)
+		watch->doubted_ms = since_ms;
+}
+
+/* The way is free again. What etcd had to say meanwhile, or the attempt to connect, is sent anew
+ * only after a pause that is as long as the time before; a new stream is there at once and misses
+ * nothing. */
+void etcd_watch_answered(struct etcd *etcd)
+{
+	struct etcd_watching *watch = &etcd->watch;
+	int64_t age_ms = loop_now_ms() - watch->begun_at_ms;
+	bool doubted = watch->doubted_ms && watch->heard_at_ms < watch->doubted_ms;
+
+	watch->doubted_ms = 0;
+	if (!watch->http || age_ms < (watch->stands ? WATCH_RENEW_MS : watch->patience_ms) ||
+	    (watch->stands && !doubted))
+		return;
+	/* So that an etcd that is slow to confirm is waited for in the end. */
+	if (!watch->stands)
+		watch->patience_ms = MIN_OF(watch->patience_ms * 2, (int64_t)WATCH_CONFIRM_MS);
+	drop_stream(watch);
+	loop_timer_at(watch->timer, loop_now_ms());
 }
 
 void etcd_watch(struct etcd *etcd, const char *prefix, int64_t start_revision)

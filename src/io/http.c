@@ -449,6 +449,8 @@ static void set_request(struct http_call *call, const struct http_req *req)
 		curl_easy_setopt(easy, CURLOPT_USERNAME, req->username);
 		curl_easy_setopt(easy, CURLOPT_PASSWORD, req->password ? req->password : "");
 	}
+	if (req->fresh)
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (req->connect_ms > 0)
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)req->connect_ms);
 }

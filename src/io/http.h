@@ -53,6 +53,7 @@ struct http_req {
 	int64_t timeout_ms;         /* the whole request; 0: none, for streams */
 	int64_t connect_ms;         /* name, TCP and TLS; 0: bounded by timeout_ms only */
 	int64_t silent_ms;          /* TCP_USER_TIMEOUT and keepalive: gone after about this */
+	bool fresh;                 /* not on a connection that is kept open */
 	size_t max_bytes;           /* of the answer; of a stream: what was not consumed yet */
 	http_done_fn done;
 	http_data_fn data; /* NULL: not a stream */

@@ -126,6 +126,17 @@ void rig_kill(pid_t pid, int signo)
 	}
 }
 
+void rig_wait(pid_t pid)
+{
+	int status = -1;
+
+	/* The alarm bounds this. */
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0, "it ended with status %d", status);
+	for (int i = 0; i < npids; i++)
+		if (pids[i] == pid)
+			pids[i] = pids[--npids];
+}
+
 static void make_certificates(void)
 {
 	static const char *const script =
@@ -160,7 +171,7 @@ char *rig_certificate(const char *name)
 
 void rig_etcd_start_one(struct rig_etcd *etcd, int i, int base_port)
 {
-	char name[16], data[128], client[64], peer[64], cluster[256];
+	char name[16], data[128], client[64], outside[160], peer[64], cluster[256];
 	char *tls[3] = { NULL, NULL, NULL };
 	size_t len = 0;
 
@@ -179,10 +190,14 @@ void rig_etcd_start_one(struct rig_etcd *etcd, int i, int base_port)
 	str_printf(data, sizeof(data), "%s/%d-%s", rig_dir(), base_port, name);
 	str_printf(client, sizeof(client), "http%s://127.0.0.1:%d", etcd->tls ? "s" : "",
 		   base_port + 2 * i);
+	str_printf(outside, sizeof(outside), "%s,http://%s:%d", client,
+		   etcd->host ? etcd->host : "127.0.0.1", base_port + 2 * i);
 	str_printf(peer, sizeof(peer), "http://127.0.0.1:%d", base_port + 2 * i + 1);
 	char *const argv[] = {
-		"etcd", "--name", name, "--data-dir", data, "--listen-client-urls", client,
-		"--advertise-client-urls", client, "--listen-peer-urls", peer,
+		"etcd", "--name", name, "--data-dir", data, "--listen-client-urls",
+		etcd->host ? outside : client,
+		"--advertise-client-urls", etcd->host ? strchr(outside, ',') + 1 : client,
+		"--listen-peer-urls", peer,
 		"--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
 		"--logger", "zap", "--log-outputs", "stderr",
 		etcd->tls ? (char *)"--client-cert-auth" : NULL,

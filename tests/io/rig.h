@@ -45,6 +45,7 @@ const char *rig_dir(void);
 /* Starts a program; killed at the end if it still runs. Its output goes to a file there. */
 pid_t rig_spawn(const char *log_name, char *const argv[]);
 void rig_kill(pid_t pid, int signo); /* SIGKILL also waits for its end */
+void rig_wait(pid_t pid);            /* until it ends by itself, with success */
 
 /* Path (heap) of one of: ca.pem; server.pem and client.pem, certificate and key signed by it, for
  * 127.0.0.1; alien.pem, signed by nobody; server.crt, server.key. */
@@ -55,6 +56,7 @@ char *rig_certificate(const char *name);
 struct rig_etcd {
 	int n;
 	bool tls; /* https, and clients must show a certificate */
+	const char *host; /* listens here as well; NULL: on 127.0.0.1 only */
 	int port[RIG_ETCD_MAX];
 	pid_t pid[RIG_ETCD_MAX];
 };

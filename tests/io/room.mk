@@ -2,6 +2,7 @@
 check_io_programs = \
 	tests/io/test_child \
 	tests/io/test_etcd \
+	tests/io/test_link \
 	tests/io/test_rest \
 	tests/io/test_single \
 	tests/io/test_srv \
@@ -15,6 +16,9 @@ CLEANFILES += $(check_io_programs)
 
 tests_io_test_etcd_SOURCES = tests/io/test_etcd.c tests/io/rig.c tests/io/rig.h
 tests_io_test_etcd_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_link_SOURCES = tests/io/test_link.c tests/io/rig.c tests/io/rig.h
+tests_io_test_link_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
