@@ -291,6 +291,7 @@ static void act_pg(const struct plan *plan, struct node *n, uint32_t i, const st
 	case PGV_REWIND:
 	case PGV_CLONE:
 	case PGV_INITDB:
+	case PGV_DISCARD:
 	case PGV_POST_BOOTSTRAP:
 	case PGV__MAX:
 		return;
