@@ -7,7 +7,7 @@ dist_noinst_SCRIPTS += \
 	scripts/install-deps \
 	scripts/test \
 	scripts/test-checks.sh
-EXTRA_DIST += scripts/tidy.awk
+EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
 
 # The rules of the house run with the tests: arrows between rooms, style, a complete manual, and
 # the proof that these checkers find what they look for.

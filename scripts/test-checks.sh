@@ -388,9 +388,152 @@ test_man() {
 	expect fail "man: no pages at all" "no pages found"
 }
 
+# --- failures ---
+
+# told FORM WHAT LINE: the digest of $tmp/log has that whole line.
+told() {
+	run env LC_ALL=C "${AWK:-awk}" -v form="$1" -f "$here/failures.awk" "$tmp/log"
+	grep -qxF -e "$3" "$tmp/out" || status=1
+	expect pass "failures: $2" ""
+}
+
+# untold FORM WHAT TEXT: nothing like it.
+untold() {
+	run env LC_ALL=C "${AWK:-awk}" -v form="$1" -f "$here/failures.awk" "$tmp/log"
+	! grep -qF -e "$3" "$tmp/out" || status=1
+	expect pass "failures: $2" ""
+}
+
+test_failures() {
+	{
+		echo "== tests/io/one"
+		echo "x.c:3: failed: of a program that came to a good end"
+		echo "== tests/io/two"
+		lines 100 "much before"
+		echo "y.c:7: failed: a == b"
+		echo "   a is 5"
+		lines 100 "much after"
+		echo "FAILED tests/io/two"
+		echo "== tests/io/three"
+		lines 50 "said long ago"
+		lines 15 "said at last"
+		echo "FAILED tests/io/three"
+		echo "check-io: 1 programs passed, 2 failed"
+	} >"$tmp/log"
+	told io "a program that failed" "FAILED tests/io/two"
+	told io "the check in the middle of its output" "   y.c:7: failed: a == b"
+	told io "what stands below it" "      a is 5"
+	told io "a program that says nothing of a check" "FAILED tests/io/three"
+	told io "its last words" "   said at last"
+	untold io "no more than them" "said long ago"
+	untold io "nothing of a program that passed" "x.c"
+
+	cat >"$tmp/log" <<-'END'
+	tests/e2e/test_a.py::test_one PASSED [ 50%]
+	tests/e2e/test_a.py::test_two FAILED [100%]
+	=================================== FAILURES ===================================
+	___________________________________ test_two ___________________________________
+
+	    def test_two(cluster):
+	        old = cluster.leader()
+	>       assert old is None
+	E       AssertionError: it is n1
+
+	tests/e2e/test_a.py:12: AssertionError
+	----------------------------- Captured stdout call -----------------------------
+	what was measured
+	----------------------------- Captured stderr call -----------------------------
+	noise of a server
+	-------------------- pghad of n1, all in /tests/e2e/out/two --------------------
+	2026-11-21 WARNING: long ago
+	2026-11-21 DEBUG: situation
+	END
+	{
+		lines 11 "2026-11-21 INFO: then"
+		echo "2026-11-21 INFO: at last"
+		echo "============================= slowest durations ============================="
+		echo "1.00s call tests/e2e/test_a.py::test_one"
+		echo "=========================== short test summary info ========================="
+		echo "FAILED tests/e2e/test_a.py::test_two - AssertionError: it is n1"
+		echo "========================= 1 failed, 1 passed in 2.00s ======================="
+	} >>"$tmp/log"
+	told pytest "a test that failed" "FAILED test_two"
+	told pytest "the line it failed at" "   >       assert old is None"
+	told pytest "why" "   E       AssertionError: it is n1"
+	told pytest "where" "   tests/e2e/test_a.py:12: AssertionError"
+	told pytest "what it measured" "   what was measured"
+	told pytest "whose log follows" "   -- pghad of n1, all in /tests/e2e/out/two"
+	told pytest "the end of that log" "   2026-11-21 INFO: at last"
+	told pytest "the file of the test" \
+		"FAILED tests/e2e/test_a.py::test_two - AssertionError: it is n1"
+	untold pytest "no source of the test" "def test_two"
+	untold pytest "nothing of the servers" "noise"
+	untold pytest "no old lines of the agent" "long ago"
+	untold pytest "no details of the agent" "situation"
+	untold pytest "no durations" "1.00s"
+
+	{
+		lines 200 "  CC       a.o"
+		echo "src/b.c:5:1: error: expected ';'"
+		lines 200 "  CC       c.o"
+	} >"$tmp/log"
+	told make "the error of a build" "   src/b.c:5:1: error: expected ';'"
+	{
+		lines 200 "[----] nothing"
+		echo "[FAIL] words::are_told"
+		lines 200 "[----] nothing"
+	} >"$tmp/log"
+	told check "a case that failed" "   [FAIL] words::are_told"
+	: >"$tmp/log"
+	run env LC_ALL=C "${AWK:-awk}" -v form=pytest -f "$here/failures.awk" "$tmp/log"
+	[ ! -s "$tmp/out" ] || status=1
+	expect pass "failures: nothing said of an empty log" ""
+}
+
+# A tree whose build does nothing, and whose make says what $tmp/said holds.
+make_idle_tree() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/scripts" "$tmp/tree/bin"
+	cp "$here/test" "$here/failures.awk" "$tmp/tree/scripts"
+	: >"$tmp/tree/configure.ac"
+	: >"$tmp/tree/Makefile.in"
+	printf '#!/bin/sh\necho "CRITERION_LIBS = -lx" >Makefile\n' >"$tmp/tree/configure"
+	printf '#!/bin/sh\ncase "$*" in *check-io*) cat %s; exit 1 ;; esac\n' "$tmp/said" \
+		>"$tmp/tree/bin/make"
+	chmod +x "$tmp/tree/configure" "$tmp/tree/bin/make"
+}
+
+test_test() {
+	make_idle_tree
+	{
+		echo "== tests/io/two"
+		echo "y.c:7: failed: a == b"
+		lines 500 "much after"
+		echo "FAILED tests/io/two"
+		echo "== tests/io/three"
+		lines 500 "all is well"
+		echo "check-io: 1 programs passed, 1 failed"
+	} >"$tmp/said"
+	run env PATH="$tmp/tree/bin:$PATH" "$tmp/tree/scripts/test" --only io
+	expect fail "test: a program that failed" "    FAILED tests/io/two"
+	expect fail "test: the check in it" "y.c:7: failed: a == b"
+	expect fail "test: where the log is" "all of it: $tmp/tree/build-test/logs/io.log"
+	expect fail "test: the sum" "1 passed, 1 failed"
+	echo "check-io: 6 programs passed, 0 failed" >"$tmp/said"
+	run env PATH="$tmp/tree/bin:$PATH" "$tmp/tree/scripts/test" --only io
+	expect pass "test: nothing failed" ""
+	lines 5 "nothing that anybody knows" >"$tmp/said"
+	run env PATH="$tmp/tree/bin:$PATH" "$tmp/tree/scripts/test" --only io
+	expect fail "test: the end of a log in which no failure is found" "    nothing that anybody"
+	run "$tmp/tree/scripts/test" --only nonsense
+	expect fail "test: a step that there is not" "no such step 'nonsense'"
+}
+
 test_tidy
 test_layers
 test_man
+test_failures
+test_test
 if [ "$bad" -ne 0 ]; then
 	echo "test-checks: $bad of $cases faults were not found" >&2
 	exit 1
