@@ -32,13 +32,15 @@ mutant() {
 }
 
 clean --faults "$faults"
-clean --faults "$faults" --fixed
-clean --faults "$faults" --no-module
+clean --faults 1 --orders 0 --fixed
+clean --faults 1 --orders 0 --no-module
 mutant --faults 1 --without own-clock
 mutant --faults 1 --without gate
 mutant --faults 1 --no-module --without guard
 [ "$all" = --all ] || exit 0
 
+clean --faults 1 --fixed
+clean --faults 1 --no-module
 mutant --faults 1 --without sent-time
 mutant --faults 2 --without beat-moved --limit 60000000
 mutant --faults 2 --without beat-compare --limit 60000000
