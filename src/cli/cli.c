@@ -255,6 +255,16 @@ int cli_picture(struct cli *cli, const char *name, struct picture *ret, struct e
 	return 0;
 }
 
+int cli_picture_own(struct cli *cli, const struct args *args, struct picture *ret,
+		    struct err *err)
+{
+	const char *name = NULL;
+	int r;
+
+	r = cli_cluster(cli, args, &name, err);
+	return r < 0 ? r : cli_picture_dcs(cli, name, ret, err);
+}
+
 void cli_show(const struct picture *picture)
 {
 	static const struct listing listing = { .format = TABLE_PRETTY };

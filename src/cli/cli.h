@@ -66,6 +66,9 @@ int cli_picture(struct cli *cli, const char *name, struct picture *ret,
 /* The same, but only etcd will do: for commands that change keys. */
 int cli_picture_dcs(struct cli *cli, const char *name, struct picture *ret,
 		    struct err *err) _must_check_;
+/* That of the cluster that the command line or the configuration names. */
+int cli_picture_own(struct cli *cli, const struct args *args, struct picture *ret,
+		    struct err *err) _must_check_;
 /* Prints the member table. */
 void cli_show(const struct picture *picture);
 /* "/<namespace>/<cluster>/<key>" */

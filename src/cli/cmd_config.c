@@ -19,18 +19,14 @@ static int run_show(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
 	_cleanup_(buf_done) struct buf text = { 0 };
-	const char *name;
 	int r;
 
-	r = cli_cluster(cli, args, &name, err);
-	if (r < 0)
-		return r;
-	r = cli_picture_dcs(cli, name, &picture, err);
+	r = cli_picture_own(cli, args, &picture, err);
 	if (r < 0)
 		return r;
 	if (picture.config.root == NULL)
-		return err_set(err, ERR_STATE, "Cluster %s has no %sconfiguration in etcd", name,
-			       picture.config_exists ? "readable " : "");
+		return err_set(err, ERR_STATE, "Cluster %s has no %sconfiguration in etcd",
+			       picture.name, picture.config_exists ? "readable " : "");
 	treedump_yaml(picture.config.root, false, &text);
 	printf("%s\n", text.data);
 	return 0;
@@ -205,20 +201,16 @@ static int run_edit(struct cli *cli, const struct args *args, struct err *err)
 	_cleanup_(tree_done) struct tree config = { 0 };
 	_cleanup_(buf_done) struct buf before = { 0 };
 	_cleanup_(buf_done) struct buf edited = { 0 };
-	const char *name;
 	int r;
 
-	r = cli_cluster(cli, args, &name, err);
-	if (r < 0)
-		return r;
-	r = cli_picture_dcs(cli, name, &picture, err);
+	r = cli_picture_own(cli, args, &picture, err);
 	if (r < 0)
 		return r;
 	r = take_config(args, &picture, &config, err);
 	if (r < 0)
 		return r;
 	treedump_yaml(config.root, false, &before);
-	r = change(args, name, before.data, &config, &edited, err);
+	r = change(args, picture.name, before.data, &config, &edited, err);
 	if (r < 0)
 		return r;
 	return settle(cli, args, &picture, before.data, edited.data, &config, err);

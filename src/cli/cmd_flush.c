@@ -5,14 +5,14 @@
 #include <stdio.h>
 
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "cli/node.h"
-#include "cli/select.h"
 #include "wire/record.h"
 
 #define TIMEOUT_MS 10000
 
-/* 1: it did not answer. */
-static int flush_member(struct cli *cli, const struct tree_node *member)
+static int flush_member(struct cli *cli, const struct picture *picture _unused_,
+			const struct tree_node *member, void *ctx _unused_)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	const char *name = node_str(member, "name");
@@ -34,36 +34,9 @@ static int flush_member(struct cli *cli, const struct tree_node *member)
 	return r < 0;
 }
 
-static int flush_restart(struct cli *cli, const struct args *args, struct err *err)
-{
-	const bool force = args_has(args, "--force");
-	const char *role = args_value(args, "--role");
-	_cleanup_(picture_done) struct picture picture = { 0 };
-	_cleanup_(selection_done) struct selection selection = { 0 };
-	const struct select_want want = {
-		.picture = &picture,
-		.names = args->words + 1,
-		.nnames = args->nwords - 2,
-		.role = role != NULL ? role : "any",
-		.action = "flush",
-		.force = force,
-	};
-	int r;
-
-	r = cli_picture(cli, args->words[0], &picture, err);
-	if (r < 0)
-		return r;
-	cli_show(&picture);
-	r = select_members(&want, &selection, err);
-	if (r >= 0 && !force)
-		r = select_confirm(&selection, want.action, NULL, err);
-	for (size_t i = 0; r >= 0 && i < selection.n; i++)
-		r |= flush_member(cli, selection.members[i]);
-	return r;
-}
-
-/* True when the member answered in a way that settles it. */
-static bool flush_by(struct cli *cli, const struct tree_node *member)
+/* A member that answers otherwise leaves it to the next one. */
+static int flush_by(struct cli *cli, const struct picture *picture _unused_,
+		    const struct tree_node *member, void *ctx _unused_)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	const char *name = node_str(member, "name");
@@ -71,14 +44,14 @@ static bool flush_by(struct cli *cli, const struct tree_node *member)
 
 	if (cli_request(cli, member, "DELETE", "switchover", NULL, TIMEOUT_MS, &reply, &err) < 0) {
 		fprintf(stderr, "Member %s is not accessible: %s\n", name, err.msg);
-		return false;
+		return 1;
 	}
 	if (reply.code == 200 || reply.code == 404) {
 		printf("%s: %s\n", reply.code == 200 ? "Success" : "Failed", api_text(&reply));
-		return true;
+		return 0;
 	}
 	printf("Failed: member=%s, status_code=%d, (%s)\n", name, reply.code, api_text(&reply));
-	return false;
+	return 1;
 }
 
 static int clear_request(struct cli *cli, const struct picture *picture, struct err *err)
@@ -104,7 +77,6 @@ static int clear_request(struct cli *cli, const struct picture *picture, struct 
 static int flush_switchover(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
-	const struct tree_node *leader;
 	int r;
 
 	r = cli_picture_dcs(cli, args->words[0], &picture, err);
@@ -114,12 +86,8 @@ static int flush_switchover(struct cli *cli, const struct args *args, struct err
 		printf("No pending scheduled switchover\n");
 		return 0;
 	}
-	leader = picture_member(&picture, picture.leader);
-	if (leader != NULL && flush_by(cli, leader))
+	if (each_until(cli, &picture, flush_by, NULL) == 0)
 		return 0;
-	for (const struct tree_node *m = picture_members(&picture); m != NULL; m = m->next)
-		if (m != leader && *node_str(m, "api_url") != '\0' && flush_by(cli, m))
-			return 0;
 	return clear_request(cli, &picture, err);
 }
 
@@ -128,7 +96,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	const char *what = args->words[args->nwords - 1];
 
 	if (str_eq(what, "restart"))
-		return flush_restart(cli, args, err);
+		return each_chosen(cli, args, args->nwords - 1, "flush", flush_member, err);
 	if (str_eq(what, "switchover"))
 		return flush_switchover(cli, args, err);
 	return err_set(err, ERR_PARSE, "'%s' is neither 'restart' nor 'switchover'", what);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "cli/node.h"
 #include "io/loop.h"
 
@@ -21,11 +22,6 @@ static const struct mode modes[] = {
 	{ .pause = false, .verb = "resume", .past = "resumed" },
 	{ .pause = true, .verb = "pause", .past = "paused" },
 };
-
-static bool has_api(const struct tree_node *member)
-{
-	return *node_str(member, "api_url") != '\0';
-}
 
 /* Members that do not show the mode yet and have written their key since. */
 static void find_laggards(const struct mode *mode, const struct picture *before,
@@ -83,63 +79,58 @@ static int wait_for_all(struct cli *cli, const struct mode *mode, const struct p
 	return 0;
 }
 
-/* 0: the member answered, *ret says what. */
-static int ask_member(struct cli *cli, const struct mode *mode, const struct tree_node *member,
-		      struct api_reply *ret)
-{
-	struct err err = { 0 };
-	int r;
+struct asking {
+	const struct mode *mode;
+	struct api_reply reply; /* of the member that answered */
+};
 
-	r = cli_request(cli, member, "PATCH", "config",
-			mode->pause ? "{\"pause\": true}" : "{\"pause\": null}", PATCH_TIMEOUT_MS,
-			ret, &err);
-	if (r < 0)
-		fprintf(stderr, "Member %s is not accessible: %s\n", node_str(member, "name"),
-			err.msg);
-	return r;
+static int ask_member(struct cli *cli, const struct picture *picture _unused_,
+		      const struct tree_node *member, void *ctx)
+{
+	struct asking *asking = ctx;
+	struct err err = { 0 };
+
+	if (cli_request(cli, member, "PATCH", "config",
+			asking->mode->pause ? "{\"pause\": true}" : "{\"pause\": null}",
+			PATCH_TIMEOUT_MS, &asking->reply, &err) >= 0)
+		return 0;
+	fprintf(stderr, "Member %s is not accessible: %s\n", node_str(member, "name"), err.msg);
+	return 1;
 }
 
-/* The leader first: it is the one whose loop matters. */
-static int ask_any_member(struct cli *cli, const struct mode *mode,
-			  const struct picture *picture, struct api_reply *ret, struct err *err)
+static int settle(struct cli *cli, const struct args *args, const struct asking *asking,
+		  const struct picture *picture, struct err *err)
 {
-	const struct tree_node *leader = picture_member(picture, picture->leader);
+	const struct mode *mode = asking->mode;
 
-	if (leader != NULL && has_api(leader) && ask_member(cli, mode, leader, ret) >= 0)
-		return 0;
-	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next)
-		if (m != leader && has_api(m) && ask_member(cli, mode, m, ret) >= 0)
-			return 0;
-	return err_set(err, ERR_CONNECT, "Can not find accessible cluster member");
+	if (asking->reply.code != 200)
+		printf("Failed: %s cluster management status code=%d, (%s)\n", mode->verb,
+		       asking->reply.code, api_text(&asking->reply));
+	else if (args_has(args, "--wait"))
+		return wait_for_all(cli, mode, picture, err);
+	else
+		printf("Success: cluster management is %s\n", mode->past);
+	return 0;
 }
 
 static int run(struct cli *cli, const struct args *args, const struct mode *mode, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
-	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
-	const char *name;
+	struct asking asking = { .mode = mode };
 	int r;
 
-	r = cli_cluster(cli, args, &name, err);
-	if (r < 0)
-		return r;
-	r = cli_picture_dcs(cli, name, &picture, err);
+	r = cli_picture_own(cli, args, &picture, err);
 	if (r < 0)
 		return r;
 	if (picture_is_paused(&picture) == mode->pause)
 		return err_set(err, ERR_STATE, "Cluster is %s paused",
 			       mode->pause ? "already" : "not");
-	r = ask_any_member(cli, mode, &picture, &reply, err);
-	if (r < 0)
-		return r;
-	if (reply.code != 200)
-		printf("Failed: %s cluster management status code=%d, (%s)\n", mode->verb,
-		       reply.code, api_text(&reply));
-	else if (args_has(args, "--wait"))
-		return wait_for_all(cli, mode, &picture, err);
+	if (each_until(cli, &picture, ask_member, &asking) != 0)
+		r = err_set(err, ERR_CONNECT, "Can not find accessible cluster member");
 	else
-		printf("Success: cluster management is %s\n", mode->past);
-	return 0;
+		r = settle(cli, args, &asking, &picture, err);
+	api_reply_done(&asking.reply);
+	return r;
 }
 
 static int run_pause(struct cli *cli, const struct args *args, struct err *err)

@@ -5,14 +5,13 @@
 #include <stdio.h>
 
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "cli/node.h"
-#include "cli/select.h"
 
 #define TIMEOUT_MS 10000
 
-/* 1: it did not answer. */
 static int reload_member(struct cli *cli, const struct picture *picture,
-			 const struct tree_node *member)
+			 const struct tree_node *member, void *ctx _unused_)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	const char *name = node_str(member, "name");
@@ -36,30 +35,7 @@ static int reload_member(struct cli *cli, const struct picture *picture,
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-	const bool force = args_has(args, "--force");
-	const char *role = args_value(args, "--role");
-	_cleanup_(picture_done) struct picture picture = { 0 };
-	_cleanup_(selection_done) struct selection selection = { 0 };
-	struct select_want want = {
-		.picture = &picture,
-		.names = args->words + 1,
-		.nnames = args->nwords - 1,
-		.role = role != NULL ? role : "any",
-		.action = "reload",
-		.force = force,
-	};
-	int r;
-
-	r = cli_picture(cli, args->words[0], &picture, err);
-	if (r < 0)
-		return r;
-	cli_show(&picture);
-	r = select_members(&want, &selection, err);
-	if (r >= 0 && !force)
-		r = select_confirm(&selection, want.action, NULL, err);
-	for (size_t i = 0; r >= 0 && i < selection.n; i++)
-		r |= reload_member(cli, &picture, selection.members[i]);
-	return r;
+	return each_chosen(cli, args, args->nwords, "reload", reload_member, err);
 }
 
 static const struct args_option options[] = {

@@ -20,6 +20,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_version.c \
 	src/cli/dcs.c src/cli/dcs.h \
 	src/cli/diff.c src/cli/diff.h \
+	src/cli/each.c src/cli/each.h \
 	src/cli/edit.c src/cli/edit.h \
 	src/cli/listing.c src/cli/listing.h \
 	src/cli/node.c src/cli/node.h \
