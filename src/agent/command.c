@@ -158,6 +158,7 @@ static void switch_over(struct agent *a, uint64_t id, const struct command *cmd)
 	str_clip(w->leader, sizeof(w->leader), cmd->leader);
 	str_clip(w->candidate, sizeof(w->candidate), cmd->candidate);
 	w->scheduled_at_us = cmd->scheduled ? cmd->scheduled_at_us : 0;
+	w->scheduled_offset_min = cmd->scheduled_offset_min;
 	/* Positions are asked for before anything is written: a switchover that cannot work
 	 * must not disturb the primary. */
 	w->phase = cmd->scheduled ? WAITING_WRITE : WAITING_VOTES;
@@ -170,7 +171,8 @@ static void switch_over(struct agent *a, uint64_t id, const struct command *cmd)
 static void write_request(struct agent *a)
 {
 	struct waiting *w = &a->waiting;
-	struct request r = { .present = true, .scheduled_at_us = w->scheduled_at_us };
+	struct request r = { .present = true, .scheduled_at_us = w->scheduled_at_us,
+			     .scheduled_offset_min = w->scheduled_offset_min };
 
 	w->phase = WAITING_WRITE;
 	str_clip(r.leader, sizeof(r.leader), w->failover ? "" : w->leader);

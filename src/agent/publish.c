@@ -153,7 +153,7 @@ char *publish_schedule_json(const struct agent *a)
 
 	if (!r->scheduled)
 		return NULL;
-	record_iso_time(r->at_us, 'T', iso);
+	record_iso_zoned(r->at_us, r->filter.scheduled_offset_min, iso);
 	buf_printf(&b, "{\"schedule\": \"%s\"", iso);
 	if (r->filter.role[0] != '\0')
 		buf_printf(&b, ", \"role\": \"%s\"", r->filter.role);
@@ -161,6 +161,11 @@ char *publish_schedule_json(const struct agent *a)
 		buf_printf(&b, ", \"postgres_version\": \"%s\"", r->filter.postgres_version);
 	if (r->filter.restart_pending)
 		buf_str(&b, ", \"restart_pending\": true");
+	if (r->filter.timeout_ms > 0)
+		buf_printf(&b, ", \"timeout\": %" PRId64, r->filter.timeout_ms / 1000);
+	if (r->postmaster_start_us != 0)
+		buf_printf(&b, ", \"postmaster_start_time\": \"%s\"",
+			   record_iso_time(r->postmaster_start_us, ' ', iso));
 	buf_ch(&b, '}');
 	return buf_take(&b);
 }

@@ -65,6 +65,7 @@ struct waiting {
 	char leader[NAME_SIZE];
 	char candidate[NAME_SIZE];
 	int64_t scheduled_at_us;
+	int32_t scheduled_offset_min;
 	bool seen; /* the request was seen in etcd */
 };
 

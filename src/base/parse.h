@@ -27,6 +27,8 @@ int parse_lsn(const char *s, uint64_t *ret, struct err *err);
  * Result: microseconds since the epoch. *ret_has_zone says whether an offset was given; without
  * one the time is read as UTC. */
 int parse_time_us(const char *s, int64_t *ret, bool *ret_has_zone, struct err *err);
+/* The offset that such a text gives, in minutes east of Greenwich; 0 where it gives none. */
+int32_t parse_time_offset_min(const char *s);
 /* host:port, [v6]:port, or a bare host with default_port. host_size bytes at host. Without
  * brackets the last colon separates the port and the rest must be one IPv6 address, as Patroni
  * reads "::1:5432". */

@@ -127,6 +127,13 @@ static int64_t days_of(const struct moment *m)
 	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
 }
 
+int32_t parse_time_offset_min(const char *s)
+{
+	struct moment m = { 0 };
+
+	return take_moment(s, &m) && is_valid(&m) ? m.offset_min : 0;
+}
+
 int parse_time_us(const char *s, int64_t *ret, bool *ret_has_zone, struct err *err)
 {
 	struct moment m = { 0 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "cli/ask.h"
 #include "cli/cmd.h"
 #include "cli/node.h"
@@ -217,7 +218,8 @@ static void make_body(const struct move *move, struct buf *ret_json)
 /* For whoever leads to find at its next look. */
 static int write_request(struct cli *cli, const struct move *move, struct err *err)
 {
-	struct request request = { .present = true, .scheduled_at_us = move->when.at_us };
+	struct request request = { .present = true, .scheduled_at_us = move->when.at_us,
+				   .scheduled_offset_min = parse_time_offset_min(move->when.iso) };
 	_cleanup_(freep) char *text = NULL;
 	char key[ETCD_KEY_SIZE];
 	int r;

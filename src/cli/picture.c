@@ -72,7 +72,6 @@ static void read_sysid(struct picture *picture, const struct etcd_kv *kv)
 
 static void read_request(struct picture *picture, const struct etcd_kv *kv)
 {
-	_cleanup_(tree_done) struct tree value = { 0 };
 	struct err err = { 0 };
 
 	if (kv == NULL)
@@ -82,12 +81,8 @@ static void read_request(struct picture *picture, const struct etcd_kv *kv)
 	picture->request.mod_revision = kv->mod_revision;
 	if (picture->request.scheduled_at_us == 0)
 		return;
-	/* The time is shown with the offset that the operator gave. */
-	(void)record_iso_time(picture->request.scheduled_at_us, 'T', picture->scheduled_at);
-	if (tree_from_json(kv->value, kv->len, &value, NULL) == 0 &&
-	    node_text(value.root, "scheduled_at") != NULL)
-		str_clip(picture->scheduled_at, sizeof(picture->scheduled_at),
-			 node_text(value.root, "scheduled_at"));
+	(void)record_iso_zoned(picture->request.scheduled_at_us,
+			       picture->request.scheduled_offset_min, picture->scheduled_at);
 }
 
 static void read_small_keys(struct picture *picture, const char *prefix,

@@ -131,6 +131,7 @@ struct request {
 	char leader[NAME_SIZE];    /* "" = failover */
 	char candidate[NAME_SIZE]; /* "" = anybody */
 	int64_t scheduled_at_us;   /* wall clock, microseconds since the epoch; 0 = now */
+	int32_t scheduled_offset_min; /* of the zone that the operator wrote: for people */
 	int64_t mod_revision;
 };
 

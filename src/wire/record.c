@@ -221,7 +221,8 @@ char *record_request_text(const struct request *request)
 		add_text(&out, "member", request->candidate);
 		if (request->scheduled_at_us != 0)
 			add_text(&out, "scheduled_at",
-				 record_iso_short(request->scheduled_at_us, at));
+				 record_iso_zoned(request->scheduled_at_us,
+						  request->scheduled_offset_min, at));
 	}
 	buf_ch(&out, '}');
 	return buf_take(&out);
@@ -249,7 +250,7 @@ static int parse_old_request(const char *text, size_t len, struct request *ret, 
 	return 0;
 }
 
-static int read_schedule(const json_t *doc, int64_t *ret_us, struct err *err)
+static int read_schedule(const json_t *doc, struct request *ret, struct err *err)
 {
 	const json_t *value = json_object_get(doc, "scheduled_at");
 	const char *text = json_string_value(value);
@@ -260,12 +261,13 @@ static int read_schedule(const json_t *doc, int64_t *ret_us, struct err *err)
 		return 0;
 	if (!text)
 		return err_set(err, ERR_PARSE, "'scheduled_at' is no text");
-	r = parse_time_us(text, ret_us, &has_zone, err);
+	r = parse_time_us(text, &ret->scheduled_at_us, &has_zone, err);
 	if (r < 0)
 		return in_key(r, err, "scheduled_at");
 	/* 0 stands for "now" in struct request: nobody schedules for the year 1970. */
-	if (!has_zone || *ret_us <= 0)
+	if (!has_zone || ret->scheduled_at_us <= 0)
 		return err_set(err, ERR_PARSE, "'scheduled_at' '%s' without a time zone", text);
+	ret->scheduled_offset_min = parse_time_offset_min(text);
 	return 0;
 }
 
@@ -291,7 +293,7 @@ int record_request_parse(const char *text, size_t len, struct request *ret, stru
 	r = get_name(doc, "member", request.candidate, err);
 	if (r < 0)
 		return in_key(r, err, "failover");
-	r = read_schedule(doc, &request.scheduled_at_us, err);
+	r = read_schedule(doc, &request, err);
 	if (r < 0)
 		return in_key(r, err, "failover");
 	request.present = request.leader[0] || request.candidate[0];

@@ -123,8 +123,9 @@ char *record_history_append(const char *old, uint32_t timeline, uint64_t lsn, co
 /* ISO 8601 in UTC with microseconds and +00:00, 'T' or ' ' between date and time. */
 #define ISO_TEXT_MAX 40
 const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_MAX]);
-/* The same with 'T', and without the fraction where it is zero: isoformat() of Python. */
-const char *record_iso_short(int64_t wall_us, char dst[ISO_TEXT_MAX]);
+/* With 'T', the time of day at that offset, and without the fraction where it is zero:
+ * isoformat() of Python. */
+const char *record_iso_zoned(int64_t wall_us, int32_t offset_min, char dst[ISO_TEXT_MAX]);
 
 /* Appends text as a JSON string with its quotes: for those who print a document by hand. Names of
  * others may hold quotes and backslashes. */

@@ -117,14 +117,16 @@ const char *record_iso_time(int64_t wall_us, char separator, char dst[ISO_TEXT_M
 	return dst;
 }
 
-const char *record_iso_short(int64_t wall_us, char dst[ISO_TEXT_MAX])
+const char *record_iso_zoned(int64_t wall_us, int32_t offset_min, char dst[ISO_TEXT_MAX])
 {
-	static const size_t fraction = sizeof("2030-01-01T10:00:00") - 1;
-	static const size_t zone = sizeof("2030-01-01T10:00:00.000000") - 1;
+	int32_t distance_min = offset_min < 0 ? -offset_min : offset_min;
+	const size_t seconds = strlen("1970-01-01T00:00:00");
+	size_t len;
 
-	record_iso_time(wall_us, 'T', dst);
-	if (strlen(dst) > zone && wall_us % 1000000 == 0)
-		memmove(dst + fraction, dst + zone, strlen(dst + zone) + 1);
+	record_iso_time(wall_us + offset_min * INT64_C(60000000), 'T', dst);
+	len = wall_us % 1000000 == 0 ? seconds : seconds + strlen(".000000");
+	(void)str_printf(dst + len, ISO_TEXT_MAX - len, "%c%02d:%02d", offset_min < 0 ? '-' : '+',
+			 distance_min / 60, distance_min % 60);
 	return dst;
 }
 

@@ -133,6 +133,7 @@ struct command {
 	char candidate[NAME_SIZE];
 	bool scheduled;
 	int64_t scheduled_at_us;
+	int32_t scheduled_offset_min; /* of the zone it was given in */
 	bool force;        /* reinitialize */
 	bool from_leader;
 	/* restart filters */

@@ -114,7 +114,8 @@ static void add_switchover(struct buf *out, const struct request *request)
 	if (!request->present || request->scheduled_at_us == 0)
 		return;
 	buf_str(out, ", \"scheduled_switchover\": {");
-	add_text(out, "at", record_iso_short(request->scheduled_at_us, at));
+	add_text(out, "at", record_iso_zoned(request->scheduled_at_us,
+					    request->scheduled_offset_min, at));
 	if (request->leader[0])
 		add_text(out, "from", request->leader);
 	if (request->candidate[0])

@@ -72,7 +72,7 @@ static bool is_given(const json_t *value)
 }
 
 static int read_schedule(const json_t *value, const char *action, int64_t now_wall_us,
-			 int64_t *ret_us, struct buf *text)
+			 struct command *ret, struct buf *text)
 {
 	const char *when = json_string_value(value);
 	bool has_zone = false;
@@ -90,7 +90,8 @@ static int read_schedule(const json_t *value, const char *action, int64_t now_wa
 		buf_printf(text, "Cannot schedule %s in the past", action);
 		return UNPROCESSABLE;
 	}
-	*ret_us = at_us;
+	ret->scheduled_at_us = at_us;
+	ret->scheduled_offset_min = parse_time_offset_min(when);
 	return ACCEPT;
 }
 
@@ -98,7 +99,7 @@ static int restart_schedule(const struct request_in *in, const json_t *value, st
 			    struct buf *text)
 {
 	ret->scheduled = true;
-	return read_schedule(value, "restart", in->now_wall_us, &ret->scheduled_at_us, text);
+	return read_schedule(value, "restart", in->now_wall_us, ret, text);
 }
 
 static int restart_role(const struct request_in *in, const json_t *value, struct command *ret,
@@ -276,7 +277,7 @@ static int check_schedule(const struct request_in *in, const json_t *value, stru
 	if (in->paused)
 		return refuse(BAD_REQUEST, text, "Can't schedule switchover in the paused state");
 	ret->scheduled = true;
-	return read_schedule(value, "switchover", in->now_wall_us, &ret->scheduled_at_us, text);
+	return read_schedule(value, "switchover", in->now_wall_us, ret, text);
 }
 
 /* A name that no member can have does not match, whatever the cluster looks like. */

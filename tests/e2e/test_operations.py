@@ -74,6 +74,20 @@ def test_restart_of_primary_and_replica(cluster, out):
         w.verdict(max_lost=0)
 
 
+def test_scheduled_restart_keeps_the_time_as_it_was_given(cluster):
+    node, given = cluster.replicas()[0], "2050-01-01T10:00:00+05:30"
+    cluster.hactl("restart", "e2e", node.name, "--scheduled", given, "--force")
+    shown = cluster.wait_member(node, 10)["scheduled_restart"]
+    assert shown["schedule"] == given
+    start = node.rest("/patroni").json()["postmaster_start_time"]
+    assert shown["postmaster_start_time"] == start
+    assert cluster.rows()[node.name]["Scheduled restart"] == given
+    done = cluster.hactl("flush", "e2e", node.name, "restart", "--force")
+    assert "Success: flush scheduled restart for member %s" % node.name in done.stdout
+    wait_for("nothing scheduled", lambda: "scheduled_restart" not in json.loads(
+        cluster.key("members/" + node.name)), 10)
+
+
 def test_pending_restart_is_shown_and_taken(cluster):
     cluster.hactl("edit-config", "-p", "max_connections=61", "--force")
     for n in cluster.nodes:

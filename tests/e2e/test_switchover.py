@@ -85,7 +85,7 @@ def test_scheduled_switchover(cluster, out):
         assert "Switchover scheduled" in done.stdout, done.stdout
         planned = old.rest("/cluster").json()["scheduled_switchover"]
         assert (planned["from"], planned["to"]) == (old.name, new.name)
-        assert "Switchover scheduled at" in cluster.hactl("list").stdout
+        assert "Switchover scheduled at: %s" % planned["at"] in cluster.hactl("list").stdout
         assert cluster.leader() is old
         wait_for("%s leads" % new.name, lambda: cluster.leader_name() == new.name, 15)
         w.verdict(max_lost=0)

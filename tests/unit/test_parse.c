@@ -405,3 +405,13 @@ Test(parse, a_host_must_fit)
 	cr_assert_eq(parse_hostport("db1:5", 1, host, sizeof(host), &port, &err), 0);
 	cr_assert_eq(parse_hostport("db12:5", 1, host, sizeof(host), &port, &err), -ERR_TOOLONG);
 }
+
+Test(parse, tells_the_offset_of_a_time)
+{
+	cr_assert_eq(parse_time_offset_min("2030-01-01T10:00:00+01:00"), 60);
+	cr_assert_eq(parse_time_offset_min("2030-01-01T10:00-0330"), -210);
+	cr_assert_eq(parse_time_offset_min("2030-01-01T10:00:00Z"), 0);
+	cr_assert_eq(parse_time_offset_min("2030-01-01T10:00:00"), 0);
+	cr_assert_eq(parse_time_offset_min("2030-13-01T10:00:00+01:00"), 0);
+	cr_assert_eq(parse_time_offset_min("soon+01:00"), 0);
+}

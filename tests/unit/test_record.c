@@ -414,6 +414,10 @@ Test(record, brings_requests_back)
 	check_request(&(struct request){ .present = true, .leader = "a",
 					 .scheduled_at_us = 1893488400000010 },
 		      "{\"leader\":\"a\",\"scheduled_at\":\"2030-01-01T09:00:00.000010+00:00\"}");
+	check_request(&(struct request){ .present = true, .leader = "a",
+					 .scheduled_at_us = 1893488400000000,
+					 .scheduled_offset_min = -210 },
+		      "{\"leader\":\"a\",\"scheduled_at\":\"2030-01-01T05:30:00-03:30\"}");
 }
 
 Test(record, reads_requests_of_others)
@@ -424,6 +428,7 @@ Test(record, reads_requests_of_others)
 			     "\"2030-01-01T10:00:00+01:00\"}", &r), 0);
 	cr_assert(r.present);
 	cr_assert_eq(r.scheduled_at_us, 1893488400000000);
+	cr_assert_eq(r.scheduled_offset_min, 60);
 	cr_assert_str_eq(r.candidate, "");
 	cr_assert_eq(request("", &r), 0);
 	cr_assert_not(r.present);
@@ -637,6 +642,17 @@ Test(record, prints_times)
 	cr_assert_str_eq(record_iso_time(4107542400000000, 'T', at),
 			 "2100-03-01T00:00:00.000000+00:00");
 	cr_assert_str_eq(record_iso_time(-1, 'T', at), "1969-12-31T23:59:59.999999+00:00");
+}
+
+Test(record, prints_times_as_they_were_given)
+{
+	char at[ISO_TEXT_MAX];
+
+	cr_assert_str_eq(record_iso_zoned(1893488400000000, 0, at), "2030-01-01T09:00:00+00:00");
+	cr_assert_str_eq(record_iso_zoned(1893488400000000, 330, at),
+			 "2030-01-01T14:30:00+05:30");
+	cr_assert_str_eq(record_iso_zoned(1893488400000007, -720, at),
+			 "2029-12-31T21:00:00.000007-12:00");
 }
 
 Test(record, quotes_texts_for_documents_made_by_hand)

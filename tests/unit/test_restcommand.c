@@ -141,6 +141,7 @@ Test(restcommand, reads_restart_filters)
 	cr_assert(command.restart_pending);
 	cr_assert(command.scheduled);
 	cr_assert_eq(command.scheduled_at_us, NOW_US + INT64_C(3600000000));
+	cr_assert_eq(command.scheduled_offset_min, 60);
 	cr_assert_eq(post("/restart", "{\"timeout\":10}"), 0);
 	cr_assert_eq(command.timeout_ms, 10000);
 	cr_assert_not(command.scheduled);
