@@ -56,7 +56,7 @@ FNR == 1 {
 	name = FILENAME
 	is_c = name ~ /\.[ch]$/
 	is_test = name ~ /(^|\/)tests\//
-	is_clock = name ~ /(^|\/)src\/(io\/loop|guard\/wake)\.c$/
+	is_clock = name ~ /(^|\/)src\/(io\/loop|guard\/wake|fence\/gate)\.c$/
 	in_comment = 0
 	depth = 0
 	in_define = 0
