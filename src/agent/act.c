@@ -74,8 +74,14 @@ static void promote(struct agent *a)
 		job_ask(a, TICKET_PRE_PROMOTE, &before);
 		return;
 	}
-	if (may_open(a))
-		job_run(a, &req);
+	if (!may_open(a) || a->job.ticket != 0)
+		return;
+	if (!number_at_hand(a)) {
+		number_take(a);
+		return;
+	}
+	number_use(a, &req);
+	job_run(a, &req);
 }
 
 static void standby(struct agent *a, enum pg_op op)

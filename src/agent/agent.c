@@ -22,6 +22,13 @@ int64_t agent_now(const struct agent *a)
 	return a->port.now_ms(a->port.ctx);
 }
 
+const char *agent_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
+{
+	if (str_printf(dst, ETCD_KEY_SIZE, "%s%s", a->config->prefix, name) < 0)
+		dst[0] = '\0'; /* the configuration bounds prefix and names far below this */
+	return dst;
+}
+
 bool agent_leads(const struct agent *a)
 {
 	return a->view.lease.epoch != 0;

@@ -273,6 +273,23 @@ static void fold_history(struct agent *a, const struct etcd_kv *kv)
 		say_garbage(a, kv->key, &err);
 }
 
+/* The newest state counts, whichever way it came. A value that cannot be read still has a revision,
+ * which whoever takes the key has to name. */
+static void fold_begun(struct agent *a, const struct etcd_kv *kv, bool complete)
+{
+	struct cluster *c = &a->view.cluster;
+	struct err err = { 0 };
+
+	if (!complete && kv->mod_revision < c->begun_mod_revision)
+		return;
+	c->begun_timeline = 0;
+	c->begun_by[0] = '\0';
+	c->begun_mod_revision = kv->deleted ? 0 : kv->mod_revision;
+	if (!kv->deleted &&
+	    record_begun_parse(kv->value, kv->len, &c->begun_timeline, c->begun_by, &err) < 0)
+		say_garbage(a, kv->key, &err);
+}
+
 static void fold_status(struct agent *a, const struct etcd_kv *kv)
 {
 	struct status_key status;
@@ -317,6 +334,8 @@ static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 		fold_beat(a, kv, revision != 0);
 	else if (str_eq(key, "pgha/release"))
 		fold_release(a, kv);
+	else if (str_eq(key, "pgha/timeline"))
+		fold_begun(a, kv, revision != 0);
 	else if (str_eq(key, "failover"))
 		fold_request(a, kv);
 	else if (str_eq(key, "initialize"))
@@ -334,8 +353,9 @@ static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 /* A complete read replaces everything: what it does not hold is gone. */
 void model_fold_kvs(struct agent *a, const struct etcd_rep *rep)
 {
-	static const char *const singles[] = { "pgha/beat", "pgha/release", "failover",
-					       "initialize", "config", "history", "sync" };
+	static const char *const singles[] = { "pgha/beat", "pgha/release", "pgha/timeline",
+					       "failover",	"initialize",	"config",
+					       "history",	"sync" };
 	struct cluster *c = &a->view.cluster;
 	const struct etcd_kv *leader = NULL;
 	char key[ETCD_KEY_SIZE];

@@ -74,6 +74,10 @@ struct pg_req {
 	int64_t immediate_at_ms;
 	int64_t kill_at_ms;
 	struct upstream upstream; /* START_STANDBY, FOLLOW, ANCESTRY, REWIND, CLONE */
+	/* PROMOTE: the new timeline gets a number above this one; up to known_timeline the numbers
+	 * are those of timelines that exist, between them of some that may. */
+	uint32_t above_timeline;
+	uint32_t known_timeline;
 	bool drop_others;     /* SLOTS: remove physical slots that are not listed and not active */
 	uint32_t nslots;
 	struct slot_want slots[SLOTS_MAX];

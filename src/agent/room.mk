@@ -7,6 +7,7 @@ src_libagent_a_SOURCES = \
 	src/agent/upkeep.c \
 	src/agent/act.c \
 	src/agent/job.c \
+	src/agent/number.c \
 	src/agent/command.c \
 	src/agent/publish.c \
 	src/agent/recorder.c

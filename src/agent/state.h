@@ -13,6 +13,7 @@
 /* Requests that were sent and not answered. */
 #define TICKETS(X)                                                                          \
 	X(READ) X(GRANT) X(KEEPALIVE) X(PROOF) X(ACQUIRE) X(TAKEOVER) X(RELEASE) X(MEMBER)  \
+	X(NUMBER)                                                                           \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER)
 
@@ -29,7 +30,8 @@ struct pending {
 	uint64_t ticket; /* 0: free */
 	enum ticket_kind kind;
 	int64_t since_ms;
-	int64_t number;       /* PROOF, ACQUIRE, RELEASE: epoch; ANCESTRY: leader's epoch */
+	int64_t number;       /* PROOF, RELEASE: epoch; ANCESTRY: leader's epoch;
+			       * ACQUIRE, NUMBER: the timeline that was taken, 0 none */
 	int64_t lease_id;     /* PROOF, ACQUIRE, MEMBER: the lease that was attached */
 	bool beat;            /* PROOF: it put the beat key */
 	bool moves;           /* PROOF: it wrote the leader key again */
@@ -126,6 +128,8 @@ struct agent {
 	bool page_written;
 	int64_t page_at_ms;
 	bool page_found; /* by this life, at its start */
+	int64_t number_used_revision; /* pgha/timeline as the newest promotion used it */
+	int64_t number_retry_ms;
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
@@ -196,6 +200,8 @@ bool agent_waits_for(struct agent *a, enum ticket_kind kind);
 int64_t agent_now(const struct agent *a);
 void agent_configure(struct agent *a, const char *dynamic);
 bool agent_leads(const struct agent *a);
+/* A key of this cluster. */
+const char *agent_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE]);
 
 /* model.c: facts into the view */
 void model_fold_kvs(struct agent *a, const struct etcd_rep *rep);
@@ -224,6 +230,18 @@ void store_put_config(struct agent *a, uint64_t command_id, const char *json, bo
 void store_put_request(struct agent *a, const struct request *request);
 void store_session_lost(struct agent *a);
 void store_page(struct agent *a);
+
+/* number.c: numbers of timelines, taken before a promotion can use them */
+/* Into the transaction that takes the key, where a promotion may follow; 0: none. */
+uint32_t number_put(struct agent *a, struct etcd_req *req);
+/* Into the one that gives the key back, if no promotion has used it. */
+void number_give_back(struct agent *a, struct etcd_req *req);
+void number_fold(struct agent *a, uint32_t number, int64_t revision);
+/* Under the key, when there is none at hand. */
+void number_take(struct agent *a);
+void number_answered(struct agent *a, const struct pending *p, const struct event *ev);
+bool number_at_hand(const struct agent *a);
+void number_use(struct agent *a, struct pg_req *req);
 
 /* upkeep.c: what a leader and every member keep true, beyond the table */
 void upkeep_cycle(struct agent *a);

@@ -18,26 +18,19 @@
 #define PAGE_BEAT_MS   1000
 #define BOOT_AGAIN_MS  4000 /* after a bootstrap that failed here */
 
-static const char *key_of(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
-{
-	if (str_printf(dst, ETCD_KEY_SIZE, "%s%s", a->config->prefix, name) < 0)
-		dst[0] = '\0'; /* the configuration bounds prefix and names far below this */
-	return dst;
-}
-
 static void cmp_number(struct agent *a, struct etcd_req *req, const char *name,
 		       enum etcd_target target, int64_t number)
 {
 	char key[ETCD_KEY_SIZE];
 
-	etcd_cmp_number(req, key_of(a, name, key), target, number);
+	etcd_cmp_number(req, agent_key(a, name, key), target, number);
 }
 
 static void cmp_value(struct agent *a, struct etcd_req *req, const char *name, const char *text)
 {
 	char key[ETCD_KEY_SIZE];
 
-	etcd_cmp_value(req, key_of(a, name, key), text);
+	etcd_cmp_value(req, agent_key(a, name, key), text);
 }
 
 static void then_put(struct agent *a, struct etcd_req *req, const char *name, const char *value,
@@ -45,21 +38,21 @@ static void then_put(struct agent *a, struct etcd_req *req, const char *name, co
 {
 	char key[ETCD_KEY_SIZE];
 
-	etcd_then_put(req, key_of(a, name, key), value, lease_id);
+	etcd_then_put(req, agent_key(a, name, key), value, lease_id);
 }
 
 static void then_delete(struct agent *a, struct etcd_req *req, const char *name)
 {
 	char key[ETCD_KEY_SIZE];
 
-	etcd_then_delete(req, key_of(a, name, key));
+	etcd_then_delete(req, agent_key(a, name, key));
 }
 
 static void else_get(struct agent *a, struct etcd_req *req, const char *name)
 {
 	char key[ETCD_KEY_SIZE];
 
-	etcd_else_get(req, key_of(a, name, key));
+	etcd_else_get(req, agent_key(a, name, key));
 }
 
 static struct pending *send(struct agent *a, enum ticket_kind kind, int64_t number,
@@ -347,6 +340,7 @@ void store_acquire(struct agent *a)
 	const struct request *r = &v->cluster.request;
 	struct etcd_req req;
 	bool beats = writes_beats(a);
+	uint32_t number;
 
 	if (a->session.lease_id == 0 || agent_waits_for(a, TICKET_ACQUIRE) ||
 	    agent_waits_for(a, TICKET_TAKEOVER))
@@ -363,12 +357,13 @@ void store_acquire(struct agent *a)
 	if (beats)
 		then_beat(a, &req, BEAT_EPOCH_OWN);
 	then_delete(a, &req, "pgha/release");
+	number = number_put(a, &req);
 	if (r->present && r->scheduled_at_us == 0)
 		then_put(a, &req, "failover", "{}", 0);
 	else_get(a, &req, "leader");
 	else_get(a, &req, "pgha/beat");
-	recorder_add(&a->recorder, v->now_ms, "acquire");
-	send(a, TICKET_ACQUIRE, 0, &req)->beat = beats;
+	recorder_add(&a->recorder, v->now_ms, "acquire timeline=%u", number);
+	send(a, TICKET_ACQUIRE, number, &req)->beat = beats;
 }
 
 static void acquire_answered(struct agent *a, const struct pending *p, const struct event *ev)
@@ -385,7 +380,7 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 	if (ev->rep->error_code != 0)
 		return;
 	if (!ev->rep->succeeded) {
-		/* Our picture of the beat or of the key was old: a fresh read mends both. */
+		/* Our picture of one of the keys was old: a fresh read mends it. */
 		a->read_retry_at_ms = 0;
 		a->read_at_ms = 0;
 		a->again = true;
@@ -393,6 +388,7 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 	}
 	if (p->lease_id != a->session.lease_id)
 		return;
+	number_fold(a, (uint32_t)p->number, ev->rep->revision);
 	kv.create_revision = ev->rep->revision;
 	kv.mod_revision = ev->rep->revision;
 	kv.lease_id = p->lease_id;
@@ -488,6 +484,7 @@ void store_release(struct agent *a, const char *to)
 	free(text);
 	if (v->handover_begun)
 		then_put(a, &req, "failover", "{}", 0);
+	number_give_back(a, &req);
 	then_delete(a, &req, "leader");
 	else_get(a, &req, "leader");
 	recorder_add(&a->recorder, v->now_ms, "release to '%s' lsn=%llX", to,
@@ -505,10 +502,13 @@ static void release_answered(struct agent *a, const struct pending *p, const str
 	a->release_ticket = 0;
 	if (!ev->rep->succeeded) {
 		fold_else_leader(a, ev->rep);
+		a->read_at_ms = 0;
 		if (v->cluster.leader_epoch != p->number)
 			store_session_lost(a);
 		return;
 	}
+	if (number_at_hand(a))
+		number_fold(a, v->cluster.begun_timeline - 1, ev->rep->revision);
 	str_clip(r.from, sizeof(r.from), v->name);
 	str_clip(r.to, sizeof(r.to), v->handover_to);
 	r.mod_revision = ev->rep->revision;
@@ -726,6 +726,8 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 		proof_answered(a, p, ev);
 	else if (p->kind == TICKET_ACQUIRE)
 		acquire_answered(a, p, ev);
+	else if (p->kind == TICKET_NUMBER)
+		number_answered(a, p, ev);
 	else if (p->kind == TICKET_TAKEOVER)
 		takeover_answered(a, ev);
 	else if (p->kind == TICKET_RELEASE)

@@ -10,13 +10,6 @@
 
 #define CHECKPOINT_RETRY_MS 5000
 
-static const char *key_of(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
-{
-	if (str_printf(dst, ETCD_KEY_SIZE, "%s%s", a->config->prefix, name) < 0)
-		dst[0] = '\0';
-	return dst;
-}
-
 /* A leader's write: only under its own epoch. */
 static void leader_put(struct agent *a, enum ticket_kind kind, const char *name, const char *value)
 {
@@ -24,8 +17,8 @@ static void leader_put(struct agent *a, enum ticket_kind kind, const char *name,
 	char key[ETCD_KEY_SIZE];
 
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
-	etcd_cmp_number(&req, key_of(a, "leader", key), ETCD_CMP_CREATE, a->view.lease.epoch);
-	etcd_then_put(&req, key_of(a, name, key), value, 0);
+	etcd_cmp_number(&req, agent_key(a, "leader", key), ETCD_CMP_CREATE, a->view.lease.epoch);
+	etcd_then_put(&req, agent_key(a, name, key), value, 0);
 	a->port.etcd(a->port.ctx, agent_ticket(a, kind, 0, ""), &req);
 	etcd_req_done(&req);
 }
@@ -79,7 +72,7 @@ static void put_member(struct agent *a, char *text)
 
 	(void)str_printf(name, sizeof(name), "members/%s", a->view.name);
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
-	etcd_then_put(&req, key_of(a, name, key), text, a->session.lease_id);
+	etcd_then_put(&req, agent_key(a, name, key), text, a->session.lease_id);
 	free(a->member_text);
 	a->member_text = text;
 	a->member_at_ms = a->view.now_ms;
@@ -241,15 +234,23 @@ static void status_cycle(struct agent *a)
 static void write_history(struct agent *a)
 {
 	const struct history *h = &a->own_history;
+	const struct history_entry *last = &h->entries[MAX_OF(h->n, 1U) - 1];
+	int32_t max = a->view.cfg.max_timelines_history;
 	char iso[ISO_TEXT_MAX];
-	char *text;
+	char *text, *more;
 
 	if (h->n == 0 || h->timeline != a->view.pg.timeline || agent_waits_for(a, TICKET_HISTORY))
 		return;
 	record_iso_time(a->port.wall_us(a->port.ctx), 'T', iso);
-	text = record_history_append(a->history_text, h->entries[h->n - 1].timeline,
-				     h->entries[h->n - 1].end_lsn, "no recovery target specified",
-				     iso, a->view.name, a->view.cfg.max_timelines_history);
+	text = record_history_append(a->history_text, last->timeline, last->end_lsn,
+				     "no recovery target specified", iso, a->view.name, max);
+	/* Numbers were passed over: the last entry has to be the one below ours. */
+	if (last->timeline + 1 != h->timeline) {
+		more = record_history_append(text, h->timeline - 1, last->end_lsn,
+					     "number passed over", iso, a->view.name, max);
+		free(text);
+		text = more;
+	}
 	leader_put(a, TICKET_HISTORY, "history", text);
 	free(text);
 }

@@ -15,6 +15,13 @@ uint32_t timeline_local(const struct pg_state *local)
 	return local->timeline != 0 ? local->timeline : local->control_timeline;
 }
 
+uint32_t timeline_next(const struct pg_state *local, uint32_t history, uint32_t begun)
+{
+	uint32_t known = MAX_OF(timeline_local(local), history);
+
+	return (begun > known && begun - known <= TIMELINE_GAP_MAX ? begun : known) + 1;
+}
+
 uint64_t timeline_local_end(const struct pg_state *local)
 {
 	uint64_t end = MAX_OF(local->receive_lsn, local->replay_lsn);

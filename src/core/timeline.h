@@ -29,5 +29,10 @@ bool timeline_was_standby(const struct pg_state *local);
 /* End of the local WAL as far as it is known; 0 unknown. */
 uint64_t timeline_local_end(const struct pg_state *local);
 uint32_t timeline_local(const struct pg_state *local);
+/* The number that a promotion has to get so that no two timelines ever share one: above our own,
+ * the cluster's, and the newest that any promotion may have begun. What is named `begun` is not
+ * believed when it is far above both others: every number between has to be taken up by a file. */
+#define TIMELINE_GAP_MAX 1000
+uint32_t timeline_next(const struct pg_state *local, uint32_t history, uint32_t begun);
 
 #endif

@@ -167,6 +167,9 @@ struct cluster {
 
 	uint64_t status_optime_lsn; /* last position the leader published; 0 unknown */
 	uint32_t history_timeline;  /* cluster timeline by `history`: last entry + 1; 0 unknown */
+	uint32_t begun_timeline; /* newest number that a promotion may have begun; 0: not known */
+	char begun_by[NAME_SIZE]; /* the agent's start that took it */
+	int64_t begun_mod_revision; /* 0: there is no such key */
 	bool config_present;
 	int64_t config_mod_revision;
 

@@ -6,9 +6,13 @@
  * that the end of recovery is known when it happens. From the moment of the order this postmaster
  * counts as one that may write, whatever becomes of the request.
  */
+#include <inttypes.h>
+
+#include "base/log.h"
 #include "base/str.h"
 #include "io/pgdial.h"
 #include "io/pgkinds.h"
+#include "io/pgnumber.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
 
@@ -16,7 +20,7 @@
 #define ASK_MS       2000
 #define PROMOTE_MS   60000 /* where neither the request nor pg_ctl_timeout says */
 
-enum { P_CONNECT = 0, P_ORDER, P_ASK, P_ASKED };
+enum { P_CONNECT = 0, P_NUMBER, P_ORDER, P_ASK, P_ASKED, P_ARCHIVE };
 
 struct promote {
 	int64_t until_ms;
@@ -38,6 +42,27 @@ static int step_connect(struct pgwork *work, struct err *err)
 static int64_t usual_ms(const struct pg *pg)
 {
 	return pg->config->pg.pg_ctl_timeout_ms > 0 ? pg->config->pg.pg_ctl_timeout_ms : PROMOTE_MS;
+}
+
+/* The row of history files ends with the number that the new timeline has to be above of. */
+static int step_number(struct pgwork *work, struct err *err)
+{
+	_cleanup_(words_done) struct words made = { 0 };
+	struct pg *pg = work->pg;
+	uint32_t above = work->req.above_timeline;
+	uint32_t own = MAX_OF(pg->life.timeline, pg->state.control_timeline);
+	int rc;
+
+	if (above == 0)
+		return PGWORK_NEXT;
+	if (own == 0)
+		return err_set(err, ERR_STATE, "the timeline is not known yet");
+	rc = pgnumber_reserve(pg->config->pg.data_dir, own, above, &made, err);
+	if (rc < 0 || made.n == 0)
+		return rc;
+	log_notice("the new timeline gets a number above %" PRIu32 ": another promotion may have "
+		   "begun those between", above);
+	return pgtool_sync(work, &made, err);
 }
 
 static int step_order(struct pgwork *work, struct err *err)
@@ -93,14 +118,29 @@ static int step_asked(struct pgwork *work, struct err *err _unused_)
 	pg->state.role = ROLE_PRIMARY;
 	pg->state.run = PG_UP;
 	pg->follows = (struct upstream){ 0 };
+	return PGWORK_NEXT;
+}
+
+static int step_archive(struct pgwork *work, struct err *err _unused_)
+{
+	const struct pg_req *req = &work->req;
+	struct err why = { 0 };
+
+	if (req->above_timeline > req->known_timeline &&
+	    pgnumber_archive(work->pg->config->pg.data_dir, req->known_timeline,
+			     req->above_timeline, &why) < 0)
+		log_warning("an archive will lack the timelines that were passed over: %s",
+			    why.msg);
 	return PGWORK_DONE;
 }
 
 static const struct pgwork_step steps[] = {
 	[P_CONNECT] = { "connect", step_connect },
+	[P_NUMBER] = { "number of the timeline", step_number },
 	[P_ORDER] = { "pg_ctl promote", step_order },
 	[P_ASK] = { "wait for the end of recovery", step_ask },
 	[P_ASKED] = { "wait for the end of recovery", step_asked },
+	[P_ARCHIVE] = { "archive", step_archive },
 	{ NULL, NULL },
 };
 

@@ -15,6 +15,7 @@
 #include "io/pgdir.h"
 #include "io/pgfiles.h"
 #include "io/pgkinds.h"
+#include "io/pgnumber.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
 
@@ -118,6 +119,8 @@ static int step_files(struct pgwork *work, struct err *err)
 		rc = pgfiles_trust(pg->config, err);
 	if (rc == 0)
 		rc = write_signals(work, err);
+	if (rc == 0 && start->want.standby)
+		rc = pgnumber_prune(pg->config->pg.data_dir, control.timeline, err);
 	if (rc < 0)
 		return rc;
 	pg->follows = start->want.upstream;

@@ -45,6 +45,7 @@ src_libio_a_SOURCES += \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \
 	src/io/pglog.c src/io/pglog.h \
+	src/io/pgnumber.c src/io/pgnumber.h \
 	src/io/pgprobe.c \
 	src/io/pgproc.c src/io/pgproc.h \
 	src/io/pgpromote.c \

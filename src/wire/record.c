@@ -449,3 +449,36 @@ int record_beat_parse(const char *text, size_t len, struct beat *ret, struct err
 	*ret = beat;
 	return 0;
 }
+
+char *record_begun_text(uint32_t timeline, const char *member, const char *instance)
+{
+	struct buf out = { 0 };
+
+	buf_printf(&out, "{\"timeline\":%" PRIu32, timeline);
+	add_text(&out, "member", member);
+	add_text(&out, "instance", instance);
+	buf_ch(&out, '}');
+	return buf_take(&out);
+}
+
+int record_begun_parse(const char *text, size_t len, uint32_t *ret_timeline,
+		       char ret_instance[NAME_SIZE], struct err *err)
+{
+	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+	char instance[NAME_SIZE] = "";
+	int64_t timeline = 0;
+	int r;
+
+	r = jtext_load_object(text, len, &doc, err);
+	if (r >= 0)
+		r = get_int(doc, "timeline", 1, INT32_MAX, &timeline, err);
+	if (r >= 0)
+		r = get_name(doc, "instance", instance, err);
+	if (r >= 0 && timeline == 0)
+		r = err_set(err, ERR_PARSE, "without 'timeline'");
+	if (r < 0)
+		return in_key(r, err, "pgha/timeline");
+	*ret_timeline = (uint32_t)timeline;
+	str_clip(ret_instance, NAME_SIZE, instance);
+	return 0;
+}

@@ -111,6 +111,11 @@ char *record_beat_text(const struct beat *beat);
 int record_beat_parse(const char *text, size_t len, struct beat *ret,
 		      struct err *err) _must_check_;
 
+/* pgha/timeline, ours: the newest number that a promotion may have begun, and who took it. */
+char *record_begun_text(uint32_t timeline, const char *member, const char *instance);
+int record_begun_parse(const char *text, size_t len, uint32_t *ret_timeline,
+		       char ret_instance[NAME_SIZE], struct err *err) _must_check_;
+
 /* `history`: array of [timeline, lsn, reason, time, new leader]. Timeline of the cluster by it:
  * last + 1; "[]" = 1. */
 int record_history_timeline(const char *text, size_t len, uint32_t *ret_timeline,

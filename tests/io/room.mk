@@ -8,6 +8,7 @@ check_io_programs = \
 	tests/io/test_srv \
 	tests/io/test_pg_crash \
 	tests/io/test_pg_life \
+	tests/io/test_pg_number \
 	tests/io/test_pg_repair \
 	tests/io/test_pg_special \
 	tests/io/test_guard
@@ -40,6 +41,8 @@ tests_io_test_guard_SOURCES = tests/io/test_guard.c $(PG_RIG)
 tests_io_test_guard_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_number_SOURCES = tests/io/test_pg_number.c $(PG_RIG)
+tests_io_test_pg_number_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_repair_SOURCES = tests/io/test_pg_repair.c $(PG_RIG)
 tests_io_test_pg_repair_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_special_SOURCES = tests/io/test_pg_special.c $(PG_RIG)

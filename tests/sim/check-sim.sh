@@ -42,6 +42,9 @@ play_mutants() {
 		trust-expiry)
 			play --mutant "$mutant" --seeds 1..20 \
 				--scenario "$scenarios/early-revoke-cut-off.scn" ;;
+		timeline-reused)
+			play --mutant "$mutant" --seeds 1..40 \
+				--scenario "$scenarios/promotion-frozen.scn" ;;
 		rewind-unmarked)
 			play --mutant "$mutant" --seeds 1..40 \
 				--scenario "$scenarios/rewind-dies-leaderless.scn" ;;

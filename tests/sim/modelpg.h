@@ -77,6 +77,7 @@ struct modelpg {
 	uint64_t life; /* of the postmaster */
 	int64_t pid;
 	bool primary;   /* out of recovery */
+	uint32_t above_timeline; /* a promotion takes a number above this one */
 	bool silent;    /* the postmaster hangs; sessions that exist go on */
 	bool local_replay_done;
 	uint64_t replay_lsn;

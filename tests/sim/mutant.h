@@ -27,6 +27,7 @@ struct eattempt;
 	X(GUARD_LATE, "guard-late")       /* the guardian acts half a term late */            \
 	X(GUARD_POSTMASTER_ONLY, "guard-postmaster-only")                                     \
 	X(NO_GUARD, "no-guard")           /* it is installed and does nothing */              \
+	X(TIMELINE_REUSED, "timeline-reused") /* a promotion takes the next number it knows of */ \
 	X(TRUST_EXPIRY, "trust-expiry")   /* unfixed etcd taken for a fixed one */            \
 	X(REWIND_UNMARKED, "rewind-unmarked") /* a half rewound directory looks whole */
 

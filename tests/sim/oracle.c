@@ -345,6 +345,20 @@ static void check_loss(struct world *world, uint32_t node, struct term *term)
 			    (unsigned long)allowed, (unsigned long)published_optime(world));
 }
 
+/* Servers tell timelines by their number alone: two with the same one follow each other. */
+void oracle_promoted(struct world *world, uint32_t node)
+{
+	struct oracle *oracle = &world->oracle;
+	uint32_t number = wal_timeline(&world->nodes[node].pg.wal);
+
+	assert(number < ARRAY_LEN(oracle->numbers));
+	if (oracle->numbers[number] != 0)
+		oracle_fail(world, "I5 a timeline's number is its own",
+			    "%s begins timeline %u, and there has been another one",
+			    name_of(world, node), number);
+	oracle->numbers[number] = wal_uid(&world->nodes[node].pg.wal);
+}
+
 void oracle_writable(struct world *world, uint32_t node)
 {
 	struct oracle *oracle = &world->oracle;

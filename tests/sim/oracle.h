@@ -66,6 +66,7 @@ struct oracle {
 	int64_t thawed_us[ORACLE_NODES];
 	uint32_t owners[4096]; /* by timeline uid: node + 1 */
 	uint32_t timeline_max;
+	uint64_t numbers[4096]; /* by timeline number: uid of the one that a promotion began */
 
 	int64_t revision; /* of etcd, up to which the following is right */
 	char leader[NAME_SIZE];
@@ -95,6 +96,8 @@ void oracle_lease_ends(struct world *world, int64_t lease_id, int by_node);
 
 /* Postgres */
 void oracle_starting(struct world *world, uint32_t node, bool as_primary);
+/* Whether or not it may take writes. */
+void oracle_promoted(struct world *world, uint32_t node);
 void oracle_writable(struct world *world, uint32_t node);
 void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn);
 void oracle_ack(struct world *world, uint32_t node, uint64_t id);

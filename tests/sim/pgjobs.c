@@ -286,13 +286,14 @@ static void on_promoted(struct world *world, struct ev *ev)
 	if (ev->gen != pg->life || pg->primary || pg->state != PGM_UP)
 		return;
 	uid = ++world->next_timeline_uid;
-	wal_switch(&pg->wal, wal_timeline(&pg->wal) + 1, uid);
+	wal_switch(&pg->wal, MAX_OF(wal_timeline(&pg->wal), pg->above_timeline) + 1, uid);
 	pg->standby_signal = false;
 	pg->primary = true;
 	pg->control = CONTROL_IN_PRODUCTION;
 	modelpg_checkpoint(world, pg);
 	world_trace(world, "%s: promoted to timeline %u at %lx", world->nodes[ev->who].name,
 		    wal_timeline(&pg->wal), (unsigned long)pg->wal.end_lsn);
+	oracle_promoted(world, ev->who);
 	oracle_writable(world, ev->who);
 	if (pg->job.active && pg->job.op == PGOP_PROMOTE)
 		pgjobs_job_ends(world, ev->who, 0, "promoted");
@@ -324,6 +325,8 @@ static void promote(struct world *world, uint32_t node)
 		pgjobs_job_ends(world, node, -ERR_STATE, "no running standby");
 		return;
 	}
+	if (!mutant_is(world, MUTANT_TIMELINE_REUSED))
+		pg->above_timeline = MAX_OF(pg->above_timeline, pg->job.req.above_timeline);
 	/* The walreceiver ends at once; what it has received is replayed first. */
 	pg->receiver = (struct pgm_receiver){ .gen = pg->receiver.gen + 1 };
 	world_after(world, rng_range(&world->rng, 1000, 10000),

@@ -54,6 +54,7 @@ EXTRA_DIST += \
 	tests/scenarios/postmaster-killed.scn \
 	tests/scenarios/primary-last.scn \
 	tests/scenarios/rejoin-diverged.scn \
+	tests/scenarios/promotion-frozen.scn \
 	tests/scenarios/restart-and-reinit.scn \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \

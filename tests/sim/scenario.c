@@ -13,7 +13,7 @@
 #define WORDS_MAX 12
 #define NAMES_MAX 8
 #define LINE_SIZE 256
-#define POLL_US   INT64_C(20000)
+#define POLL_US   INT64_C(5000)
 
 struct line {
 	uint32_t number;
@@ -142,6 +142,14 @@ static int standby(const struct world *world, uint32_t nth)
 	return -1;
 }
 
+static int promoting(const struct world *world)
+{
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (world->nodes[i].pg.job.active && world->nodes[i].pg.job.op == PGOP_PROMOTE)
+			return (int)i;
+	return -1;
+}
+
 static int who(const struct story *story, const char *name)
 {
 	const struct world *world = story->world;
@@ -154,6 +162,8 @@ static int who(const struct story *story, const char *name)
 			return (int)i;
 	if (str_eq(name, "leader"))
 		return oracle_leader(world);
+	if (str_eq(name, "promoting"))
+		return promoting(world);
 	if (str_eq(name, "standby"))
 		return standby(world, 0);
 	if (str_eq(name, "standby2"))
@@ -217,6 +227,8 @@ static int condition(const struct story *story, uint32_t at, struct err *err)
 		       oracle_leader(world) != who(story, word(line, at + 2));
 	if (str_eq(what, "no"))
 		return oracle_leader(world) < 0;
+	if (str_eq(what, "promoting"))
+		return promoting(world) >= 0;
 	if (str_eq(what, "settled"))
 		return final_settled(world, why, sizeof(why));
 	if (str_eq(what, "lost"))

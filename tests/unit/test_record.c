@@ -546,6 +546,21 @@ Test(record, never_takes_a_garbage_release_for_a_proof)
 	cr_assert_eq(out.epoch, 77);
 }
 
+Test(record, brings_the_newest_timeline_number_back)
+{
+	_cleanup_(freep) char *text = record_begun_text(12, "n\"1", "boot-1");
+	char instance[NAME_SIZE];
+	uint32_t timeline = 0;
+
+	cr_assert_str_eq(text, "{\"timeline\":12,\"member\":\"n\\\"1\",\"instance\":\"boot-1\"}");
+	cr_assert_eq(record_begun_parse(text, strlen(text), &timeline, instance, NULL), 0);
+	cr_assert_eq(timeline, 12);
+	cr_assert_str_eq(instance, "boot-1");
+	cr_assert_lt(record_begun_parse("{}", 2, &timeline, instance, NULL), 0);
+	cr_assert_lt(record_begun_parse("{\"timeline\":0}", 14, &timeline, instance, NULL), 0);
+	cr_assert_lt(record_begun_parse("[3]", 3, &timeline, instance, NULL), 0);
+}
+
 Test(record, brings_a_beat_back)
 {
 	struct beat in = { .epoch = 42, .sequence = 7, .ttl_ms = 5000, .instance = "boot-1" };

@@ -92,3 +92,15 @@ Test(timeline, is_unknown_without_facts)
 	cr_assert_eq(timeline_compare(&at, &none), ANCESTRY_UNKNOWN);
 	cr_assert_eq(timeline_compare(&blank, &upstream), ANCESTRY_UNKNOWN);
 }
+
+Test(timeline, gives_each_promotion_a_number_of_its_own)
+{
+	struct pg_state local = standby(3, 1000);
+
+	cr_assert_eq(timeline_next(&local, 0, 0), 4);
+	cr_assert_eq(timeline_next(&local, 3, 3), 4);
+	cr_assert_eq(timeline_next(&local, 5, 0), 6); /* the cluster went on without us */
+	cr_assert_eq(timeline_next(&local, 5, 7), 8); /* promotions nobody saw the end of */
+	cr_assert_eq(timeline_next(&local, 3, 3 + TIMELINE_GAP_MAX), 4 + TIMELINE_GAP_MAX);
+	cr_assert_eq(timeline_next(&local, 3, 4 + TIMELINE_GAP_MAX), 4);
+}
