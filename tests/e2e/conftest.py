@@ -148,6 +148,9 @@ def programs(hosts):
     os.makedirs(bin_dir, exist_ok=True)
     for name in Programs._fields:
         shutil.copy2(os.path.join(build, name), bin_dir)
+    # pghad looks for its guardian beside itself.
+    if os.path.exists(os.path.join(build, "pgha-guard")):
+        shutil.copy2(os.path.join(build, "pgha-guard"), bin_dir)
     return Programs(*(os.path.join(bin_dir, name) for name in Programs._fields))
 
 

@@ -4,12 +4,14 @@ is found. What these tests rely on, all others do."""
 
 import os
 import signal
+import socket
 import time
 
 import pytest
 
 from lib import checker
 from lib.etcd import Etcd
+from lib.host import Host
 from lib.node import Node, pg_bin
 from lib.proc import alive, kill, wait_for
 from lib.writers import Writers
@@ -140,6 +142,23 @@ def test_split_brain_is_found(plain, writers):
     assert any("do not hold the same rows" in v for v in report.violations)
     assert report.overlap_ns > 300e6
     assert report.lost
+
+
+def test_new_host_on_an_old_address_is_reached_at_once(hosts):
+    """Else a cluster that is made anew stands still until all have forgotten the one before."""
+    net, work = hosts
+    for n in range(3):
+        host = Host(net, "again", 70, work)
+        try:
+            proc = host.spawn(["/usr/bin/python3", "-c", "import socket; s = socket.socket(); "
+                               "s.bind(('0.0.0.0', 2379)); s.listen(); s.accept()"])
+            since = time.monotonic()
+            wait_for("host %d answers" % n, lambda: socket.create_connection(
+                (host.addr, 2379), timeout=1).close() is None, 5)
+            print("answered after %.0f ms" % (1000 * (time.monotonic() - since)))
+            proc.wait(5)
+        finally:
+            host.remove()
 
 
 def test_etcd_loses_its_leader_and_comes_back(hosts):

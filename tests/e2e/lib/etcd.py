@@ -59,7 +59,7 @@ class Etcd:
                 m.start(peers)
 
     def wait_ready(self):
-        wait_for("etcd has a leader", self.leader, 60)
+        wait_for("etcd has a leader", self.leader, 30)
 
     def stop(self):
         for m in self.members:

@@ -41,12 +41,15 @@ class Net:
         return "/run/netns/" + self.ns(host)
 
     def add(self, host, last_octet):
-        """A host with loopback and eth0 on the bridge; returns its address."""
+        """A host with loopback and eth0 on the bridge; returns its address.
+
+        Who takes over an address takes over its hardware address, or the others would go on
+        talking to the one before for as long as they remember it, which is up to 45 s."""
         ns, addr = self.ns(host), NET + str(last_octet)
         run("ip", "netns", "add", ns)
         run("ip", "-n", ns, "link", "set", "lo", "up")
         run("ip", "-n", self.switch, "link", "add", host, "type", "veth",
-            "peer", "name", "eth0", "netns", ns)
+            "peer", "name", "eth0", "netns", ns, "address", "02:00:0a:4d:00:%02x" % last_octet)
         run("ip", "-n", self.switch, "link", "set", host, "master", "br0", "up")
         run("ip", "-n", ns, "addr", "add", addr + "/24", "dev", "eth0")
         run("ip", "-n", ns, "link", "set", "eth0", "up")
