@@ -58,7 +58,9 @@ uint64_t agent_ticket(struct agent *a, enum ticket_kind kind, int64_t number, co
 				       .kind = kind,
 				       .since_ms = a->view.now_ms,
 				       .number = number,
-				       .lease_id = a->session.lease_id };
+				       .lease_id = a->session.lease_id,
+				       .revision = MAX_OF(a->stream_revision,
+							  a->durable.revision) };
 	str_clip(free_slot->name, sizeof(free_slot->name), name);
 	return free_slot->ticket;
 }
@@ -201,8 +203,15 @@ struct agent *agent_new(const struct port *port, struct confdoc *local, const ch
 	(void)str_printf(a->instance, sizeof(a->instance), "%016" PRIx64, splitmix(&a->rng));
 	a->said_rule = UINT16_MAX;
 	a->said_lease = LEASE_NONE;
-	if (durable != NULL)
+	if (durable != NULL) {
 		a->durable = *durable;
+		a->view.regressed = durable->regressed;
+		a->view.accepted_revision = durable->accepted;
+		a->view.known_timeline = durable->timeline;
+	}
+	a->saved = a->durable;
+	if (a->view.regressed)
+		str_clip(a->regress_why, sizeof(a->regress_why), "seen before the restart");
 	if (dynamic_cache != NULL && rebuild_config(a, dynamic_cache, err))
 		a->dynamic = str_dup(dynamic_cache);
 	if (a->config == NULL && !rebuild_config(a, NULL, err)) {
@@ -379,6 +388,8 @@ static void fold_stop(struct agent *a)
 
 static void fold(struct agent *a, const struct event *ev)
 {
+	struct pending saved;
+
 	switch (ev->type) {
 	case EVENT_START:
 		fold_start(a, ev);
@@ -388,8 +399,13 @@ static void fold(struct agent *a, const struct event *ev)
 	case EVENT_PG_PROBE:
 		fold_answer(a, ev);
 		return;
+	case EVENT_SAVED:
+		if (take_pending(a, ev->ticket, &saved))
+			regress_saved(a, ev);
+		return;
 	case EVENT_WATCH:
-		model_fold_watch(a, ev->watch);
+		if (!a->view.regressed)
+			model_fold_watch(a, ev->watch);
 		a->view.dcs_seen_at_ms = a->view.now_ms;
 		return;
 	case EVENT_WATCH_LOST:
@@ -495,6 +511,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	store_page(a);
 	store_cycle(a);
 	upkeep_cycle(a);
+	regress_cycle(a);
 	probe_cycle(a);
 	publish_cycle(a);
 	wake_cycle(a);

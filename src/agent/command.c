@@ -331,6 +331,12 @@ static void begin_restart(struct agent *a, uint64_t id, int64_t timeout_ms)
 
 static void restart(struct agent *a, uint64_t id, const struct command *cmd)
 {
+	/* Nothing would start it as a primary again. */
+	if (a->view.regressed && !cmd->scheduled && a->view.pg.role == ROLE_PRIMARY) {
+		command_answer(a, id, 503,
+			       "etcd was wiped or restored: hactl dcs accept comes first");
+		return;
+	}
 	if (cmd->scheduled) {
 		if (a->restart.scheduled) {
 			command_answer(a, id, 409, "Another restart is already scheduled");
@@ -461,6 +467,16 @@ static void request_cycle(struct agent *a)
 		store_clear_request(a, plan->verdict.why);
 }
 
+static void accept_store(struct agent *a, uint64_t id)
+{
+	const char *why = regress_accept(a);
+
+	if (why != NULL)
+		command_answer(a, id, 412, "%s", why);
+	else
+		command_answer(a, id, 200, "etcd is accepted as it is now");
+}
+
 void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 {
 	if (a->stopping) {
@@ -491,6 +507,9 @@ void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 		return;
 	case CMD_DELETE_SWITCHOVER:
 		delete_switchover(a, id);
+		return;
+	case CMD_ACCEPT_STORE:
+		accept_store(a, id);
 		return;
 	case CMD_NONE:
 	case CMD__MAX:

@@ -23,6 +23,7 @@
 	X(PG_EXIT, "pg-exit")         /* the postmaster's pidfd fired */                 \
 	X(PG_DONE, "pg-done")         /* answer to any other port.pg request */          \
 	X(PEER, "peer")               /* answer to port.peer */                          \
+	X(SAVED, "saved")             /* answer to port.save */                          \
 	X(COMMAND, "command")         /* REST write */                                   \
 	X(CONFIG, "config")           /* new local configuration (SIGHUP, POST /reload) */ \
 	X(STOP, "stop")               /* SIGTERM, SIGINT: the orderly end */

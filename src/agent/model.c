@@ -185,8 +185,9 @@ static void fold_release(struct agent *a, const struct etcd_kv *kv)
 		say_garbage(a, kv->key, &err);
 		return;
 	}
-	r.present = true;
 	r.mod_revision = kv->mod_revision;
+	/* What a store says that an operator had to accept is of another history. */
+	r.present = kv->mod_revision > a->view.accepted_revision;
 	if (c->release.mod_revision != r.mod_revision) {
 		a->view.release_seen_at_ms = a->view.now_ms;
 		a->probe_now = true; /* is all of the old leader's WAL here? */
@@ -200,7 +201,8 @@ static void fold_request(struct agent *a, const struct etcd_kv *kv)
 	struct request r = { 0 };
 	struct err err = { 0 };
 
-	if (!kv->deleted && record_request_parse(kv->value, kv->len, &r, &err) < 0) {
+	if (!kv->deleted && kv->mod_revision > a->view.accepted_revision &&
+	    record_request_parse(kv->value, kv->len, &r, &err) < 0) {
 		say_garbage(a, kv->key, &err);
 		return;
 	}

@@ -19,7 +19,9 @@ static bool may_have_to_promote(const struct view *v)
 static uint32_t put_next(struct agent *a, struct etcd_req *req)
 {
 	struct cluster *c = &a->view.cluster;
-	uint32_t number = timeline_next(&a->view.pg, c->history_timeline, c->begun_timeline);
+	/* A store that forgot the history leaves our own record of it. */
+	uint32_t known = c->history_timeline != 0 ? c->history_timeline : a->view.known_timeline;
+	uint32_t number = timeline_next(&a->view.pg, known, c->begun_timeline);
 	_cleanup_(freep) char *text = record_begun_text(number, a->view.name, a->instance);
 	char key[ETCD_KEY_SIZE];
 

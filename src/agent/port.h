@@ -89,12 +89,15 @@ struct peer_req {
 	int64_t timeout_ms;
 };
 
-/* The durable record: survives reboots, lies outside the data directory. */
+/* The durable record: survives reboots, lies outside the data directory. The high-water marks of
+ * the etcd that this member believes in, and what it has promised. */
 struct durable {
-	uint64_t cluster_id;
+	uint64_t cluster_id; /* 0: no etcd has answered yet */
 	int64_t revision;
-	int64_t epoch;
-	uint32_t timeline;
+	int64_t epoch;     /* newest epoch of any leader */
+	int64_t accepted;  /* an operator accepted another store; claims up to here are not of it */
+	bool regressed;    /* etcd told less than this; stays until an operator accepts it */
+	uint32_t timeline; /* of the cluster */
 	char sysid[SYSID_SIZE];
 };
 
@@ -130,7 +133,8 @@ struct port {
 	void (*configure)(void *ctx, const struct config *config);
 	/* Plain stores, at once. Also without a change, as a sign of life. */
 	void (*page)(void *ctx, const struct page_update *page);
-	void (*save)(void *ctx, const struct durable *durable);  /* durable when it returns */
+	/* EVENT_SAVED when it is durable, or cannot be. */
+	void (*save)(void *ctx, uint64_t ticket, const struct durable *durable);
 	/* Takes the status over. */
 	void (*publish)(void *ctx, struct status *status);
 	void (*answer)(void *ctx, uint64_t command_id, int code, const char *content_type,

@@ -118,6 +118,8 @@ static void fill_rule(const struct agent *a, struct status *st)
 	st->rule_since_wall_us = a->rule_since_wall_us;
 	st->lease_epoch = a->view.lease.epoch;
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
+	st->store_regressed = a->view.regressed;
+	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
 	st->explain_json = explain_json(a);
 }
 
@@ -129,7 +131,8 @@ static void fill_cluster(struct agent *a, struct status *st)
 	if (v->dcs_seen_at_ms != 0)
 		st->dcs_last_seen_wall_s =
 			(v->wall_us / 1000 - (v->now_ms - v->dcs_seen_at_ms)) / 1000;
-	st->dcs_ok = v->cluster.leader_known && v->now_ms - v->dcs_seen_at_ms < v->cfg.ttl_ms;
+	st->dcs_ok = v->cluster.leader_known && !v->regressed &&
+		     v->now_ms - v->dcs_seen_at_ms < v->cfg.ttl_ms;
 	st->cluster_unlocked = !st->dcs_ok || v->cluster.leader[0] == '\0';
 	st->is_leader_key = str_eq(v->cluster.leader, v->name);
 	st->optime_lsn = v->cluster.status_optime_lsn;

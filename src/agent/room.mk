@@ -4,6 +4,7 @@ src_libagent_a_SOURCES = \
 	src/agent/agent.c src/agent/agent.h src/agent/event.h src/agent/port.h src/agent/state.h \
 	src/agent/model.c \
 	src/agent/store.c \
+	src/agent/regress.c \
 	src/agent/upkeep.c \
 	src/agent/act.c \
 	src/agent/job.c \

@@ -15,7 +15,7 @@
 	X(READ) X(GRANT) X(KEEPALIVE) X(PROOF) X(ACQUIRE) X(TAKEOVER) X(RELEASE) X(MEMBER)  \
 	X(NUMBER)                                                                           \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
-	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER)
+	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -35,6 +35,8 @@ struct pending {
 	int64_t lease_id;     /* PROOF, ACQUIRE, MEMBER: the lease that was attached */
 	bool beat;            /* PROOF: it put the beat key */
 	bool moves;           /* PROOF: it wrote the leader key again */
+	int64_t revision;     /* newest revision that was known when it left */
+	bool forgotten;       /* etcd: asked of a store that was given up meanwhile */
 	char name[NAME_SIZE]; /* PEER */
 };
 
@@ -189,8 +191,17 @@ struct agent {
 	int64_t board_at_ms;
 	char *cluster_json;
 	bool cluster_dirty;
-	struct durable durable;
 	struct recorder recorder;
+
+	/* what is kept on disk, and whether etcd still knows as much */
+	struct durable durable; /* as it should stand there */
+	struct durable saved;   /* as it does, or is being written */
+	int64_t saved_at_ms;
+	bool save_failed_said;
+	int64_t odd_revision;     /* of a regressed store: newest that it told */
+	uint64_t odd_cluster_id;
+	uint64_t odd_ticket; /* of the request that told it */
+	char regress_why[REASON_SIZE];
 };
 
 /* agent.c */
@@ -242,6 +253,18 @@ void number_take(struct agent *a);
 void number_answered(struct agent *a, const struct pending *p, const struct event *ev);
 bool number_at_hand(const struct agent *a);
 void number_use(struct agent *a, struct pg_req *req);
+
+/* regress.c: the durable record, and an etcd that knows less than it */
+/* true: the answer is of a regressed store; it was dealt with here. */
+bool regress_check(struct agent *a, const struct pending *p, const struct event *ev);
+/* A complete read that cannot be of the history that was seen. */
+bool regress_check_read(struct agent *a, const struct etcd_rep *rep);
+/* A leader key of that epoch names us, and this life did not write it. */
+bool regress_is_old_claim(const struct agent *a, int64_t epoch);
+void regress_cycle(struct agent *a);
+void regress_saved(struct agent *a, const struct event *ev);
+/* NULL, or why not. */
+const char *regress_accept(struct agent *a);
 
 /* upkeep.c: what a leader and every member keep true, beyond the table */
 void upkeep_cycle(struct agent *a);

@@ -159,19 +159,6 @@ void store_page(struct agent *a)
 	a->port.page(a->port.ctx, &page);
 }
 
-static void remember_epoch(struct agent *a, int64_t epoch)
-{
-	struct durable *d = &a->durable;
-
-	if (epoch <= d->epoch)
-		return;
-	d->epoch = epoch;
-	d->revision = MAX_OF(d->revision, a->view.cluster.revision);
-	d->timeline = a->view.pg.timeline;
-	str_clip(d->sysid, sizeof(d->sysid), a->view.cluster.sysid);
-	a->port.save(a->port.ctx, d);
-}
-
 static void proven(struct agent *a, int64_t epoch, int64_t sent_at_ms)
 {
 	struct view *v = &a->view;
@@ -186,7 +173,6 @@ static void proven(struct agent *a, int64_t epoch, int64_t sent_at_ms)
 	lease_proven(&v->lease, epoch, a->session.lease_id, asked, a->session.ttl_ms);
 	v->last_epoch = MAX_OF(v->last_epoch, epoch);
 	if (fresh) {
-		remember_epoch(a, epoch);
 		recorder_add(&a->recorder, v->now_ms, "lease proven epoch=%lld",
 			     (long long)epoch);
 	}
@@ -258,7 +244,7 @@ void store_prove(struct agent *a)
 		     (a->release_ticket != 0 && a->plan.lease_verb != LV_RELEASE);
 	struct pending *p;
 
-	if (a->session.lease_id == 0 || epoch == 0)
+	if (a->session.lease_id == 0 || epoch == 0 || regress_is_old_claim(a, epoch))
 		return;
 	etcd_req_init_txn(&req, a->session.ttl_ms / 2);
 	req.urgent = true;
@@ -664,6 +650,8 @@ static void read_answered(struct agent *a, const struct event *ev)
 			    (long long)ev->rep->revision, (long long)a->stream_revision);
 		return;
 	}
+	if (regress_check_read(a, ev->rep))
+		return;
 	model_fold_kvs(a, ev->rep);
 	a->again = true;
 	if (!a->watching) {
@@ -680,7 +668,8 @@ static void read_cycle(struct agent *a)
 		       (agent_leads(a) || streams);
 	int64_t every = settled ? READ_EVERY_MS : READ_RETRY_MS;
 
-	if (agent_waits_for(a, TICKET_READ) || a->view.now_ms < a->read_retry_at_ms)
+	if (a->view.regressed || agent_waits_for(a, TICKET_READ) ||
+	    a->view.now_ms < a->read_retry_at_ms)
 		return;
 	if (a->read_at_ms == 0 || !a->watching || a->view.now_ms - a->read_at_ms >= every)
 		read_all(a);
@@ -700,7 +689,7 @@ void store_cycle(struct agent *a)
 	bool renew = a->plan.lease_verb == LV_KEEP || a->plan.lease_verb == LV_RELEASE;
 
 	session_cycle(a);
-	if (v->lease.epoch != 0 && ours && renew && v->now_ms >= a->next_proof_ms)
+	if (v->lease.epoch != 0 && ours && renew && !v->regressed && v->now_ms >= a->next_proof_ms)
 		store_prove(a);
 	read_cycle(a);
 }
@@ -718,6 +707,8 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 		log_warning("etcd does not answer: %s; retrying",
 			    ev->err != NULL ? ev->err->msg : "no reason given");
 	}
+	if (ev->result == 0 && regress_check(a, p, ev))
+		return;
 	if (p->kind == TICKET_GRANT)
 		grant_answered(a, ev);
 	else if (p->kind == TICKET_KEEPALIVE)

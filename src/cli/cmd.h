@@ -37,6 +37,7 @@ extern const struct cli_command cmd_edit_config;
 extern const struct cli_command cmd_explain;
 extern const struct cli_command cmd_dsn;
 extern const struct cli_command cmd_remove;
+extern const struct cli_command cmd_dcs;
 extern const struct cli_command cmd_version;
 
 #endif

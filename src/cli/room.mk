@@ -6,6 +6,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd.h \
 	src/cli/cmd_config.c \
+	src/cli/cmd_dcs.c \
 	src/cli/cmd_dsn.c \
 	src/cli/cmd_explain.c \
 	src/cli/cmd_flush.c \

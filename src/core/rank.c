@@ -199,6 +199,11 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 			say(ret, RANK_WAIT, retry_at, vote->name, "a primary is still alive there");
 			return;
 		}
+		if (vote->regressed) {
+			say(ret, RANK_WAIT, retry_at, vote->name,
+			    "takes this etcd for wiped or restored: hactl dcs accept");
+			return;
+		}
 		if (vote->nofailover || vote->watchdog_failed)
 			continue;
 		if (compare(view, vote, &ahead) < 0)
@@ -215,6 +220,13 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 		say(ret, RANK_WAIT, turn_at, other, "equal position, but goes first by order");
 	else
 		say(ret, RANK_BEST, 0, "", "no reachable member is ahead");
+}
+
+/* A store that forgot the history leaves our own record of it. */
+static uint32_t cluster_timeline(const struct view *view)
+{
+	return view->cluster.history_timeline != 0 ? view->cluster.history_timeline :
+						     view->known_timeline;
 }
 
 void rank_me(const struct view *view, struct verdict *ret)
@@ -236,7 +248,7 @@ void rank_me(const struct view *view, struct verdict *ret)
 	}
 	/* Not only with check_timeline: it would begin a timeline whose number is in use, and no
 	 * server could tell the two apart. */
-	if (!forced && timeline_local(&view->pg) < view->cluster.history_timeline) {
+	if (!forced && timeline_local(&view->pg) < cluster_timeline(view)) {
 		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
 		return;
 	}
@@ -269,6 +281,8 @@ const char *rank_unfit(const struct view *view, const struct vote *vote)
 		return "is tagged nofailover";
 	if (vote->watchdog_failed)
 		return "has no working watchdog";
+	if (vote->regressed)
+		return "takes this etcd for wiped or restored";
 	if (!vote->streaming)
 		return "does not stream at the moment";
 	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline)

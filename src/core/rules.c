@@ -20,6 +20,7 @@
 #define NOT_PAUSED (M(AUTO) | M(SHUTDOWN))
 #define PROVEN     (LS(HELD) | LS(FADING) | LS(ENDING))
 #define NO_KEY     (L(RECENT) | L(VACANT))
+#define TRUSTED    (S(UNKNOWN) | S(FRESH) | S(PENDING) | S(MINE) | S(LIVE))
 #define LEADERLESS (L(RECENT) | L(VACANT) | L(STALE))
 
 /* clang-format off */
@@ -87,7 +88,7 @@ static const struct rule rules[] = {
 	  .why = "the agent ends as soon as the stop is complete" },
 	{ .id = 220, .name = "paused-promote",
 	  .leader = L(ME), .lease = LS(HELD), .pg = P(UP), .role = R(REPLICA), .job = J(IDLE),
-	  .mode = M(PAUSED), .ask = A(TAKE),
+	  .mode = M(PAUSED), .ask = A(TAKE), .store = TRUSTED,
 	  .pg_verb = PGV_PROMOTE, .lease_verb = LV_KEEP,
 	  .why = "an operator named this member, the lease is held" },
 	{ .id = 221, .name = "restart-stop",
@@ -96,7 +97,7 @@ static const struct rule rules[] = {
 	  .why = "an operator asked for a restart" },
 	{ .id = 222, .name = "paused-restart-primary",
 	  .leader = L(ME), .lease = LS(HELD), .pg = P(DOWN), .data = D(READY) | D(BOOT),
-	  .job = J(IDLE), .mode = M(PAUSED), .ask = A(RESTART),
+	  .job = J(IDLE), .mode = M(PAUSED), .ask = A(RESTART), .store = TRUSTED,
 	  .pg_verb = PGV_START_PRIMARY, .lease_verb = LV_KEEP,
 	  .why = "an operator asked for a restart, the lease is held" },
 	{ .id = 223, .name = "paused-restart-standby",
@@ -115,7 +116,7 @@ static const struct rule rules[] = {
 	  .why = "an operator asked for a new copy of the data" },
 	{ .id = 230, .name = "paused-adopt",
 	  .leader = L(ME), .lease = LS(NONE) | LS(ADOPT), .pg = P(UP), .role = R(PRIMARY),
-	  .mode = M(PAUSED),
+	  .mode = M(PAUSED), .store = TRUSTED,
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_ADOPT,
 	  .why = "the key names this running primary, proving it" },
 	{ .id = 231, .name = "paused-acquire",
@@ -158,6 +159,15 @@ static const struct rule rules[] = {
 	  .pg = P(STOPPING),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
 	  .why = "Postgres is shutting down by itself or by somebody's hand" },
+	{ .id = 304, .name = "regressed-serve",
+	  .pg = P(DOWN), .data = D(READY), .store = S(REGRESSED),
+	  .pg_verb = PGV_START_STANDBY, .lease_verb = LV_KEEP,
+	  .why = "etcd was wiped or restored: as a standby this member can still serve reads" },
+	{ .id = 305, .name = "store-regressed",
+	  .store = S(REGRESSED),
+	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
+	  .why = "etcd was wiped or restored: nothing is promoted, made or copied until an "
+		 "operator accepts it (hactl dcs accept)" },
 	{ .id = 310, .name = "give-up-stop",
 	  .leader = L(ME), .lease = PROVEN, .pg = P(STARTING) | P(UP) | P(SILENT),
 	  .ask = A(RELEASE),

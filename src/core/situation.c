@@ -105,7 +105,7 @@ static enum leader_claim classify_leader(const struct view *view)
 {
 	const struct cluster *c = &view->cluster;
 
-	if (is_blind(view))
+	if (is_blind(view) || view->regressed)
 		return LEADER_UNKNOWN;
 	if (c->leader[0] == '\0')
 		return may_take(view) ? LEADER_VACANT : LEADER_RECENT;
@@ -246,6 +246,20 @@ static enum situation_data classify_data(const struct view *view, enum leader_cl
 	return DATA_READY;
 }
 
+/* Somebody has data: an etcd without the cluster's key has lost it, and nobody makes another. */
+static bool others_have_data(const struct view *view)
+{
+	for (uint32_t i = 0; i < view->cluster.nmembers; i++) {
+		const struct member *m = &view->cluster.members[i];
+
+		if (!str_eq(m->name, view->name) &&
+		    (m->role == MROLE_PRIMARY || m->role == MROLE_STANDBY_LEADER ||
+		     (m->role == MROLE_REPLICA && m->state == STATE_RUNNING)))
+			return true;
+	}
+	return false;
+}
+
 /* Without a cluster in etcd: may this member make one, or bring one along? */
 static bool may_found(const struct view *view)
 {
@@ -254,13 +268,15 @@ static bool may_found(const struct view *view)
 	if (view->now_ms < view->boot_backoff_until_ms)
 		return false;
 	if (view->pg.dir == DIR_EMPTY)
-		return view->cfg.has_bootstrap;
+		return view->cfg.has_bootstrap && !others_have_data(view);
 	/* Existing data: only what was a primary founds a cluster, a standby waits for it. */
 	return view->pg.dir == DIR_PRESENT && !view->pg.standby_signal;
 }
 
 static enum situation_store classify_store(const struct view *view)
 {
+	if (view->regressed)
+		return STORE_REGRESSED;
 	switch (view->cluster.init) {
 	case INIT_ABSENT:
 		return may_found(view) ? STORE_FRESH : STORE_PENDING;

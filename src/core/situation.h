@@ -69,7 +69,8 @@
 	X(FRESH, "fresh")     /* no initialize key, and we may found a cluster */ \
 	X(PENDING, "pending") /* another member has to bootstrap */          \
 	X(MINE, "mine")       /* we bootstrap */                             \
-	X(LIVE, "live")
+	X(LIVE, "live")                                                      \
+	X(REGRESSED, "regressed") /* wiped, or restored: it knows less than we do */
 
 #define X(n, t) LEADER_##n,
 enum leader_claim { LEADERS(X) LEADER__MAX };

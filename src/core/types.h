@@ -284,6 +284,7 @@ struct vote {
 	bool streaming; /* receives WAL at this moment */
 	bool nofailover;
 	bool watchdog_failed;
+	bool regressed; /* it takes the store for wiped or restored */
 	int32_t failover_priority;
 	uint32_t timeline;
 	uint64_t lsn; /* max(received, replayed); primary: location */

@@ -35,6 +35,9 @@ struct view {
 	struct cluster cluster;
 	int64_t dcs_seen_at_ms;    /* newest answer of any kind */
 	int64_t cluster_read_at_ms; /* first complete read in this life */
+	bool regressed;            /* etcd told less than was known: wiped, or restored */
+	int64_t accepted_revision; /* keys of up to here are of a store that was given up */
+	uint32_t known_timeline;   /* of the cluster, by our own record; 0 unknown */
 	bool etcd_known;           /* versions of all members are known */
 	bool etcd_fixed;           /* ... and their lease expiry can be trusted */
 	int64_t last_epoch;        /* newest epoch of a leader that we saw, ours included */

@@ -22,6 +22,7 @@ net_tests = \
 	tests/unit/test_board \
 	tests/unit/test_etcdnode \
 	tests/unit/test_fsx \
+	tests/unit/test_statefile \
 	tests/unit/test_journal \
 	tests/unit/test_notify \
 	tests/unit/test_srv
@@ -43,6 +44,10 @@ tests_unit_test_etcdnode_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_fsx_SOURCES = tests/unit/test_fsx.c
 tests_unit_test_fsx_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_fsx_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_statefile_SOURCES = tests/unit/test_statefile.c
+tests_unit_test_statefile_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_statefile_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c
 tests_unit_test_journal_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

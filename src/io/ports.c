@@ -36,6 +36,9 @@ struct ports {
 	struct loop *loop;
 	struct loop_source *timer;
 	struct loop_source *reload;
+	struct loop_source *saved; /* tells the agent, from the loop, that its record is written */
+	uint64_t save_ticket;
+	struct err save_err;
 	char *config_path;
 	struct http *http;
 	struct etcd *etcd;
@@ -273,13 +276,26 @@ static void port_page(void *ctx, const struct page_update *u)
 	leasepage_write(&p->page, &facts);
 }
 
-static void port_save(void *ctx, const struct durable *durable)
+static void on_saved(void *ctx)
 {
 	struct ports *p = ctx;
-	struct err err = { 0 };
+	struct event ev = { .type = EVENT_SAVED, .at_ms = loop_now_ms(), .ticket = p->save_ticket,
+			    .result = -(int)p->save_err.code };
 
-	if (statefile_save(p->state_dir, p->id, durable, &err) < 0)
-		log_error("the durable record is not written: %s", err.msg);
+	ev.err = ev.result < 0 ? &p->save_err : NULL;
+	step(p, &ev);
+}
+
+/* The agent has at most one such request under way. */
+static void port_save(void *ctx, uint64_t ticket, const struct durable *durable)
+{
+	struct ports *p = ctx;
+
+	p->save_ticket = ticket;
+	p->save_err = (struct err){ 0 };
+	if (statefile_save(p->state_dir, p->id, durable, &p->save_err) == 0)
+		p->save_err = (struct err){ 0 };
+	loop_defer(p->saved);
 }
 
 static void tell_members(struct ports *p, const struct status *status)
@@ -540,6 +556,8 @@ static int open_outside(struct ports *p, struct err *err)
 		r = loop_timer_new(p->loop, "agent", on_timer, p, &p->timer, err);
 	if (r == 0)
 		r = loop_timer_new(p->loop, "reload", on_reload, p, &p->reload, err);
+	if (r == 0)
+		r = loop_defer_new(p->loop, "saved", on_saved, p, &p->saved, err);
 	if (r < 0)
 		return r;
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
@@ -633,6 +651,7 @@ void ports_free(struct ports *p)
 	board_free(p->board);
 	loop_source_free(p->timer);
 	loop_source_free(p->reload);
+	loop_source_free(p->saved);
 	notify_free(p->notify);
 	leasepage_done(&p->page);
 	config_free(p->first);

@@ -41,8 +41,8 @@ int statefile_save(const char *state_dir, const char *id, const struct durable *
 		return err_set(err, ERR_TOOLONG, "state directory '%s'", state_dir);
 	buf_printf(&text,
 		   STATE_HEAD "\ncluster_id %" PRIu64 "\nrevision %" PRId64 "\nepoch %" PRId64
-			      "\ntimeline %u\nsysid %s\n",
-		   d->cluster_id, d->revision, d->epoch, d->timeline,
+			      "\naccepted %" PRId64 "\nregressed %d\ntimeline %u\nsysid %s\n",
+		   d->cluster_id, d->revision, d->epoch, d->accepted, d->regressed, d->timeline,
 		   d->sysid[0] != '\0' ? d->sysid : "-");
 	buf_printf(&text, "sum %016" PRIx64 "\n", sum_of(text.data, text.len));
 	r = fsx_replace(path, text.data, text.len, err);
@@ -74,6 +74,12 @@ static bool take_line(const char *line, struct durable *d)
 	if (value_of(line, "epoch", &value) &&
 	    parse_int(value, 0, INT64_MAX, &signed_number, NULL) == 0) {
 		d->epoch = signed_number;
+		return true;
+	}
+	if (value_of(line, "accepted", &value))
+		return parse_int(value, 0, INT64_MAX, &d->accepted, NULL) == 0;
+	if (value_of(line, "regressed", &value)) {
+		d->regressed = !str_eq(value, "0");
 		return true;
 	}
 	if (value_of(line, "timeline", &value) &&

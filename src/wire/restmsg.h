@@ -74,6 +74,8 @@ struct status {
 	int64_t rule_since_wall_us;
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
 	char *explain_json;     /* votes, ranks: object; NULL none */
+	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
+	char store_why[REASON_SIZE];
 };
 
 struct status *status_new(void);
@@ -122,6 +124,7 @@ enum command_type {
 	CMD_SWITCHOVER,
 	CMD_FAILOVER,
 	CMD_DELETE_SWITCHOVER,
+	CMD_ACCEPT_STORE,
 	CMD__MAX
 };
 

@@ -351,6 +351,7 @@ static const struct command_route routes[] = {
 	{ "POST",   "switchover",   CMD_SWITCHOVER,        BODY_REQUIRED, fill_handover },
 	{ "POST",   "failover",     CMD_FAILOVER,          BODY_REQUIRED, fill_handover },
 	{ "DELETE", "switchover",   CMD_DELETE_SWITCHOVER, BODY_IGNORED,  fill_nothing },
+	{ "POST",   "dcs-accept",   CMD_ACCEPT_STORE,      BODY_IGNORED,  fill_nothing },
 	{ "POST",   "failsafe",     CMD_NONE,              BODY_IGNORED,  refuse_failsafe },
 };
 /* clang-format on */

@@ -207,6 +207,10 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		   view->leads ? status->leader_until_ms - view->now_ms : 0);
 	if (status->note[0])
 		add_text(body, "note", status->note);
+	if (status->store_regressed) {
+		add_text(body, "store", "regressed");
+		add_text(body, "store_why", status->store_why);
+	}
 	add_json(body, "explain", status->explain_json, NULL);
 	buf_ch(body, '}');
 }

@@ -205,6 +205,33 @@ Test(rules, do_nothing_to_postgres_in_pause_unasked)
 	every_situation(pause_is_quiet);
 }
 
+/* A store that knows less than we do is believed in nothing, and takes no primary away. */
+static void regressed_store_changes_nothing(const struct situation *s, const struct rule *rule)
+{
+	enum pg_verb verb = rule->pg_verb;
+	bool keeps = s->lease == LEASE_HELD || s->lease == LEASE_FADING;
+	bool asked = s->ask == ASK_RESTART || s->ask == ASK_REINIT;
+
+	if (s->store != STORE_REGRESSED)
+		return;
+	PROPERTY(verb != PGV_PROMOTE && verb != PGV_START_PRIMARY && verb != PGV_POST_BOOTSTRAP &&
+			 verb != PGV_INITDB && verb != PGV_CLONE && verb != PGV_REWIND,
+		 s, rule, "acts upon a regressed store");
+	PROPERTY(rule->lease_verb != LV_ACQUIRE && rule->lease_verb != LV_TAKEOVER &&
+			 rule->lease_verb != LV_ADOPT,
+		 s, rule, "takes a key in a regressed store");
+	PROPERTY(rule->more != MV_RACE && rule->more != MV_ENROL, s, rule,
+		 "founds a cluster in a regressed store");
+	if (s->leader == LEADER_UNKNOWN && s->mode == MODE_AUTO && keeps && !asked &&
+	    s->pg != SPG_LEFTOVERS && situation_may_write(s))
+		PROPERTY(!stops(rule), s, rule, "a proven primary goes with a regressed store");
+}
+
+Test(rules, believe_nothing_of_a_regressed_store)
+{
+	every_situation(regressed_store_changes_nothing);
+}
+
 static void one_pair_of_hands(const struct situation *s, const struct rule *rule)
 {
 	if (s->job == JOB_BUSY || s->job == JOB_STOPPING)

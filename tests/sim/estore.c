@@ -311,6 +311,66 @@ void estore_revoke(struct estore *store, int64_t id, struct etcd_rep *ret)
 	ret->revision = store->revision;
 }
 
+static void forget_after(struct ekey *key, int64_t revision)
+{
+	while (key->n > 0 && key->versions[key->n - 1].revision > revision)
+		free(key->versions[--key->n].value);
+}
+
+static bool holds_key(const struct estore *store, int64_t lease_id)
+{
+	for (size_t i = 0; i < store->nkeys; i++) {
+		const struct eversion *version = version_at(&store->keys[i], INT64_MAX);
+
+		if (version && version->lease_id == lease_id)
+			return true;
+	}
+	return false;
+}
+
+/* Those that hang on a key are in the snapshot, with a full term each. */
+static void restore_leases(struct estore *store, int64_t now_us)
+{
+	for (size_t i = 0; i < ESTORE_LEASES_MAX; i++) {
+		struct elease *lease = &store->leases[i];
+
+		if (!holds_key(store, lease->id))
+			*lease = (struct elease){ 0 };
+		lease->renewed_us = now_us;
+		lease->expires_us = now_us + lease->ttl_s * 1000000;
+	}
+}
+
+/* Leases that had ended by now were alive then. */
+static void revive_leases(struct estore *store)
+{
+	for (size_t i = 0; i < store->nkeys; i++) {
+		const struct eversion *version = version_at(&store->keys[i], INT64_MAX);
+		size_t slot = 0;
+
+		if (!version || version->lease_id == 0 || estore_lease(store, version->lease_id))
+			continue;
+		while (slot < ESTORE_LEASES_MAX && store->leases[slot].id != 0)
+			slot++;
+		assert(slot < ESTORE_LEASES_MAX);
+		store->leases[slot] = (struct elease){ .id = version->lease_id, .ttl_s = 5 };
+	}
+}
+
+void estore_restore(struct estore *store, int64_t revision, uint64_t cluster_id, int64_t now_us)
+{
+	for (size_t i = 0; i < store->nkeys; i++)
+		forget_after(&store->keys[i], revision);
+	while (store->nlog > 0 && store->log[store->nlog - 1].revision > revision)
+		store->nlog--;
+	store->revision = MAX_OF(revision, 1);
+	store->compacted = MIN_OF(store->compacted, store->revision - 1);
+	store->cluster_id = cluster_id;
+	store->lineage++;
+	revive_leases(store);
+	restore_leases(store, now_us);
+}
+
 void estore_compact(struct estore *store, int64_t revision)
 {
 	if (revision > store->compacted && revision <= store->revision)

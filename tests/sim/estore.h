@@ -47,6 +47,7 @@ struct elease {
 
 struct estore {
 	uint64_t cluster_id;
+	uint32_t lineage; /* counts how often it was wiped or restored */
 	int64_t revision;
 	int64_t compacted;
 	struct ekey *keys;
@@ -75,6 +76,8 @@ void estore_revoke(struct estore *store, int64_t id, struct etcd_rep *ret);
 struct elease *estore_lease(struct estore *store, int64_t id);
 /* One put outside of any request of the agents: what an operator or another tool writes. */
 void estore_put(struct estore *store, const char *key, const char *value);
+/* As it was at `revision`, or (0) as if nothing had ever been written. Leases start over. */
+void estore_restore(struct estore *store, int64_t revision, uint64_t cluster_id, int64_t now_us);
 void estore_compact(struct estore *store, int64_t revision);
 /* Fills the event that a watcher sees for one change; kv->key and value are owned by kv. */
 void estore_event(const struct estore *store, const struct echange *change, struct etcd_kv *ret);

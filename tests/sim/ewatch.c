@@ -155,6 +155,17 @@ void ewatch_pump(struct world *world)
 		pump_one(world, node);
 }
 
+void ewatch_lose_all(struct world *world)
+{
+	for (uint32_t node = 0; node < world->nnodes; node++) {
+		struct ewatch *watch = &world->etcd.watches[node];
+
+		watch->gen++;
+		if (watch->active)
+			lose(world, node, 0);
+	}
+}
+
 void ewatch_stop(struct world *world, uint32_t node)
 {
 	world->etcd.watches[node].active = false;

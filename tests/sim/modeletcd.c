@@ -232,6 +232,26 @@ void modeletcd_heal(struct world *world)
 	modeletcd_recheck(world);
 }
 
+void modeletcd_regress(struct world *world, int64_t back, bool other_cluster)
+{
+	struct modeletcd *etcd = &world->etcd;
+	int64_t revision = back > 0 ? MAX_OF(etcd->store.revision - back, INT64_C(1)) : 0;
+
+	world_trace(world, "etcd is %s at revision %ld, was %ld",
+		    back > 0 ? "restored" : "made anew", (long)revision,
+		    (long)etcd->store.revision);
+	estore_restore(&etcd->store, revision, etcd->store.cluster_id + other_cluster,
+		       world->now_us);
+	for (uint32_t i = 0; i < etcd->nmembers; i++) {
+		etcd->members[i].applied = etcd->store.revision;
+		etcd->members[i].thinks_leader = false;
+		memset(etcd->members[i].old_leases, 0, sizeof(etcd->members[i].old_leases));
+	}
+	oracle_store_regressed(world);
+	ewatch_lose_all(world);
+	modeletcd_recheck(world);
+}
+
 static void on_lessor_tick(struct world *world, struct ev *ev)
 {
 	struct modeletcd *etcd = &world->etcd;
@@ -411,6 +431,10 @@ static void on_commit(struct world *world, struct ev *ev)
 	struct eattempt *attempt = ev->data;
 
 	ev->data = NULL;
+	if (attempt->lineage != world->etcd.store.lineage) {
+		modeletcd_attempt_free(attempt); /* it went with the old members */
+		return;
+	}
 	if (modeletcd_in_quorum(world, attempt->member)) {
 		commit(world, attempt);
 		return;
@@ -464,8 +488,14 @@ void modeletcd_receive(struct world *world, struct eattempt *attempt)
 {
 	struct emember *member = &world->etcd.members[attempt->member];
 
-	if (attempt->arrived_us == 0)
+	if (attempt->arrived_us == 0) {
 		attempt->arrived_us = world->now_us;
+		attempt->lineage = world->etcd.store.lineage;
+	}
+	if (attempt->lineage != world->etcd.store.lineage) {
+		modeletcd_attempt_free(attempt);
+		return;
+	}
 	if (member->down > 0) {
 		eclient_refused(world, attempt);
 		return;

@@ -68,6 +68,7 @@ struct eattempt {
 	int64_t sent_ms;  /* the asking node's clock */
 	int64_t sent_true_us;
 	int64_t arrived_us;
+	uint32_t lineage;    /* of the store that it reached */
 	int64_t proof_epoch; /* > 0: committed, and it proves the term of this epoch */
 	int64_t proof_ttl_ms;
 	bool disguised;      /* a mutant changed what is asked */
@@ -85,6 +86,8 @@ void modeletcd_freeze(struct world *world, uint32_t member, int add);
 void modeletcd_move_leader(struct world *world);
 /* A lease revoked although it lives: what a resumed leader of 3.4.23 does. */
 void modeletcd_early_revoke(struct world *world, int64_t lease_id);
+/* Made anew without data, or (back > 0) restored from a snapshot that many revisions old. */
+void modeletcd_regress(struct world *world, int64_t back, bool other_cluster);
 /* Whether this member takes part in the majority that has the leader. */
 bool modeletcd_in_quorum(const struct world *world, uint32_t member);
 /* Everything up again; leaders are elected in the ordinary way. */
@@ -94,5 +97,7 @@ void modeletcd_heal(struct world *world);
 void ewatch_start(struct world *world, uint32_t node, const char *prefix, int64_t start_revision);
 void ewatch_stop(struct world *world, uint32_t node);
 void ewatch_pump(struct world *world);
+/* Every stream ends: its server is gone. */
+void ewatch_lose_all(struct world *world);
 
 #endif

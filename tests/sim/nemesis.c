@@ -133,6 +133,23 @@ static void early_revoke(struct world *world)
 		modeletcd_early_revoke(world, world->oracle.leader_lease);
 }
 
+/* A member that is down at this moment finds a store that may have grown past its record: the
+ * manual says so. Those that run know at once. */
+static void regress(struct world *world, enum fault fault, uint32_t other)
+{
+	int64_t back = fault == FAULT_ETCD_WIPE ? 0 : (int64_t)rng_skewed(&world->rng, 1, 400);
+
+	if (!operator_sees_all(world))
+		return;
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (!agent_view(world->nodes[i].agent)->cluster.leader_known)
+			return; /* only just started: it knows its record and no more */
+	modeletcd_regress(world, back, (other & 1) != 0);
+	if (world->options.scenario)
+		return; /* it says itself when */
+	operator_accept_store(world, (int64_t)rng_skewed(&world->rng, 1000000, 25000000));
+}
+
 static void apply_network(struct world *world, enum fault fault, uint32_t id, uint32_t other,
 			  int add)
 {
@@ -184,6 +201,8 @@ static void apply_etcd(struct world *world, enum fault fault, uint32_t other, in
 		world->etcd.slow = add > 0;
 	if (fault == FAULT_EARLY_REVOKE)
 		early_revoke(world);
+	if (fault == FAULT_ETCD_WIPE || fault == FAULT_ETCD_RESTORE)
+		regress(world, fault, other);
 }
 
 static void apply_host(struct world *world, enum fault fault, uint32_t id, int add)
@@ -300,13 +319,14 @@ void nemesis_strike(struct world *world, enum fault fault, int node, int member,
 						     .b = other });
 }
 
-static bool possible(const struct world *world, enum fault fault)
+static bool possible(struct world *world, enum fault fault)
 {
 	uint32_t needs = rows[fault].needs;
 
 	return (!(needs & NEEDS_GUARD) || world->guard) &&
 	       (!(needs & NEEDS_ETCD_FAULTS) || world->etcd.faults) &&
-	       (!(needs & NEEDS_BAD_CLOCKS) || world->bad_clocks);
+	       (!(needs & NEEDS_BAD_CLOCKS) || world->bad_clocks) &&
+	       (!(needs & NEEDS_LUCK) || rng_chance(&world->rng, 300));
 }
 
 static void on_strike(struct world *world, struct ev *ev)
@@ -373,4 +393,5 @@ void nemesis_heal(struct world *world)
 			node_boot_later(world, node);
 	}
 	operator_pause(world, false);
+	operator_accept_store(world, 1000000);
 }

@@ -49,11 +49,14 @@ struct world;
 	X(RESTART, "restart", 0, 0, 0)                                         \
 	X(REINIT, "reinit", 0, 0, 0)                                           \
 	X(PAUSE, "pause", 0, 1000, 15000)                                      \
-	X(CONFIG, "config", 0, 0, 0)
+	X(CONFIG, "config", 0, 0, 0)                                           \
+	X(ETCD_WIPE, "etcd-wipe", NEEDS_LUCK, 0, 0)                            \
+	X(ETCD_RESTORE, "etcd-restore", NEEDS_LUCK, 0, 0)
 
 #define NEEDS_GUARD       1
 #define NEEDS_ETCD_FAULTS 2
 #define NEEDS_BAD_CLOCKS  4
+#define NEEDS_LUCK        8 /* drawn less often than others */
 
 enum fault {
 #define X(n, t, needs, low, high) FAULT_##n,
@@ -89,6 +92,10 @@ void operator_failover(struct world *world, const char *candidate);
 void operator_restart(struct world *world, uint32_t node);
 void operator_reinit(struct world *world, uint32_t node);
 void operator_pause(struct world *world, bool pause);
+/* Every agent runs and every host can be reached. */
+bool operator_sees_all(const struct world *world);
+/* Looks after a while whether some member waits for it, and then at all of them. */
+void operator_accept_store(struct world *world, int64_t after_us);
 void operator_patch(struct world *world, const char *json);
 
 #endif

@@ -40,6 +40,7 @@ static void boot(struct world *world, struct node *node)
 		   rng_range(&world->rng, 3000000, INT64_C(400000000000)), world_rate(world));
 	node->has_page = false;
 	node->page = (struct page_update){ 0 };
+	node->boots++;
 }
 
 static void on_boot(struct world *world, struct ev *ev)

@@ -58,6 +58,7 @@ struct node {
 
 	struct durable durable;
 	bool has_durable;
+	uint64_t boots;
 	struct page_update page; /* survives the agent, not the host */
 	bool has_page;
 	uint64_t guard_gen;

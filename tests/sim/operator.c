@@ -66,6 +66,49 @@ void operator_patch(struct world *world, const char *json)
 	ask(world, anybody(world), &command);
 }
 
+bool operator_sees_all(const struct world *world)
+{
+	for (uint32_t i = 0; i < world->nnodes; i++) {
+		const struct node *node = &world->nodes[i];
+
+		if (!node->agent || node->agent_frozen > 0 || node->host_frozen > 0 ||
+		    node->pg.disk_stalled > 0)
+			return false;
+		for (uint32_t j = 0; j < world->nnodes; j++)
+			if (i != j && !net_open(&world->net, NET_NODE(i), NET_NODE(j)))
+				return false;
+	}
+	return true;
+}
+
+/* hactl dcs accept: all that wait for it are told, when all are there. */
+static void on_accept(struct world *world, struct ev *ev)
+{
+	struct command command = { .type = CMD_ACCEPT_STORE };
+	bool again = world->nemesis.off;
+	bool sees_all = operator_sees_all(world);
+
+	for (uint32_t i = 0; i < world->nnodes; i++) {
+		struct node *node = &world->nodes[i];
+
+		if (!node->agent || !agent_view(node->agent)->regressed)
+			continue;
+		again = true;
+		if (!sees_all)
+			continue;
+		world_trace(world, "operator accepts the store at %s", node->name);
+		node_command(world, node, &command);
+	}
+	if (again)
+		world_after(world, 1000000, (struct ev){ .what = "accept", .fn = on_accept });
+	(void)ev;
+}
+
+void operator_accept_store(struct world *world, int64_t after_us)
+{
+	world_after(world, after_us, (struct ev){ .what = "accept", .fn = on_accept });
+}
+
 static void on_resume(struct world *world, struct ev *ev);
 
 static void resume_until_heard(struct world *world)

@@ -134,6 +134,14 @@ void oracle_rebooted(struct world *world, uint32_t node)
 	world->nodes[node].paused = false;
 }
 
+/* What was proven before stays so until it runs out. */
+void oracle_store_regressed(struct world *world)
+{
+	world->oracle.revision = 0;
+	world->oracle.release = (struct release){ 0 };
+	refresh_leader(world);
+}
+
 void oracle_rule(struct world *world, uint32_t node, uint16_t rule_id)
 {
 	(void)node;
@@ -217,10 +225,13 @@ void oracle_answered(struct world *world, const struct eattempt *attempt)
 	if (attempt->proof_epoch == 0 || attempt->disguised ||
 	    attempt->life != world->nodes[attempt->node].life)
 		return;
-	if (attempt->proof_epoch < proof->epoch ||
-	    (attempt->proof_epoch == proof->epoch && attempt->sent_ms <= proof->asked_ms))
+	if (attempt->lineage < proof->lineage ||
+	    (attempt->lineage == proof->lineage &&
+	     (attempt->proof_epoch < proof->epoch ||
+	      (attempt->proof_epoch == proof->epoch && attempt->sent_ms <= proof->asked_ms))))
 		return;
-	*proof = (struct proof){ .epoch = attempt->proof_epoch,
+	*proof = (struct proof){ .lineage = attempt->lineage,
+				 .epoch = attempt->proof_epoch,
 				 .asked_ms = attempt->sent_ms,
 				 .ttl_ms = attempt->proof_ttl_ms };
 }
@@ -259,8 +270,10 @@ static void check_epoch(struct world *world, uint32_t node, const struct term *l
 			    (long)node_now_ms(world, &world->nodes[node]), (long)proof->epoch,
 			    (long)gate_ms(proof));
 	if (last && !pause_excuses(world, &world->nodes[node]) &&
-	    (proof->epoch < last->epoch ||
-	     (proof->epoch == last->epoch && node != last->node)))
+	    (proof->lineage < last->lineage ||
+	     (proof->lineage == last->lineage &&
+	      (proof->epoch < last->epoch ||
+	       (proof->epoch == last->epoch && node != last->node)))))
 		oracle_fail(world, "I5 epochs grow",
 			    "%s opens for writes under epoch %ld after %s did under %ld",
 			    name_of(world, node), (long)proof->epoch, name_of(world, last->node),
@@ -375,6 +388,7 @@ void oracle_writable(struct world *world, uint32_t node)
 	assert(oracle->nterms < ORACLE_TERMS);
 	term = &oracle->terms[oracle->nterms++];
 	*term = (struct term){ .node = node,
+			       .lineage = oracle->proofs[node].lineage,
 			       .epoch = oracle->proofs[node].epoch,
 			       .timeline = wal_timeline(&pg->wal),
 			       .uid = wal_uid(&pg->wal),

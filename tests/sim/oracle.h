@@ -29,6 +29,7 @@ struct commit {
 /* A time during which one node took writes. */
 struct term {
 	uint32_t node;
+	uint32_t lineage; /* of the store that gave the epoch */
 	int64_t epoch;
 	uint32_t timeline;
 	uint64_t uid;
@@ -39,6 +40,7 @@ struct term {
 
 /* The newest term that etcd's log proves and the node was told of. */
 struct proof {
+	uint32_t lineage;
 	int64_t epoch;
 	int64_t asked_ms; /* the node's clock */
 	int64_t ttl_ms;
@@ -91,6 +93,7 @@ void oracle_step(struct world *world);
 /* etcd */
 void oracle_etcd_commit(struct world *world, struct eattempt *attempt, const struct etcd_rep *rep);
 void oracle_answered(struct world *world, const struct eattempt *attempt);
+void oracle_store_regressed(struct world *world);
 /* by_node: the agent that revoked it; -1: it expired or etcd erred. */
 void oracle_lease_ends(struct world *world, int64_t lease_id, int by_node);
 

@@ -214,7 +214,7 @@ static bool same_page(const struct page_update *a, const struct page_update *b)
 	return a->armed == b->armed && a->epoch == b->epoch && a->lease_id == b->lease_id &&
 	       a->asked_at_ms == b->asked_at_ms && a->ttl_ms == b->ttl_ms &&
 	       a->kill_at_ms == b->kill_at_ms && a->gate_at_ms == b->gate_at_ms &&
-	       a->proven == b->proven;
+	       a->proven == b->proven && a->postmaster_pid == b->postmaster_pid;
 }
 
 static void port_page(void *ctx, const struct page_update *page)
@@ -232,12 +232,46 @@ static void port_page(void *ctx, const struct page_update *page)
 	guard_page_changed(node->world, node);
 }
 
-static void port_save(void *ctx, const struct durable *durable)
+struct record {
+	uint64_t ticket;
+	uint64_t boot;
+	struct durable durable;
+};
+
+static void on_saved(struct world *world, struct ev *ev)
+{
+	struct node *node = &world->nodes[ev->who];
+	const struct record *record = ev->data;
+	struct msg *msg;
+
+	if (record->boot != node->boots)
+		return; /* the host was lost before it reached the disk */
+	node->durable = record->durable;
+	node->has_durable = true;
+	if (ev->gen != node->life)
+		return;
+	msg = msg_new(EVENT_SAVED);
+	msg->event.ticket = record->ticket;
+	node_post(world, node, 0, msg);
+}
+
+static void port_save(void *ctx, uint64_t ticket, const struct durable *durable)
 {
 	struct node *node = ctx;
+	struct record *record = mem_new(1, sizeof(*record));
 
-	node->durable = *durable;
-	node->has_durable = true;
+	*record = (struct record){ .ticket = ticket, .boot = node->boots, .durable = *durable };
+	world_trace(node->world, "%s: record #%lu revision %ld epoch %ld regressed %d", node->name,
+		    (unsigned long)ticket, (long)durable->revision, (long)durable->epoch,
+		    durable->regressed);
+	world_after(node->world, rng_skewed(&node->world->rng, 200, 20000),
+		    (struct ev){ .what = "saved",
+				 .fn = on_saved,
+				 .who = node->id,
+				 .hold = HOLD_HOST | HOLD_DISK,
+				 .gen = node->life,
+				 .data = record,
+				 .drop = free });
 }
 
 static void port_publish(void *ctx, struct status *status)

@@ -43,6 +43,8 @@ EXTRA_DIST += \
 	tests/scenarios/early-revoke.scn \
 	tests/scenarios/etcd-blink.scn \
 	tests/scenarios/etcd-leader-change.scn \
+	tests/scenarios/etcd-restored.scn \
+	tests/scenarios/etcd-wiped.scn \
 	tests/scenarios/etcd-member-down.scn \
 	tests/scenarios/etcd-outage.scn \
 	tests/scenarios/failover.scn \

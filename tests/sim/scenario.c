@@ -370,6 +370,8 @@ static int play_operator(struct story *story, const char *what, uint32_t at, str
 
 	if (str_eq(what, "switchover"))
 		operator_switchover(world, world->oracle.leader, name);
+	else if (str_eq(what, "accept-store"))
+		operator_accept_store(world, 0);
 	else if (str_eq(what, "pause") || str_eq(what, "resume"))
 		operator_pause(world, str_eq(what, "pause"));
 	else if (node < 0)
@@ -386,7 +388,8 @@ static int play_operator(struct story *story, const char *what, uint32_t at, str
 static bool is_operator(const char *what)
 {
 	return str_eq(what, "switchover") || str_eq(what, "failover") || str_eq(what, "restart") ||
-	       str_eq(what, "reinit") || str_eq(what, "pause") || str_eq(what, "resume");
+	       str_eq(what, "reinit") || str_eq(what, "pause") || str_eq(what, "resume") ||
+	       str_eq(what, "accept-store");
 }
 
 static int play_at(struct story *story, struct err *err)

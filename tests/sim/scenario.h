@@ -13,6 +13,7 @@
  *     FAULT [NODE] [member M] [for TIME|for ever]    see FAULTS in nemesis.h
  *     end FAULT NODE [member M]
  *     switchover [NODE] | failover NODE | restart NODE | reinit NODE | pause | resume
+ *     accept-store           hactl dcs accept, at every member
  *     let NAME = NODE        remembers who it is now
  *     mark                   counts of expectations start here
  *     expect COND            must hold now

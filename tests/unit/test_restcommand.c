@@ -52,6 +52,7 @@ Test(restcommand, routes_by_method_and_first_segment)
 		{ "DELETE", "/restart", CMD_DELETE_RESTART },
 		{ "POST", "/reinitialize", CMD_REINIT },
 		{ "DELETE", "/switchover", CMD_DELETE_SWITCHOVER },
+		{ "POST", "/dcs-accept", CMD_ACCEPT_STORE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
