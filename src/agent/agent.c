@@ -111,6 +111,7 @@ static void adopt_config(struct agent *a, struct config *config)
 
 	a->view.cfg = config->ha;
 	a->view.tags = config->tags;
+	a->view.guard_required = config->fence.guard == FENCE_GUARD_REQUIRED;
 	if (was_paused && !config->ha.pause && a->view.lease.epoch == 0 &&
 	    a->view.pg.role == ROLE_PRIMARY && a->view.pg.run != PG_DOWN)
 		a->view.adopt_until_ms = a->view.now_ms + config->ha.ttl_ms / 2;
@@ -372,6 +373,19 @@ static void fold_etcd_info(struct agent *a, const struct event *ev)
 	a->view.etcd_fixed = ev->etcd_all_fixed;
 }
 
+static void fold_guard(struct agent *a, const struct guard_state *guard)
+{
+	bool was_there = a->guard.presence == GUARD_ALIVE;
+
+	a->guard = *guard;
+	a->board_dirty = true;
+	a->again = true;
+	if (a->view.guard_required && was_there && guard->presence != GUARD_ALIVE)
+		log_error("no guardian watches this member, and fence.guard is 'required': it "
+			  "stops leading unless one does within %" PRId64 " ms",
+			  a->view.cfg.ttl_ms / GUARD_GRACE);
+}
+
 static void fold_stop(struct agent *a)
 {
 	if (a->stopping)
@@ -421,6 +435,9 @@ static void fold(struct agent *a, const struct event *ev)
 		return;
 	case EVENT_PG_DONE:
 		fold_pg_done(a, ev);
+		return;
+	case EVENT_GUARD:
+		fold_guard(a, ev->guard);
 		return;
 	case EVENT_COMMAND:
 		command_run(a, ev->ticket, ev->command);

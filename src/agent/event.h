@@ -24,6 +24,7 @@
 	X(PG_DONE, "pg-done")         /* answer to any other port.pg request */          \
 	X(PEER, "peer")               /* answer to port.peer */                          \
 	X(SAVED, "saved")             /* answer to port.save */                          \
+	X(GUARD, "guard")             /* the guardian came, went or killed */            \
 	X(COMMAND, "command")         /* REST write */                                   \
 	X(CONFIG, "config")           /* new local configuration (SIGHUP, POST /reload) */ \
 	X(STOP, "stop")               /* SIGTERM, SIGINT: the orderly end */
@@ -78,6 +79,7 @@ struct event {
 
 	const struct vote *vote;          /* PEER */
 	const struct command *command;    /* COMMAND */
+	const struct guard_state *guard;  /* GUARD */
 	struct confdoc *confdoc;          /* CONFIG: the local file's document; agent takes it */
 };
 

@@ -662,7 +662,8 @@ static void refresh_handover(struct agent *a)
 	}
 	if (v->handover_begun && v->pg.run == PG_DOWN && settled && !model_ended_clean(v))
 		give_handover_up(a);
-	v->handover_asked = v->mode == MODE_SHUTDOWN || request_is_for_us(a);
+	v->handover_asked = v->mode == MODE_SHUTDOWN || request_is_for_us(a) ||
+			    (v->mode == MODE_AUTO && situation_unguarded(v, GUARD_GRACE));
 	if (!v->handover_asked && !v->handover_begun) {
 		v->handover_checkpointed = false;
 		v->handover_to[0] = '\0';
@@ -678,6 +679,10 @@ void model_refresh(struct agent *a)
 	v->job = job_view(a);
 	v->job_op = (uint8_t)a->job.op;
 	v->mode = a->stopping ? MODE_SHUTDOWN : v->cfg.pause ? MODE_PAUSED : MODE_AUTO;
+	if (!v->guard_required || a->guard.presence == GUARD_ALIVE)
+		v->guard_lost_since_ms = 0;
+	else if (v->guard_lost_since_ms == 0)
+		v->guard_lost_since_ms = v->now_ms;
 
 	/* A lease that is over by the clock is forgotten once nothing can write under it. */
 	if (v->lease.epoch != 0 && lease_state(&v->lease, v->now_ms) == LEASE_OVER &&

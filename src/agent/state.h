@@ -132,6 +132,7 @@ struct agent {
 	bool page_found; /* by this life, at its start */
 	int64_t number_used_revision; /* pgha/timeline as the newest promotion used it */
 	int64_t number_retry_ms;
+	struct guard_state guard;
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */

@@ -76,6 +76,38 @@ static void print_lease(const struct tree_node *pgha)
 	print_line("lease", text);
 }
 
+static void print_fence(const struct tree_node *fence)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const struct tree_node *kill = tree_child(fence, "last_kill");
+	int64_t pid = 0, at_ms = 0, epoch = 0, late_ms = -1;
+
+	if (fence == NULL)
+		return;
+	buf_printf(&text, "guardian %s", node_str(fence, "guard"));
+	if (node_int(fence, "pid", &pid))
+		buf_printf(&text, " (pid %lld, memory %s, priority %s)", (long long)pid,
+			   node_bool(fence, "memory_locked", false) ? "locked" : "not locked",
+			   node_str(fence, "priority"));
+	if (node_bool(fence, "required", false))
+		buf_str(&text, ", required");
+	buf_printf(&text, "; %s", node_str(fence, "page"));
+	if (node_int(fence, "kills_in_ms", &at_ms))
+		buf_printf(&text, ", Postgres is killed in %.3f s unless the lease is proven again",
+			   (double)at_ms / 1000);
+	print_line("fence", text.data);
+	if (kill == NULL || !node_int(kill, "epoch", &epoch))
+		return;
+	buf_clear(&text);
+	(void)node_int(kill, "proven_ms_late", &late_ms);
+	buf_printf(&text, "of epoch %lld: ", (long long)epoch);
+	if (late_ms >= 0)
+		buf_printf(&text, "all dead %lld ms after the deadline", (long long)late_ms);
+	else
+		buf_str(&text, "not everything is seen dead");
+	print_line("killed", text.data);
+}
+
 /* Votes and ranks, whatever the rule looked at, a few blanks in. What says nothing is left out. */
 static void print_details(const struct tree_node *details)
 {
@@ -108,6 +140,7 @@ static void print_pgha(const struct tree_node *pgha)
 	print_line("why", node_text(pgha, "why"));
 	print_since(pgha);
 	print_lease(pgha);
+	print_fence(tree_child(pgha, "fence"));
 	print_line("situation", node_text(pgha, "situation"));
 	print_line("note", node_text(pgha, "note"));
 	print_details(tree_child(pgha, "explain"));

@@ -192,6 +192,10 @@ struct config_watchdog {
 	char *driver;
 };
 
+struct config_fence {
+	enum { FENCE_GUARD_AUTO = 0, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF } guard;
+};
+
 /* Everything. Strings are owned by the struct; NULL is "not given". */
 struct config {
 	char scope[NAME_SIZE];
@@ -210,6 +214,7 @@ struct config {
 	struct config_bootstrap bootstrap;
 	struct config_log log;
 	struct config_watchdog watchdog;
+	struct config_fence fence;
 };
 
 #endif

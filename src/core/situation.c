@@ -45,6 +45,12 @@ const char *situation_text(const struct situation *s, char dst[SITUATION_TEXT_MA
 	return dst;
 }
 
+bool situation_unguarded(const struct view *view, int64_t part)
+{
+	return view->guard_lost_since_ms != 0 &&
+	       view->now_ms - view->guard_lost_since_ms >= view->cfg.ttl_ms / part;
+}
+
 bool situation_may_write(const struct situation *s)
 {
 	return s->pg != SPG_DOWN && s->role != SROLE_REPLICA;
@@ -265,6 +271,8 @@ static bool may_found(const struct view *view)
 {
 	if (view->tags.nofailover || view->tags.failover_priority <= 0)
 		return false;
+	if (view->guard_lost_since_ms != 0)
+		return false;
 	if (view->now_ms < view->boot_backoff_until_ms)
 		return false;
 	if (view->pg.dir == DIR_EMPTY)
@@ -313,8 +321,12 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 	if (leads && gives_up_leading(view))
 		return ASK_RELEASE;
 	if (leads && view->handover_asked && s->role == SROLE_PRIMARY && s->pg == SPG_UP) {
+		/* Where leading without a guardian is out of the question, a whole term of looking
+		 * for a successor is enough. */
 		if (verdict->rank != RANK_BEST)
-			return ASK_SEEK;
+			return view->mode == MODE_AUTO && situation_unguarded(view, 1) ?
+				       ASK_HANDOVER :
+				       ASK_SEEK;
 		return view->handover_checkpointed ? ASK_HANDOVER : ASK_PREPARE;
 	}
 	if (view->restart == RESTART_STOPPING)

@@ -274,6 +274,37 @@ struct history {
 	struct history_entry entries[HISTORY_MAX]; /* oldest first, without the present one */
 };
 
+/* The guardian, as the agent sees it. */
+#define GUARD_PRESENCES(X)                                                     \
+	X(OFF, "off")           /* none is wanted */                           \
+	X(STARTING, "starting") /* none says yet that it watches */            \
+	X(ALIVE, "alive")                                                      \
+	X(SILENT, "silent")     /* the process is there and gives no sign */
+
+enum guard_presence {
+#define X(n, t) GUARD_##n,
+	GUARD_PRESENCES(X)
+#undef X
+	GUARD__MAX
+};
+
+struct guard_state {
+	enum guard_presence presence;
+	int64_t pid;
+	bool by_agent; /* started by an agent, not by a unit */
+	bool memory_locked;
+	bool realtime;
+	bool raised; /* by its nice value */
+	bool oom_safe;
+	int64_t kills; /* by this guardian */
+	/* Of the newest killing, its own or its predecessor's. */
+	int64_t kill_epoch; /* 0: none */
+	int64_t kill_processes;
+	int64_t kill_left;
+	int64_t kill_begun_late_ms;  /* after the deadline */
+	int64_t kill_proven_late_ms; /* -1: not proven yet */
+};
+
 /* A peer's answer to a question about its position. */
 struct vote {
 	char name[NAME_SIZE];

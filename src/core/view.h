@@ -71,6 +71,10 @@ struct view {
 	int64_t work_backoff_until_ms; /* after a failed start, clone or rewind */
 	int64_t crash_since_ms; /* leader: since when Postgres has been unusable; 0: usable */
 
+	/* fencing */
+	bool guard_required;
+	int64_t guard_lost_since_ms; /* 0: a guardian watches, or none is required */
+
 	/* operator */
 	enum restart_stage restart;
 	bool reinit;

@@ -7,6 +7,7 @@ src_libio_a_SOURCES += \
 	src/io/etcdinfo.c \
 	src/io/etcdnode.c src/io/etcdnode.h \
 	src/io/etcdwatch.c \
+	src/io/guardian.c src/io/guardian.h \
 	src/io/http.c src/io/http.h \
 	src/io/journal.c src/io/journal.h \
 	src/io/notify.c src/io/notify.h \

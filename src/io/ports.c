@@ -16,6 +16,7 @@
 #include "io/board.h"
 #include "io/etcd.h"
 #include "io/fsx.h"
+#include "io/guardian.h"
 #include "io/hooks.h"
 #include "io/http.h"
 #include "io/journal.h"
@@ -39,6 +40,7 @@ struct ports {
 	struct loop_source *saved; /* tells the agent, from the loop, that its record is written */
 	uint64_t save_ticket;
 	struct err save_err;
+	struct loop_source *fences;
 	char *config_path;
 	struct http *http;
 	struct etcd *etcd;
@@ -51,6 +53,7 @@ struct ports {
 	struct hooks *hooks;
 	struct single *single;
 	struct leasepage page;
+	struct guardian *guardian;
 	struct config *first; /* until the agent names its own */
 	struct start_facts start;
 	char *state_dir;
@@ -157,6 +160,13 @@ static void on_command(void *ctx, uint64_t id, const struct command *command)
 		step(p, &ev);
 }
 
+static void on_guardian(void *ctx, const struct guard_state *state)
+{
+	struct event ev = { .type = EVENT_GUARD, .at_ms = loop_now_ms(), .guard = state };
+
+	step(ctx, &ev);
+}
+
 static void on_timer(void *ctx)
 {
 	struct event ev = { .type = EVENT_TIMER, .at_ms = loop_now_ms() };
@@ -223,6 +233,7 @@ static void port_configure(void *ctx, const struct config *config)
 	peers_configure(p->peers, config);
 	hooks_configure(p->hooks, config);
 	rest_configure(p->rest, &config->restapi);
+	loop_defer(p->fences);
 	if (journal_configure(p->journal, &config->log, &err) < 0)
 		log_error("the log goes on as before: %s", err.msg);
 }
@@ -364,6 +375,7 @@ static void port_quit(void *ctx, int exit_code)
 {
 	struct ports *p = ctx;
 
+	guardian_dismiss(p->guardian);
 	loop_quit(p->loop, exit_code);
 }
 
@@ -515,10 +527,21 @@ static void on_begin(void *ctx)
 	step(p, &ev);
 	if (p->info_known)
 		step_info(p);
+	loop_defer(p->fences);
 	if (p->stop_wanted)
 		ports_stop(p);
 	/* What only the start needed goes back to the system. */
 	(void)malloc_trim(0);
+}
+
+/* Not from inside a step of the agent, which hears of what comes of it. */
+static void on_fences(void *ctx)
+{
+	struct ports *p = ctx;
+
+	if (p->started)
+		guardian_want(p->guardian,
+			      agent_config(p->agent)->fence.guard != FENCE_GUARD_OFF);
 }
 
 /* Not earlier: a server that listens would be found by the check for another one. */
@@ -560,6 +583,9 @@ static int open_outside(struct ports *p, struct err *err)
 		r = loop_defer_new(p->loop, "saved", on_saved, p, &p->saved, err);
 	if (r < 0)
 		return r;
+	r = loop_defer_new(p->loop, "fences", on_fences, p, &p->fences, err);
+	if (r < 0)
+		return r;
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
 	p->peers = peers_new(p->http, on_peer, p);
 	p->hooks = hooks_new(p->loop);
@@ -573,6 +599,9 @@ static int open_own(struct ports *p, const struct config *c, struct err *err)
 
 	if (r == 0)
 		r = leasepage_open_writer(&p->page, c->run_dir, c->scope, c->name, err);
+	if (r == 0)
+		r = guardian_new(p->loop, &p->page, c->run_dir, c->scope, c->name, on_guardian, p,
+				 &p->guardian, err);
 	if (r < 0)
 		return r;
 	read_page(p);
@@ -652,6 +681,8 @@ void ports_free(struct ports *p)
 	loop_source_free(p->timer);
 	loop_source_free(p->reload);
 	loop_source_free(p->saved);
+	loop_source_free(p->fences);
+	guardian_free(p->guardian);
 	notify_free(p->notify);
 	leasepage_done(&p->page);
 	config_free(p->first);

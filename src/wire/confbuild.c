@@ -163,6 +163,14 @@ void confbuild_watchdog(const struct confbuild *build)
 	watchdog->safety_margin_s = (int32_t)confget_int(&build->get, "watchdog.safety_margin");
 }
 
+void confbuild_fence(const struct confbuild *build)
+{
+	static const int words[] = { FENCE_GUARD_AUTO, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF };
+	unsigned word = confget_word(&build->get, "fence.guard");
+
+	build->config->fence.guard = word < ARRAY_LEN(words) ? words[word] : FENCE_GUARD_AUTO;
+}
+
 /* Options that initdb gets from the agent, or that would break what it relies on. */
 static bool is_initdb_forbidden(const char *name)
 {

@@ -178,7 +178,8 @@ static bool same_other(const struct config *a, const struct config *b)
 	       a->log.file_num == b->log.file_num && a->watchdog.mode == b->watchdog.mode &&
 	       same(a->watchdog.device, b->watchdog.device) &&
 	       a->watchdog.safety_margin_s == b->watchdog.safety_margin_s &&
-	       same(a->watchdog.driver, b->watchdog.driver) && same_pg_rest(&a->pg, &b->pg);
+	       same(a->watchdog.driver, b->watchdog.driver) &&
+	       a->fence.guard == b->fence.guard && same_pg_rest(&a->pg, &b->pg);
 }
 
 unsigned config_diff(const struct config *a, const struct config *b)

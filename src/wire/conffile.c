@@ -123,6 +123,7 @@ static void build_all(const struct confbuild *build)
 	confbuild_bootstrap(build);
 	confbuild_log(build);
 	confbuild_watchdog(build);
+	confbuild_fence(build);
 	confbuild_tags(build);
 }
 

@@ -88,6 +88,12 @@ static const struct confkey keys[] = {
 	{ "pgha.run_dir", CONF_PATH, L, OURS, "/run/pgha", 0, 0, NULL, NULL,
 	  "Where files live that need not survive a reboot" },
 
+	/* What stops a primary whose lease is over */
+	{ "fence", CONF_MAP, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "What stops a primary whose lease is over while its agent cannot" },
+	{ "fence.guard", CONF_WORD, L, RELOAD | OURS, "auto", 0, 0, "auto|required|off", NULL,
+	  "Whether pgha-guard runs beside the agent; required: no guardian, no lead" },
+
 	/* The whole cluster: the dynamic configuration */
 	{ "ttl", CONF_INT, D, RELOAD, "5", 2, 3600, NULL, NULL,
 	  "Seconds that a lease lasts; etcd grants none below 2" },

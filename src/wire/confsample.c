@@ -186,6 +186,8 @@ static const char sample[] =
 	"#pgha:\n"
 	"#  state_dir: /var/lib/postgresql/15    # default: the directory that holds data_dir\n"
 	"#  run_dir: /run/pgha\n"
+	"#fence:\n"
+	"#  guard: auto                  # required: no pgha-guard, no lead; off: none is started\n"
 	"\n"
 	"log:\n"
 	"  level: INFO                   # DEBUG, INFO, NOTICE, WARNING, ERROR, CRITICAL\n"

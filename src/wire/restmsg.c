@@ -37,6 +37,7 @@ void status_free(struct status *status)
 	free(status->history_json);
 	free(status->config_json);
 	free(status->explain_json);
+	free(status->fence_json);
 	free(status);
 }
 

@@ -76,6 +76,10 @@ struct status {
 	char *explain_json;     /* votes, ranks: object; NULL none */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
 	char store_why[REASON_SIZE];
+	char *fence_json;       /* guardian and lease page: object; NULL none */
+	bool guard_alive;
+	bool page_armed;
+	int64_t guard_kills;
 };
 
 struct status *status_new(void);

@@ -211,6 +211,7 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		add_text(body, "store", "regressed");
 		add_text(body, "store_why", status->store_why);
 	}
+	add_json(body, "fence", status->fence_json, NULL);
 	add_json(body, "explain", status->explain_json, NULL);
 	buf_ch(body, '}');
 }

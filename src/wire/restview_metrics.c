@@ -224,6 +224,14 @@ static void add_pgha(struct buf *body, const struct restview *view)
 	add_gauge(body, view, "pgha_lease_epoch",
 		  "Create revision of the leader key of this node, 0 without one.",
 		  status->lease_epoch);
+	add_gauge(body, view, "pgha_guard_alive",
+		  "Value is 1 if a guardian watches this node, 0 otherwise.", status->guard_alive);
+	add_gauge(body, view, "pgha_guard_armed",
+		  "Value is 1 if the lease page is armed: Postgres is killed when the term ends.",
+		  status->page_armed);
+	add_counter(body, view, "pgha_guard_kills_total",
+		    "How often this guardian had to kill Postgres.",
+		    (uint64_t)status->guard_kills);
 	add_gauge(body, view, "pgha_rule", "Id of the rule that the last cycle decided by.",
 		  status->rule_id);
 	add_seconds(body, view, "pgha_rule_since", "Epoch seconds since that rule is in force.",

@@ -484,6 +484,27 @@ Test(confbuild, maps_the_levels_of_the_log)
 	expect_problem(CONFLOAD_MINIMAL "log: {level: LOUD}\n", "error: log.level: 'LOUD' is not valid");
 }
 
+Test(confbuild, knows_what_the_guardian_is_to_this_member)
+{
+	static const struct {
+		const char *text;
+		int guard;
+	} cases[] = {
+		{ "", FENCE_GUARD_AUTO },
+		{ "fence: {guard: auto}\n", FENCE_GUARD_AUTO },
+		{ "fence: {guard: required}\n", FENCE_GUARD_REQUIRED },
+		{ "fence: {guard: off}\n", FENCE_GUARD_OFF },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_(freep) char *text = str_dupf(CONFLOAD_MINIMAL "%s", cases[i].text);
+		LOAD = confload(text);
+
+		cr_assert_eq((int)load.config->fence.guard, cases[i].guard, "%s", cases[i].text);
+	}
+	expect_problem(CONFLOAD_MINIMAL "fence: {guard: perhaps}\n", "fence.guard");
+}
+
 Test(confbuild, publishes_tags_as_patroni_does)
 {
 	static const struct {

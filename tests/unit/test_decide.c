@@ -391,3 +391,40 @@ Test(decide, does_nothing_in_pause_by_itself)
 	v.now_ms = NOW + 60000;
 	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
 }
+
+/* A leader that has to have a guardian, without one for this long. */
+static struct view unguarded(int64_t for_ms)
+{
+	struct view v = leader();
+
+	v.guard_required = true;
+	v.guard_lost_since_ms = NOW - for_ms;
+	v.handover_asked = situation_unguarded(&v, GUARD_GRACE);
+	v.election_since_ms = NOW - 50;
+	return v;
+}
+
+Test(decide, hands_over_when_the_required_guardian_stays_away)
+{
+	struct view v = unguarded(1249);
+
+	cr_assert_not(v.handover_asked);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	v = unguarded(1250);
+	cr_assert(v.handover_asked);
+	cr_assert_eq(plan_of(&v).rule->id, 201, "%u", plan_of(&v).rule->id);
+}
+
+Test(decide, stops_after_a_term_without_the_required_guardian_though_nobody_can_take_over)
+{
+	struct view v = unguarded(4999);
+
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	v = unguarded(5000);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_STOP_FAST, "%u", plan_of(&v).rule->id);
+	cr_assert_eq(plan_of(&v).rule->id, 203);
+	/* Not where nothing is to be stopped by itself. */
+	v.mode = MODE_PAUSED;
+	v.handover_asked = false;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+}

@@ -99,6 +99,17 @@ Test(rank, orders_equals_by_priority_then_name_a_moment_apart)
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
 
+Test(rank, is_never_for_a_member_that_needs_a_guardian_and_has_none)
+{
+	struct view v = three();
+
+	v.guard_required = true;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.guard_lost_since_ms = v.now_ms;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+	cr_assert_not_null(strstr(ask(&v).why, "fence.guard"), "%s", ask(&v).why);
+}
+
 Test(rank, is_never_for_the_barred_and_the_lagging)
 {
 	struct view v = three();

@@ -575,6 +575,9 @@ Test(restmsg, lists_metrics_in_patronis_order)
 		"pgha_writable{scope=\"batman\",name=\"node2\"} 1\n",
 		"pgha_lease_remaining_seconds{scope=\"batman\",name=\"node2\"} 2.0\n",
 		"pgha_lease_epoch{scope=\"batman\",name=\"node2\"} 42\n",
+		"pgha_guard_alive{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_guard_armed{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_guard_kills_total{scope=\"batman\",name=\"node2\"} 3\n",
 		"pgha_rule{scope=\"batman\",name=\"node2\"} 301\n",
 	};
 	struct status *s = new_primary();
@@ -583,6 +586,9 @@ Test(restmsg, lists_metrics_in_patronis_order)
 
 	s->lease_epoch = 42;
 	s->rule_id = 301;
+	s->guard_alive = true;
+	s->page_armed = true;
+	s->guard_kills = 3;
 	text = metrics_of(s, NOW);
 	at = text;
 	cr_assert(str_starts(text, "# HELP patroni_version Patroni semver without periods.\n"
