@@ -16,6 +16,9 @@
 /* An answer that never came: the port promises one, so this is a bug of it, not a wait. */
 #define PENDING_LOST_MS 600000
 #define PROBE_SOON_MS   100
+/* A start or a hand-over takes a moment; one that takes longer is looked at less often. */
+#define PROBE_MOMENT_MS 20
+#define MOMENT_MS       2000
 
 int64_t agent_now(const struct agent *a)
 {
@@ -456,23 +459,38 @@ static void fold(struct agent *a, const struct event *ev)
 
 /* ---- the cycle ---- */
 
-static bool wants_probe_soon(const struct agent *a)
+/* The old leader has ended in good order just now, and nobody leads yet. */
+static bool is_handing_over(const struct agent *a)
 {
 	const struct view *v = &a->view;
 
-	return v->pg.run == PG_STARTING || v->pg.run == PG_STOPPING || v->pg.run == PG_LEFTOVERS ||
-	       v->election_since_ms != 0 || v->not_streaming_since_ms != 0;
+	return v->cluster.release.present && v->election_since_ms != 0 &&
+	       v->now_ms - v->release_seen_at_ms < MOMENT_MS;
+}
+
+/* How long after the newest probe the next one is due. */
+static int64_t probe_every_ms(const struct agent *a)
+{
+	const struct view *v = &a->view;
+
+	if (is_handing_over(a) ||
+	    (v->pg.run == PG_STARTING && v->now_ms - v->pg_changed_at_ms < MOMENT_MS))
+		return PROBE_MOMENT_MS;
+	if (v->pg.run == PG_STARTING || v->pg.run == PG_STOPPING || v->pg.run == PG_LEFTOVERS ||
+	    v->election_since_ms != 0 || v->not_streaming_since_ms != 0)
+		return PROBE_SOON_MS;
+	return v->cfg.loop_wait_ms;
 }
 
 static void probe_cycle(struct agent *a)
 {
 	struct pg_req req = { .op = PGOP_PROBE };
 	int64_t age = a->view.now_ms - a->probe_at_ms;
-	bool due = a->probe_now || age >= a->view.cfg.loop_wait_ms ||
-		   (wants_probe_soon(a) && age >= PROBE_SOON_MS);
 
-	if (!due || agent_waits_for(a, TICKET_PROBE))
+	if ((!a->probe_now && age < probe_every_ms(a)) || agent_waits_for(a, TICKET_PROBE))
 		return;
+	/* All that counts now is how far the old leader's WAL has come here. */
+	req.brief = is_handing_over(a);
 	a->probe_now = false;
 	a->probe_at_ms = a->view.now_ms;
 	job_ask(a, TICKET_PROBE, &req);
@@ -490,8 +508,7 @@ static void wake_cycle(struct agent *a)
 		at = MIN_OF(at, a->session.retry_at_ms);
 	if (a->view.lease.epoch != 0)
 		at = MIN_OF(at, a->next_proof_ms);
-	if (wants_probe_soon(a))
-		at = MIN_OF(at, a->probe_at_ms + PROBE_SOON_MS);
+	at = MIN_OF(at, a->probe_at_ms + probe_every_ms(a));
 	if (!a->watching)
 		at = MIN_OF(at, a->read_retry_at_ms);
 	if (a->waiting.phase != WAITING_NONE)

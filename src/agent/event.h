@@ -71,6 +71,7 @@ struct event {
 	const struct slot_pos *slots;     /* PG_PROBE: slots of this server, their restart_lsn */
 	uint32_t nslots;
 	bool probe_sql_ok;                /* PG_PROBE: SQL answered */
+	bool probe_brief;                 /* PG_PROBE: the lists were not asked for */
 	const struct setting_change *changes; /* PG_PROBE: what waits for a restart */
 	uint32_t nchanges;
 

@@ -193,6 +193,7 @@ void job_answer(struct agent *a, const struct event *ev)
 	a->probe_now = true;
 	a->again = true;
 	a->member_urgent = true;
+	a->board_dirty = true; /* a primary that was promoted serves from now on */
 	recorder_add(&a->recorder, a->view.now_ms, "job %s ended result=%d", op_names[op],
 		     ev->result);
 	if (ev->result < 0)

@@ -535,6 +535,8 @@ static void fold_changes(struct agent *a, const struct event *ev)
 static void fold_probe(struct agent *a, const struct event *ev)
 {
 	a->sql_ok = ev->probe_sql_ok;
+	if (ev->probe_brief)
+		return;
 	a->nwalsenders = MIN_OF(ev->nwalsenders, (uint32_t)MEMBERS_MAX);
 	a->nslots = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
 	for (uint32_t i = 0; i < a->nwalsenders; i++)
@@ -544,6 +546,13 @@ static void fold_probe(struct agent *a, const struct event *ev)
 	for (uint32_t i = 0; i < a->nslots; i++)
 		a->slots[i] = ev->slots[i];
 	fold_changes(a, ev);
+}
+
+/* What others see of this member by its key and by REST: told at once, not with the next round. */
+static bool shows_differently(const struct pg_state *old, const struct pg_state *now)
+{
+	return old->run != now->run || old->role != now->role || old->timeline != now->timeline ||
+	       old->streaming != now->streaming;
 }
 
 void model_fold_pg(struct agent *a, const struct event *ev)
@@ -569,12 +578,11 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		v->pg.role = ROLE_PRIMARY;
 	if (v->pg.run != before) {
 		v->pg_changed_at_ms = v->now_ms;
-		a->member_urgent = true;
 		recorder_add(&a->recorder, v->now_ms, "pg run %d -> %d role %d", before,
 			     v->pg.run, v->pg.role);
 	}
-	if (v->pg.role != role || v->pg.timeline != ev->pg->timeline)
-		a->member_urgent = true;
+	if (shows_differently(&old, &v->pg))
+		a->member_urgent = a->board_dirty = true;
 	if (v->pg.run == PG_DOWN)
 		a->following = (struct upstream){ 0 };
 	if (v->pg.run == PG_UP && a->job.ticket == 0 && (!agent_leads(a) || is_serving(v)))

@@ -17,6 +17,7 @@
 #define RENEW_RETRY_MS 100
 #define PAGE_BEAT_MS   1000
 #define BOOT_AGAIN_MS  4000 /* after a bootstrap that failed here */
+#define YIELD_MS       1000 /* for the successor, before the old leader starts as a standby */
 
 static void cmp_number(struct agent *a, struct etcd_req *req, const char *name,
 		       enum etcd_target target, int64_t number)
@@ -501,6 +502,8 @@ static void release_answered(struct agent *a, const struct pending *p, const str
 	r.lsn = v->pg.control_end_lsn;
 	v->cluster.release = r;
 	v->release_seen_at_ms = v->now_ms;
+	if (r.to[0] != '\0')
+		v->yield_until_ms = v->now_ms + YIELD_MS;
 	if (v->handover_begun)
 		v->cluster.request.present = false;
 	/* Whoever gives up by itself lets the others go first. */

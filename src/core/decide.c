@@ -92,6 +92,7 @@ static void fill_wake(const struct view *view, struct plan *plan)
 	earliest(&at, view->work_backoff_until_ms, now);
 	earliest(&at, view->boot_backoff_until_ms, now);
 	earliest(&at, view->step_aside_until_ms, now);
+	earliest(&at, view->yield_until_ms, now);
 	if (view->crash_since_ms != 0)
 		earliest(&at, view->crash_since_ms + view->cfg.primary_start_timeout_ms, now);
 	if (view->cluster.request.scheduled_at_us != 0)
@@ -118,6 +119,18 @@ static void fill_stop(const struct view *view, struct plan *plan)
 	}
 	plan->immediate_at_ms = immediate;
 	plan->kill_at_ms = kill;
+}
+
+/* A successor was named, and has neither opened yet nor had the time to. Started now, this member
+ * would not know whom to follow, and on shared hardware it would be in the successor's way. */
+static bool yields(const struct view *view)
+{
+	int32_t leader = member_index(view, view->cluster.leader);
+
+	if (view->now_ms >= view->yield_until_ms)
+		return false;
+	return leader < 0 || str_eq(view->cluster.leader, view->name) ||
+	       view->cluster.members[leader].role != MROLE_PRIMARY;
 }
 
 static void wait_for(struct plan *plan, const char *note)
@@ -169,6 +182,11 @@ static void fill_targets(const struct view *view, struct plan *plan)
 		}
 		return;
 	case PGV_START_STANDBY:
+		if (yields(view))
+			wait_for(plan, "the successor opens first");
+		else if (backing_off)
+			wait_for(plan, "waiting a while after a failure");
+		return;
 	case PGV_INITDB:
 	case PGV_POST_BOOTSTRAP:
 		if (backing_off)

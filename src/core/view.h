@@ -55,6 +55,7 @@ struct view {
 	int64_t adopt_until_ms; /* grace for a primary found running at start; 0 none */
 	bool promote_pending;   /* we took the key in order to promote */
 	int64_t step_aside_until_ms; /* failed as leader just now: let others go first */
+	int64_t yield_until_ms; /* handed over just now: no start before the successor has opened */
 
 	/* local Postgres */
 	struct pg_state pg;

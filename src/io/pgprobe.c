@@ -268,6 +268,8 @@ static int step_walsenders(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 	struct pgquery q = query(work);
 
+	if (work->req.brief)
+		return PGWORK_DONE;
 	pgwork_tolerate(work);
 	pgquery_walsenders(&q, &probe->walsenders);
 	return PGWORK_WAIT;
@@ -378,6 +380,7 @@ static void answer(struct pgwork *work, struct event *event)
 		return;
 	}
 	event->probe_sql_ok = probe->sql_ok;
+	event->probe_brief = work->req.brief;
 	event->changes = work->pg->changes;
 	event->nchanges = work->pg->nchanges;
 	/* A server that did not answer is a fact, not a failure of the probe. */

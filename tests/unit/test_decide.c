@@ -116,6 +116,33 @@ Test(decide, promotes_what_was_a_standby_instead_of_opening_it)
 	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_PRIMARY);
 }
 
+Test(decide, lets_the_successor_open_before_it_starts_as_a_standby)
+{
+	struct view v = election();
+
+	v.pg.run = PG_DOWN;
+	v.yield_until_ms = NOW + 700;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	cr_assert_leq(plan_of(&v).wake_at_ms, NOW + 700);
+	v.yield_until_ms = NOW; /* long enough: somebody may need this member to be elected */
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_STANDBY);
+}
+
+Test(decide, starts_as_a_standby_as_soon_as_the_successor_has_opened)
+{
+	struct view v = follower();
+
+	v.pg.run = PG_DOWN;
+	v.pg.streaming = false;
+	v.yield_until_ms = NOW + 700;
+	v.upstream = (struct history){ .timeline = 2 };
+	v.upstream_epoch = 50;
+	v.cluster.members[0].role = MROLE_REPLICA;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	v.cluster.members[0].role = MROLE_PRIMARY;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_STANDBY);
+}
+
 Test(decide, asks_again_for_a_past_older_than_the_leaders_own_key)
 {
 	struct view v = follower();
