@@ -78,6 +78,7 @@ struct pg_req {
 	 * are those of timelines that exist, between them of some that may. */
 	uint32_t above_timeline;
 	uint32_t known_timeline;
+	bool armed;           /* APPLY: a standby that is about to be promoted */
 	bool brief;           /* PROBE: state and positions, without lists, settings, timeline */
 	bool drop_others;     /* SLOTS: remove physical slots that are not listed and not active */
 	uint32_t nslots;

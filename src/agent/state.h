@@ -166,6 +166,7 @@ struct agent {
 	struct setting_change changes[SETTING_CHANGES_MAX];
 	int64_t slots_at_ms;
 	bool apply_wanted;
+	bool armed; /* so was the newest APPLY of this life of Postgres */
 	bool checkpoint_pending; /* none on this timeline since the promotion */
 	int64_t checkpoint_retry_ms;
 	bool pre_promote_done;

@@ -314,9 +314,33 @@ static void leader_cycle(struct agent *a)
 	checkpoint_cycle(a);
 }
 
+/* A switchover is asked for, and it may well be this standby's. */
+static bool wants_armed(const struct agent *a)
+{
+	const struct view *v = &a->view;
+	const struct request *r = &v->cluster.request;
+
+	return v->pg.role == ROLE_REPLICA && r->present && r->scheduled_at_us <= v->wall_us &&
+	       (r->candidate[0] == '\0' || str_eq(r->candidate, v->name));
+}
+
+/* By a reload of Postgres, while the leader still makes its checkpoint. */
+static void arm_cycle(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_APPLY, .armed = wants_armed(a) };
+
+	if (a->view.pg.run == PG_DOWN)
+		a->armed = false;
+	if (req.armed == a->armed || a->job.ticket != 0 || a->view.pg.dir != DIR_PRESENT ||
+	    a->view.pg.run != PG_UP)
+		return;
+	a->armed = req.armed;
+	job_run(a, &req);
+}
+
 static void apply_cycle(struct agent *a)
 {
-	struct pg_req req = { .op = PGOP_APPLY };
+	struct pg_req req = { .op = PGOP_APPLY, .armed = a->armed };
 
 	if (!a->apply_wanted || a->job.ticket != 0 || a->view.pg.dir != DIR_PRESENT ||
 	    a->view.pg.run != PG_UP)
@@ -354,6 +378,7 @@ void upkeep_cycle(struct agent *a)
 	leader_cycle(a);
 	slots_cycle(a);
 	apply_cycle(a);
+	arm_cycle(a);
 	callback_cycle(a);
 }
 

@@ -140,6 +140,10 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
+/* Between two looks for WAL, of which there will be none from a leader that has ended: a promotion
+ * that falls into this pause waits for its end. */
+#define ARMED_RETRY "5ms"
+
 /* The value as this version spells it; NULL: the version does not have the setting. */
 static const char *spelled(const struct pair *pair)
 {
@@ -165,7 +169,8 @@ static void keep_size(const struct config *config, struct buf *ret)
 	setting(ret, "wal_keep_size", text);
 }
 
-static void parameters(const struct config *config, struct buf *ret)
+static void parameters(const struct config *config, const struct pgconf_want *want,
+		       struct buf *ret)
 {
 	const struct pairs *all = &config->pg.parameters;
 	_cleanup_(freep) const struct pair **sorted = mem_new(all->n + 1, sizeof(*sorted));
@@ -176,6 +181,8 @@ static void parameters(const struct config *config, struct buf *ret)
 	for (size_t i = 0; i < all->n; i++) {
 		const char *value = spelled(sorted[i]);
 
+		if (want->armed && str_ieq(sorted[i]->name, "wal_retrieve_retry_interval"))
+			value = ARMED_RETRY;
 		if (!value || is_recovery(sorted[i]->name) ||
 		    str_ieq(sorted[i]->name, "hba_file") || str_ieq(sorted[i]->name, "ident_file"))
 			continue;
@@ -257,7 +264,7 @@ void pgconf_main_text(const struct config *config, const struct pgconf_want *wan
 		buf_printf(ret, "include '%s'\n\n", config->pg.custom_conf);
 	else
 		buf_printf(ret, "include '%s.base.conf'\n\n", pgconf_stem(config));
-	parameters(config, ret);
+	parameters(config, want, ret);
 	file_setting(config, "hba_file", "pg_hba.conf", ret);
 	file_setting(config, "ident_file", "pg_ident.conf", ret);
 	if (want->keep_recovery && block)

@@ -17,6 +17,7 @@
 struct pgconf_want {
 	int32_t major;        /* of the data directory */
 	bool standby;
+	bool armed;           /* a standby that is about to be promoted */
 	bool keep_recovery;   /* the block of recovery settings in the file stays as it is */
 	struct upstream upstream; /* of a standby; host "": none */
 	const struct pairs *recovery; /* instead of everything else in the block; or NULL */

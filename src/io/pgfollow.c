@@ -25,7 +25,9 @@ static int want_of(struct pgwork *work, struct pgconf_want *ret, struct err *err
 {
 	struct pg *pg = work->pg;
 
-	*ret = (struct pgconf_want){ .major = pgdir_major(pg->config->pg.data_dir) };
+	*ret = (struct pgconf_want){ .major = pgdir_major(pg->config->pg.data_dir),
+				     .armed = work->req.op == PGOP_APPLY ? work->req.armed :
+									   pg->armed };
 	if (ret->major == 0 || pg->state.dir != DIR_PRESENT)
 		return err_set(err, ERR_STATE, "'%s' is no usable data directory",
 			       pg->config->pg.data_dir);
@@ -57,6 +59,7 @@ static int step_files(struct pgwork *work, struct err *err)
 	rc = pgfiles_write(pg->config, &want, &changed, err);
 	if (rc < 0)
 		return rc;
+	pg->armed = want.armed;
 	if (work->req.op == PGOP_FOLLOW) {
 		pg->follows = work->req.upstream;
 		pg->follows_known = true;

@@ -123,6 +123,7 @@ static int step_files(struct pgwork *work, struct err *err)
 		rc = pgnumber_prune(pg->config->pg.data_dir, control.timeline, err);
 	if (rc < 0)
 		return rc;
+	pg->armed = false;
 	pg->follows = start->want.upstream;
 	pg->follows_known = true;
 	return pgdial_pgpass(pg, NULL, err);

@@ -109,7 +109,9 @@ struct pg {
 	int64_t settings_at_ms; /* not before then they are looked at again */
 	bool settings_reloaded; /* the newest look may have come before Postgres read its files */
 
-	struct upstream follows; /* what the files in the data directory say */
+	/* What the files in the data directory say. */
+	bool armed;
+	struct upstream follows;
 	bool follows_known;
 
 	struct pgwork *hand; /* the one that changes something */

@@ -223,3 +223,19 @@ Test(pgconf, standby_starts_with_no_less_than_its_primary_had)
 	joined(&words, &text);
 	cr_assert(strstr(text.data, " --max_connections=50"));
 }
+
+Test(pgconf, a_standby_about_to_be_promoted_does_not_pause_between_looks_for_wal)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char retry[] = "wal_retrieve_retry_interval", usual[] = "100ms";
+	struct pair pairs[] = { { retry, usual } };
+	struct config *config = config_new(pairs, ARRAY_LEN(pairs));
+	struct pgconf_want want = { .major = 15, .standby = true };
+
+	pgconf_main_text(config, &want, NULL, &text);
+	cr_assert(strstr(text.data, "wal_retrieve_retry_interval = '100ms'\n"));
+	want.armed = true;
+	pgconf_main_text(config, &want, NULL, &text);
+	cr_assert(strstr(text.data, "wal_retrieve_retry_interval = '5ms'\n"));
+	cr_assert_null(strstr(text.data, "100ms"));
+}
