@@ -5,7 +5,7 @@
 #   -- name - what it is for
 #   -- in:     names of the parameters, comma separated, or "nothing"
 #   -- out:    names of the columns, comma separated, or "nothing"
-#   -- kind:   query | simple | replication
+#   -- kind:   query | simple | replication | stream
 #   -- oldest: 13
 # A file that says something else than its text does, stops the build.
 
@@ -32,13 +32,13 @@ function finish(    i, seen, name, highest)
 		fail("the header names '" title "'")
 	if (!("in" in head) || !("out" in head) || !("kind" in head) || !("oldest" in head))
 		fail("the header must have in, out, kind and oldest")
-	if (head["kind"] !~ /^(query|simple|replication)$/)
+	if (head["kind"] !~ /^(query|simple|replication|stream)$/)
 		fail("unknown kind '" head["kind"] "'")
 	if (head["oldest"] !~ /^[0-9]+$/)
 		fail("oldest must be a major version")
 	if (text == "")
 		fail("there is no statement")
-	if (sub(/;\\n$/, "", text) == 0 && head["kind"] != "replication")
+	if (sub(/;\\n$/, "", text) == 0 && head["kind"] !~ /^(replication|stream)$/)
 		fail("the statement must end with a semicolon")
 	sub(/\\n$/, "", text)
 	highest = 0

@@ -5,6 +5,7 @@
 #include "agent/state.h"
 
 #include "base/log.h"
+#include "core/timeline.h"
 
 #define VOTE_TIMEOUT_MS        1000
 #define VOTE_OLD_LEADER_MS     300
@@ -107,8 +108,9 @@ static void copy_data(struct agent *a, enum pg_op op)
 	if (a->job.ticket != 0 || a->plan.source < 0)
 		return;
 	name_upstream(a, a->plan.source, &req.upstream);
-	log_notice("%s from '%s' at %s:%u: %s", op == PGOP_CLONE ? "copying" : "rewinding",
-		   req.upstream.name, req.upstream.host, req.upstream.port, a->plan.rule->why);
+	log_notice("%s from '%s' at %s:%u: %s%s%s", op == PGOP_CLONE ? "copying" : "rewinding",
+		   req.upstream.name, req.upstream.host, req.upstream.port, a->plan.rule->why,
+		   a->plan.note[0] != '\0' ? "; " : "", a->plan.note);
 	job_run(a, &req);
 }
 
@@ -248,8 +250,14 @@ static void ask_ancestry(struct agent *a)
 			   a->view.cluster.members[leader].role != MROLE_STANDBY_LEADER))
 		return;
 	name_upstream(a, leader, &req.upstream);
-	if (req.upstream.host[0] != '\0' && a->view.now_ms >= a->view.work_backoff_until_ms)
-		job_ask(a, TICKET_ANCESTRY, &req);
+	if (req.upstream.host[0] == '\0' || a->view.now_ms < a->view.work_backoff_until_ms ||
+	    agent_waits_for(a, TICKET_ANCESTRY))
+		return;
+	/* A standby that began to receive has replayed all that is here. */
+	if (a->view.pg.run == PG_UP && a->view.pg.receive_lsn != 0)
+		req.wal_lsn = timeline_local_end(&a->view.pg);
+	a->wal_asked_lsn = req.wal_lsn;
+	job_ask(a, TICKET_ANCESTRY, &req);
 }
 
 static void run_more(struct agent *a)

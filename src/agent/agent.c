@@ -275,6 +275,37 @@ static void fold_start(struct agent *a, const struct event *ev)
 	a->probe_now = true;
 }
 
+static void fold_pg_exit(struct agent *a, const struct event *ev)
+{
+	bool said = ev->text != NULL && ev->text[0] != '\0';
+
+	if (a->job.ticket == 0 || a->job.op != PGOP_STOP)
+		log_warning("Postgres has ended, not by our hand%s%s",
+			    said ? ", the last complaint in its log: " : "", said ? ev->text : "");
+	job_exited(a);
+	model_fold_pg(a, ev);
+	a->probe_now = true;
+}
+
+static void fold_wal(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	struct view *v = &a->view;
+	uint64_t lsn = a->wal_asked_lsn;
+
+	if (p->number != v->upstream_epoch)
+		v->wal_gone_lsn = 0;
+	if (lsn == 0)
+		return;
+	v->wal_asked_at_ms = v->now_ms;
+	if (ev->wal_gone && v->wal_gone_lsn != lsn)
+		log_notice("'%s' has removed the WAL from %X/%X on, which comes next here%s: "
+			   "only a new copy of the data can follow it",
+			   v->cluster.leader, (unsigned)(lsn >> 32), (unsigned)lsn,
+			   v->pg.has_restore_command ? ", and the archive has not brought it" :
+						       ", and no archive is configured");
+	v->wal_gone_lsn = ev->wal_gone ? lsn : 0;
+}
+
 static void fold_ancestry(struct agent *a, const struct pending *p, const struct event *ev)
 {
 	struct view *v = &a->view;
@@ -291,6 +322,7 @@ static void fold_ancestry(struct agent *a, const struct pending *p, const struct
 	}
 	if (ev->history == NULL)
 		return;
+	fold_wal(a, p, ev);
 	v->upstream = *ev->history;
 	v->upstream_epoch = p->number;
 	v->upstream_foreign = false;
@@ -433,8 +465,7 @@ static void fold(struct agent *a, const struct event *ev)
 		fold_etcd_info(a, ev);
 		return;
 	case EVENT_PG_EXIT:
-		model_fold_pg(a, ev);
-		a->probe_now = true;
+		fold_pg_exit(a, ev);
 		return;
 	case EVENT_PG_DONE:
 		fold_pg_done(a, ev);

@@ -13,6 +13,7 @@
 
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MAX_MS   60000
+#define START_PROVES_MS  10000 /* a server that lived so long counts as started */
 #define BOOT_STARTS      3 /* a new cluster that does not start after so many is given up */
 
 static const char *const op_names[PGOP__MAX] = {
@@ -106,9 +107,28 @@ static void bootstrap_failed(struct agent *a)
 	a->view.work_backoff_until_ms = 0;
 }
 
+/* Whatever ends soon after each start must not be started again and again without a pause. */
+void job_exited(struct agent *a)
+{
+	struct view *v = &a->view;
+
+	if (a->job.ticket != 0 || !job_start_is_young(a))
+		return;
+	v->start_failures++;
+	if (v->start_failures > 1)
+		back_off(a, v->start_failures - 1);
+}
+
+bool job_start_is_young(const struct agent *a)
+{
+	return a->pg_started_at_ms != 0 &&
+	       a->view.now_ms - a->pg_started_at_ms < START_PROVES_MS;
+}
+
 static void start_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
+		a->pg_started_at_ms = a->view.now_ms;
 		if (a->view.restart == RESTART_STOPPING)
 			a->view.restart = RESTART_STARTING;
 		return;

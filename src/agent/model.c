@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/timeline.h"
 
 /* Position in the array of members, sorted by name; true when it is there. */
 static bool find_member(const struct cluster *c, const char *name, uint32_t *ret_at)
@@ -473,6 +474,10 @@ static void fold_clocks(struct agent *a)
 	else if (v->crash_since_ms == 0)
 		v->crash_since_ms = v->now_ms;
 
+	if (v->position_lsn != timeline_local_end(&v->pg)) {
+		v->position_lsn = timeline_local_end(&v->pg);
+		v->position_since_ms = v->now_ms;
+	}
 	if (v->pg.run != PG_UP || v->pg.role != ROLE_REPLICA || is_streaming(v))
 		v->not_streaming_since_ms = 0;
 	else if (v->not_streaming_since_ms == 0)
@@ -499,6 +504,8 @@ void model_forget_position(struct agent *a)
 	pg->flush_lsn = 0;
 	pg->receive_lsn = 0;
 	pg->replay_lsn = 0;
+	a->view.wal_gone_lsn = 0;
+	a->view.wal_asked_at_ms = 0;
 }
 
 static void say_changes(const struct agent *a)
@@ -585,7 +592,8 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		a->member_urgent = a->board_dirty = true;
 	if (v->pg.run == PG_DOWN)
 		a->following = (struct upstream){ 0 };
-	if (v->pg.run == PG_UP && a->job.ticket == 0 && (!agent_leads(a) || is_serving(v)))
+	if (v->pg.run == PG_UP && a->job.ticket == 0 && !job_start_is_young(a) &&
+	    (!agent_leads(a) || is_serving(v)))
 		v->start_failures = 0;
 	if (ev->type == EVENT_PG_PROBE)
 		fold_probe(a, ev);

@@ -80,6 +80,7 @@ struct pg_req {
 	uint32_t known_timeline;
 	bool armed;           /* APPLY: a standby that is about to be promoted */
 	bool brief;           /* PROBE: state and positions, without lists, settings, timeline */
+	uint64_t wal_lsn;     /* ANCESTRY: is the WAL from here on still there? 0: not asked */
 	bool drop_others;     /* SLOTS: remove physical slots that are not listed and not active */
 	uint32_t nslots;
 	struct slot_want slots[SLOTS_MAX];

@@ -170,6 +170,8 @@ struct agent {
 	bool checkpoint_pending; /* none on this timeline since the promotion */
 	int64_t checkpoint_retry_ms;
 	bool pre_promote_done;
+	int64_t pg_started_at_ms; /* by us; 0: found running */
+	uint64_t wal_asked_lsn; /* with the last question for the leader's history */
 	bool ready_said; /* on_start was called for this life of Postgres */
 	enum pg_role role_said;
 	struct history own_history;
@@ -276,6 +278,10 @@ void upkeep_member(struct agent *a);
 /* job.c: one operation on Postgres at a time */
 void job_run(struct agent *a, const struct pg_req *req);
 void job_answer(struct agent *a, const struct event *ev);
+/* A postmaster has ended. */
+void job_exited(struct agent *a);
+/* The last start of ours has not proven yet that Postgres stays. */
+bool job_start_is_young(const struct agent *a);
 void job_ask(struct agent *a, enum ticket_kind kind, const struct pg_req *req);
 enum view_job job_view(const struct agent *a);
 

@@ -219,6 +219,18 @@ static void tell_foreign(const struct view *view, struct plan *plan)
 			 view->pg.sysid, view->cluster.sysid);
 }
 
+static void tell_wal(const struct view *view, struct plan *plan)
+{
+	uint64_t lsn = view->wal_gone_lsn;
+
+	if (plan->situation.data == DATA_REPLACE && plan->note[0] == '\0' &&
+	    situation_lacks_wal(view))
+		(void)str_printf(plan->note, sizeof(plan->note),
+				 "the leader has removed the WAL that comes next here, from %X/%X "
+				 "on",
+				 (unsigned)(lsn >> 32), (unsigned)lsn);
+}
+
 void decide(const struct view *view, struct plan *ret)
 {
 	*ret = (struct plan){ 0 };
@@ -230,6 +242,7 @@ void decide(const struct view *view, struct plan *ret)
 
 	fill_targets(view, ret);
 	tell_foreign(view, ret);
+	tell_wal(view, ret);
 	if (ret->lease_verb == LV_RELEASE)
 		str_clip(ret->release_to, sizeof(ret->release_to), view->handover_to);
 	if (ret->more == MV_ANCESTRY && ret->upstream < 0)

@@ -9,6 +9,10 @@
 
 /* A standby that streams from nobody this long has its ancestry compared with the leader's. */
 #define CHECK_AFTER_MS 1500
+/* It is asked again so often whether the leader still has the WAL that comes next. */
+#define WAL_AGAIN_MS 30000
+/* Only a standby that got nothing from its other sources for so long is replaced. */
+#define WAL_PATIENCE_MS 120000
 /* pg_rewind is tried this often, then it is given up. */
 #define REWIND_TRIES 3
 
@@ -202,6 +206,31 @@ static bool upstream_is_old(const struct view *view)
 		!view->upstream_foreign);
 }
 
+/* Somebody else than the leader may still bring what it has removed: an archive that lags, or the
+ * member that this one streams from. */
+static bool may_get_wal(const struct view *view)
+{
+	if (!view->pg.has_restore_command && view->tags.replicatefrom[0] == '\0')
+		return false;
+	return view->now_ms - view->position_since_ms < WAL_PATIENCE_MS;
+}
+
+/* Whatever brings WAL moves the end. */
+bool situation_lacks_wal(const struct view *view)
+{
+	return view->wal_gone_lsn != 0 && !may_get_wal(view) &&
+	       timeline_local_end(&view->pg) <= view->wal_gone_lsn;
+}
+
+/* A receiver was begun in this life of the standby, so the WAL that is here ends where it began or
+ * came to. */
+static bool asks_for_wal(const struct view *view)
+{
+	if (view->pg.run != PG_UP || view->pg.receive_lsn == 0 || may_get_wal(view))
+		return false;
+	return view->wal_asked_at_ms == 0 || view->now_ms - view->wal_asked_at_ms >= WAL_AGAIN_MS;
+}
+
 static enum situation_data compare_data(const struct view *view)
 {
 	bool rewindable = view->cfg.use_pg_rewind && view->pg.can_rewind;
@@ -213,7 +242,9 @@ static enum situation_data compare_data(const struct view *view)
 
 	switch (timeline_compare(&view->pg, &view->upstream)) {
 	case ANCESTRY_FOLLOWS:
-		return DATA_READY;
+		if (situation_lacks_wal(view))
+			return DATA_REPLACE;
+		return asks_for_wal(view) ? DATA_CHECK : DATA_READY;
 	case ANCESTRY_DIVERGED:
 		return way_back(view);
 	case ANCESTRY_UNCLEAN:

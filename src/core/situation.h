@@ -119,6 +119,8 @@ const char *situation_mode_name(enum mode mode);
 /* Another member's key may be deleted: its beat was silent for a whole term on our clock, and
  * everybody in the cluster beats. */
 bool situation_beat_is_stale(const struct view *view);
+/* The leader has removed the WAL that comes next here, and nobody else brings it. */
+bool situation_lacks_wal(const struct view *view);
 /* When the holder's term is over by our own clock; 0: no sign was seen. */
 int64_t situation_term_end_ms(const struct view *view);
 /* Postgres may accept writes, as far as is known. */

@@ -48,6 +48,14 @@ bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *
 	return false;
 }
 
+uint32_t timeline_at(const struct history *upstream, uint64_t lsn)
+{
+	for (uint32_t i = 0; i < upstream->n; i++)
+		if (lsn < upstream->entries[i].end_lsn)
+			return upstream->entries[i].timeline;
+	return upstream->timeline;
+}
+
 bool timeline_was_standby(const struct pg_state *local)
 {
 	return local->standby_signal || local->control == CONTROL_SHUT_DOWN_IN_RECOVERY ||

@@ -24,6 +24,8 @@ enum ancestry {
 enum ancestry timeline_compare(const struct pg_state *local, const struct history *upstream);
 /* The fork point of `timeline` in the history; false when the timeline is not part of it. */
 bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *ret_lsn);
+/* On which timeline the server has what lies at `lsn`. */
+uint32_t timeline_at(const struct history *upstream, uint64_t lsn);
 /* Its last life was a standby's, or it was never started since it was copied. */
 bool timeline_was_standby(const struct pg_state *local);
 /* End of the local WAL as far as it is known; 0 unknown. */

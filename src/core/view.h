@@ -67,6 +67,10 @@ struct view {
 	int64_t upstream_epoch;
 	bool upstream_foreign; /* that server has another system identifier */
 	int64_t not_streaming_since_ms; /* running standby; 0: streams, or does not run */
+	uint64_t position_lsn;     /* of a running standby: end of what it received or replayed */
+	int64_t position_since_ms; /* since when it is there */
+	int64_t wal_asked_at_ms;   /* when the leader last said whether it has what comes next */
+	uint64_t wal_gone_lsn;     /* it has not, from here on; 0: it has, or is not asked */
 	uint32_t start_failures;
 	uint32_t rewind_failures;
 	int64_t work_backoff_until_ms; /* after a failed start, clone or rewind */

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "core/timeline.h"
 #include "io/pgdial.h"
 #include "io/pgkinds.h"
 #include "io/pgtool.h"
 
 #define ANSWER_MS     3000
+#define STREAM_MS     1500
 #define CHECKPOINT_MS 3600000 /* of a server that is very slow in writing */
 
 static const struct auth *replication_auth(const struct pgwork *work)
@@ -19,9 +21,10 @@ static const struct auth *replication_auth(const struct pgwork *work)
 
 /* -- ancestry ----------------------------------------------------------------------------- */
 
-struct ancestry {
+struct past {
 	struct pgquery_identity identity;
 	struct history history;
+	bool wal_gone;
 };
 
 static int ancestry_connect(struct pgwork *work, struct err *err)
@@ -31,7 +34,7 @@ static int ancestry_connect(struct pgwork *work, struct err *err)
 
 static int ancestry_identify(struct pgwork *work, struct err *err)
 {
-	struct ancestry *a = work->data;
+	struct past *a = work->data;
 	struct pgquery q = pgdial_query(work, ANSWER_MS);
 
 	/* Reported by servers from 14 on. A server that is still in recovery has not decided its
@@ -44,7 +47,7 @@ static int ancestry_identify(struct pgwork *work, struct err *err)
 
 static int ancestry_history(struct pgwork *work, struct err *err)
 {
-	struct ancestry *a = work->data;
+	struct past *a = work->data;
 	struct pgquery q = pgdial_query(work, ANSWER_MS);
 	const char *own = work->pg->state.sysid;
 
@@ -55,17 +58,44 @@ static int ancestry_history(struct pgwork *work, struct err *err)
 	a->history.timeline = a->identity.timeline;
 	/* The first timeline has no history file. */
 	if (a->identity.timeline <= 1)
-		return PGWORK_DONE;
+		return PGWORK_NEXT;
 	pgquery_history(&q, a->identity.timeline, &a->history);
 	return PGWORK_WAIT;
 }
 
+/* The server is asked as a standby would ask it, from the beginning of the segment on: its answer
+ * is a code, while the walreceiver's complaint in our own log is a text in any language. */
+static int ancestry_wal(struct pgwork *work, struct err *err _unused_)
+{
+	struct past *a = work->data;
+	struct pgquery q = pgdial_query(work, STREAM_MS);
+	uint64_t lsn = work->req.wal_lsn;
+	uint32_t segment = work->pg->control.wal_segment_bytes;
+
+	if (lsn == 0 || !work->pg->control_known || segment == 0)
+		return PGWORK_DONE;
+	pgwork_tolerate(work);
+	pgquery_wal(&q, lsn - lsn % segment, timeline_at(&a->history, lsn));
+	return PGWORK_WAIT;
+}
+
+static int ancestry_wal_said(struct pgwork *work, struct err *err _unused_)
+{
+	struct past *a = work->data;
+
+	a->wal_gone = work->result == -(int)ERR_SQL &&
+		      str_eq(work->err.sqlstate, PGQUERY_WAL_GONE);
+	return PGWORK_DONE;
+}
+
 static void ancestry_answer(struct pgwork *work, struct event *event)
 {
-	struct ancestry *a = work->data;
+	struct past *a = work->data;
 
-	if (event->result == 0)
-		event->history = &a->history;
+	if (event->result != 0)
+		return;
+	event->history = &a->history;
+	event->wal_gone = a->wal_gone;
 }
 
 static const struct pgwork_step ancestry_steps[] = {
@@ -73,12 +103,14 @@ static const struct pgwork_step ancestry_steps[] = {
 	{ "connect to upstream", ancestry_connect },
 	{ "identify upstream", ancestry_identify },
 	{ "timeline history", ancestry_history },
+	{ "WAL of upstream", ancestry_wal },
+	{ "WAL of upstream", ancestry_wal_said },
 	{ NULL, NULL },
 };
 
 const struct pgwork_kind pgask_ancestry_kind = {
 	.steps = ancestry_steps,
-	.data_size = sizeof(struct ancestry),
+	.data_size = sizeof(struct past),
 	.answer = ancestry_answer,
 };
 

@@ -321,6 +321,11 @@ void pgconn_open(struct pgconn *conn, const struct pgconn_param *params, size_t 
 
 /* -- statements --------------------------------------------------------------------------- */
 
+static bool is_stream(const struct pgconn *conn, ExecStatusType status)
+{
+	return status == PGRES_COPY_BOTH && conn->sql->kind == SQL_STREAM;
+}
+
 static bool has_columns(const PGresult *result, const struct sql *sql)
 {
 	return PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) >= sql->ncolumns;
@@ -337,7 +342,7 @@ static void answered(struct pgconn *conn)
 	conn->result = NULL;
 	conn->state = CONN_IDLE;
 	rows.result = result;
-	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !is_stream(conn, status))
 		rc = result_error(result, conn->sql, &err);
 	else if (!has_columns(result, conn->sql))
 		rc = err_set(&err, ERR_PROTOCOL, "%s: %d columns instead of %d", conn->sql->name,
@@ -346,15 +351,34 @@ static void answered(struct pgconn *conn)
 		rc = conn->call.read(&rows, conn->call.ret, &err);
 	PQclear(result);
 
-	if (rc == -(int)ERR_CONNECT)
+	if (rc == -(int)ERR_CONNECT) {
 		fail(conn, rc, &err);
-	else
-		finish(conn, rc, rc < 0 ? &err : NULL);
+		return;
+	}
+	if (is_stream(conn, status)) /* it would go on for ever */
+		pgconn_close(conn);
+	finish(conn, rc, rc < 0 ? &err : NULL);
+}
+
+/* What a walsender has to complain of it says after it has agreed to stream. */
+static bool first_message(struct pgconn *conn)
+{
+	char *data = NULL;
+	int n = PQgetCopyData(conn->pq, &data, 1);
+
+	PQfreemem(data);
+	if (n >= 0)
+		return n > 0;
+	PQclear(conn->result);
+	conn->result = PQgetResult(conn->pq);
+	return true;
 }
 
 /* The first result counts; what a server adds to an error after it is dropped. True at the end. */
 static bool collect(struct pgconn *conn)
 {
+	if (conn->result && is_stream(conn, PQresultStatus(conn->result)))
+		return first_message(conn);
 	/* Bounded by what the server may send for one statement. */
 	while (!PQisBusy(conn->pq)) {
 		PGresult *result = PQgetResult(conn->pq);
@@ -366,7 +390,9 @@ static bool collect(struct pgconn *conn)
 			conn->result = result;
 		else
 			PQclear(result);
-		/* No statement of ours copies. Waiting for its end would be for ever. */
+		if (is_stream(conn, status))
+			return first_message(conn);
+		/* No other statement of ours copies. Waiting for its end would be for ever. */
 		if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN ||
 		    status == PGRES_COPY_BOTH)
 			return true;
@@ -428,6 +454,19 @@ static int send_replication(struct pgconn *conn, const struct sql *sql, const ch
 	return PQsendQuery(conn->pq, text);
 }
 
+static int send_stream(struct pgconn *conn, const struct sql *sql, const char *const *values)
+{
+	char text[128];
+	uint64_t lsn = 0, timeline = 0;
+
+	if (parse_lsn(values[0], &lsn, NULL) < 0 ||
+	    parse_uint(values[1], UINT32_MAX, &timeline, NULL) < 0 ||
+	    str_printf(text, sizeof(text), "%s %X/%X TIMELINE %u", sql->text,
+		       (unsigned)(lsn >> 32), (unsigned)lsn, (unsigned)timeline) < 0)
+		return 0;
+	return PQsendQuery(conn->pq, text);
+}
+
 static int send_statement(struct pgconn *conn, const struct sql *sql, const char *const *values)
 {
 	switch (sql->kind) {
@@ -438,6 +477,8 @@ static int send_statement(struct pgconn *conn, const struct sql *sql, const char
 		return PQsendQuery(conn->pq, sql->text);
 	case SQL_REPLICATION:
 		return send_replication(conn, sql, values);
+	case SQL_STREAM:
+		return send_stream(conn, sql, values);
 	case SQL_KIND__MAX:
 		break;
 	}

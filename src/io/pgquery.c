@@ -432,6 +432,17 @@ void pgquery_history(const struct pgquery *q, uint32_t timeline, struct history 
 	send(q, &sql_timeline_history, values, read_history, ret);
 }
 
+void pgquery_wal(const struct pgquery *q, uint64_t lsn, uint32_t timeline)
+{
+	char position[32], number[12];
+	const char *values[] = { position, number };
+
+	(void)str_printf(position, sizeof(position), "%X/%X", (unsigned)(lsn >> 32),
+			 (unsigned)lsn);
+	(void)str_printf(number, sizeof(number), "%u", timeline);
+	send(q, &sql_start_replication, values, NULL, NULL);
+}
+
 /* -- roles -------------------------------------------------------------------------------- */
 
 static int read_name(const struct pgrows *rows, void *ret, struct err *err)

@@ -86,6 +86,11 @@ struct pgquery_identity {
 void pgquery_identify(const struct pgquery *q, struct pgquery_identity *ret);
 /* Fills entries of *ret; timeline 1 has no history and must not be asked for. */
 void pgquery_history(const struct pgquery *q, uint32_t timeline, struct history *ret);
+/* Whether WAL can be had from `lsn` on, the beginning of a segment: ERR_SQL with SQLSTATE
+ * PGQUERY_WAL_GONE when it was removed, ERR_TIMEOUT when there is none yet. Closes the
+ * connection. */
+#define PGQUERY_WAL_GONE "58P01"
+void pgquery_wal(const struct pgquery *q, uint64_t lsn, uint32_t timeline);
 /* The text of a history file: "<timeline>\t<lsn>\t<reason>" lines and # comments. When there are
  * more entries than HISTORY_MAX the oldest are left out. */
 int pgquery_history_parse(const char *text, struct history *ret, struct err *err) _must_check_;

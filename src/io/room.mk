@@ -20,6 +20,7 @@ SQL_FILES = \
 	sql/slot_create.sql \
 	sql/slot_drop.sql \
 	sql/slots.sql \
+	sql/start_replication.sql \
 	sql/timeline_history.sql \
 	sql/upstream.sql \
 	sql/upstream_size.sql \

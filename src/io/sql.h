@@ -13,6 +13,9 @@ enum sql_kind {
 	SQL_QUERY = 0, /* extended protocol, parameters */
 	SQL_SIMPLE,    /* simple protocol, no parameters: utility statements */
 	SQL_REPLICATION, /* walsender command; a parameter may only be an unsigned number */
+	/* lsn, timeline: answered by the first message of the stream, after which the connection is
+	 * closed */
+	SQL_STREAM,
 	SQL_KIND__MAX
 };
 

@@ -154,7 +154,6 @@ def fall_behind(cluster, standby):
     wait_for("%s is recycled" % needed, recycled, 30, 0)
 
 
-@pytest.mark.xfail(reason="not noticed yet that the leader has recycled the WAL a standby needs", run=False)
 def test_standby_that_fell_behind_the_wal(cluster, out):
     standby = cluster.replicas()[0]
     inode, offset = standby.data_inode(), standby.log_size()

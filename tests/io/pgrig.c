@@ -76,6 +76,7 @@ static void deliver(void *ctx, const struct event *event)
 	node->err = event->err ? *event->err : (struct err){ 0 };
 	node->sql_ok = event->probe_sql_ok;
 	node->has_history = event->history != NULL;
+	node->wal_gone = event->wal_gone;
 	if (event->history)
 		node->history = *event->history;
 	node->nwalsenders = event->nwalsenders;

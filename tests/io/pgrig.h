@@ -28,7 +28,7 @@ struct node {
 	struct err err;
 	struct pg_state state;
 	struct history history;
-	bool has_history;
+	bool has_history, wal_gone;
 	bool sql_ok;
 	uint32_t nwalsenders, nslots;
 	struct walsender walsenders[MEMBERS_MAX];

@@ -189,6 +189,36 @@ static void tells_ancestry(void)
 	CHECK(strstr(one->err.msg, "is in recovery"), "%s", one->err.msg);
 }
 
+static bool wal_is_gone(struct node *node, const struct node *upstream, uint64_t lsn)
+{
+	struct pg_req req = { .op = PGOP_ANCESTRY, .wal_lsn = lsn };
+
+	str_copy(req.upstream.name, NAME_SIZE, upstream->config.name);
+	str_copy(req.upstream.host, HOST_SIZE, "127.0.0.1");
+	req.upstream.port = upstream->config.pg.port;
+	CHECK(node_req(node, &req) == 0 && node->has_history, "%s", node->err.msg);
+	return node->wal_gone;
+}
+
+/* By its code: the server's words depend on its language. */
+static void tells_which_wal_is_gone(void)
+{
+	CHECK(node_do(two, PGOP_PROBE) == 0);
+	CHECK(!wal_is_gone(two, one, two->state.replay_lsn));
+	for (int i = 0; i < 3; i++)
+		CHECK(node_sql(one, "create table w(); drop table w; select pg_switch_wal()", NULL) &&
+		      node_sql(one, "checkpoint", NULL));
+	CHECK(wal_is_gone(two, one, 0x1000100));
+	CHECK(node_do(one, PGOP_PROBE) == 0);
+	CHECK(!wal_is_gone(two, one, one->state.flush_lsn));
+	/* Nobody has written there yet. */
+	CHECK(!wal_is_gone(two, one, one->state.flush_lsn + 64 * 1024 * 1024));
+	/* The question leaves nothing behind. */
+	while (node_number(one, "select count(*) from pg_stat_replication where application_name "
+				"<> 'node2'") != 0)
+		pgrig_step();
+}
+
 static void promotes(void)
 {
 	int64_t began_ms, took_ms;
@@ -315,6 +345,7 @@ int main(void)
 	RUN(handles_slots);
 	RUN(clones_and_streams);
 	RUN(tells_ancestry);
+	RUN(tells_which_wal_is_gone);
 	RUN(promotes);
 	RUN(old_primary_follows);
 	RUN(follows_another_by_reload);

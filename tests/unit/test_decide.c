@@ -370,6 +370,77 @@ Test(decide, removes_what_a_failed_bootstrap_made_before_it_gives_the_race_back)
 	cr_assert_eq(plan_of(&v).rule->id, 611);
 }
 
+/* A standby that does not stream and knows that it descends from the leader. */
+static struct view behind(void)
+{
+	struct view v = follower();
+
+	v.pg.run = PG_UP;
+	v.pg.role = ROLE_REPLICA;
+	v.pg.timeline = 1;
+	v.pg.receive_lsn = 7000;
+	v.pg.replay_lsn = 7500;
+	v.position_lsn = 7500;
+	v.position_since_ms = NOW - 5000;
+	v.not_streaming_since_ms = NOW - 5000;
+	v.upstream_epoch = 50;
+	v.upstream = (struct history){ .timeline = 2, .n = 1, .entries = { { 1, 8000 } } };
+	return v;
+}
+
+Test(decide, replaces_a_standby_whose_next_wal_the_leader_has_removed)
+{
+	struct view v = behind();
+
+	cr_assert_eq(plan_of(&v).rule->id, 511);
+	v.wal_asked_at_ms = NOW - 29999;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+	v.wal_asked_at_ms = NOW - 30000;
+	cr_assert_eq(plan_of(&v).rule->id, 511);
+
+	v.wal_asked_at_ms = NOW - 1000;
+	v.wal_gone_lsn = 7500;
+	cr_assert_eq(plan_of(&v).rule->id, 510);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_STOP_FAST);
+	cr_assert_not_null(strstr(plan_of(&v).note, "removed the WAL that comes next here, from "
+						    "0/1D4C on"));
+	/* It got further after all. */
+	v.pg.replay_lsn = 7501;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+	v.pg.replay_lsn = 7500;
+	v.pg.run = PG_DOWN;
+	v.pg.control = CONTROL_SHUT_DOWN_IN_RECOVERY;
+	cr_assert_eq(plan_of(&v).rule->id, 505);
+	/* Another leader may have it. */
+	v.cluster.leader_epoch = v.last_epoch = 51;
+	cr_assert_eq(plan_of(&v).rule->id, 502);
+}
+
+Test(decide, does_not_ask_for_wal_before_the_own_is_replayed)
+{
+	struct view v = behind();
+
+	v.pg.receive_lsn = 0;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+}
+
+Test(decide, gives_an_archive_time_to_bring_the_wal)
+{
+	struct view v = behind();
+
+	v.pg.has_restore_command = true;
+	v.wal_gone_lsn = 7500;
+	v.position_since_ms = NOW - 119999;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+	v.position_since_ms = -20000;
+	cr_assert_eq(plan_of(&v).rule->id, 510);
+	v.pg.has_restore_command = false;
+	str_clip(v.tags.replicatefrom, NAME_SIZE, "c");
+	cr_assert_eq(plan_of(&v).rule->id, 510);
+	v.position_since_ms = -19999;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+}
+
 Test(decide, copies_from_a_clonefrom_member_before_the_leader)
 {
 	struct view v = follower();

@@ -104,3 +104,15 @@ Test(timeline, gives_each_promotion_a_number_of_its_own)
 	cr_assert_eq(timeline_next(&local, 3, 3 + TIMELINE_GAP_MAX), 4 + TIMELINE_GAP_MAX);
 	cr_assert_eq(timeline_next(&local, 3, 4 + TIMELINE_GAP_MAX), 4);
 }
+
+Test(timeline, tells_on_which_timeline_a_position_lies)
+{
+	struct history h = { .timeline = 5, .n = 2, .entries = { { 1, 1000 }, { 3, 2000 } } };
+
+	cr_assert_eq(timeline_at(&h, 999), 1);
+	cr_assert_eq(timeline_at(&h, 1000), 3);
+	cr_assert_eq(timeline_at(&h, 1999), 3);
+	cr_assert_eq(timeline_at(&h, 2000), 5);
+	h.n = 0;
+	cr_assert_eq(timeline_at(&h, 1), 5);
+}
