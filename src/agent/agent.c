@@ -270,6 +270,8 @@ static void fold_start(struct agent *a, const struct event *ev)
 		   v->pg.role != ROLE_REPLICA) {
 		v->adopt_until_ms = v->now_ms + v->cfg.ttl_ms / 2;
 	}
+	if (a->durable.accepted != 0)
+		v->accepted_at_ms = v->now_ms; /* how long ago is not known */
 	a->apply_wanted = true;
 	store_start(a);
 	a->probe_now = true;

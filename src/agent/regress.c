@@ -279,6 +279,7 @@ const char *regress_accept(struct agent *a)
 	d->regressed = false;
 	a->view.regressed = false;
 	a->view.accepted_revision = d->accepted;
+	a->view.accepted_at_ms = a->view.now_ms;
 	a->regress_why[0] = '\0';
 	forget_store(a);
 	return NULL;

@@ -94,11 +94,21 @@ bool situation_beat_is_stale(const struct view *view)
 	return all_beat(c) && view->now_ms >= situation_term_end_ms(view);
 }
 
+/* Whoever led by the store that was given up may do so for a term yet, and the members have to find
+ * each other first. */
+static bool just_accepted(const struct view *view)
+{
+	return view->accepted_at_ms != 0 &&
+	       view->now_ms < view->accepted_at_ms + MAX_OF(view->sign_ttl_ms, view->cfg.ttl_ms);
+}
+
 /* The takeover rule for a key that is absent (architecture, "two clocks agree"). */
 static bool may_take(const struct view *view)
 {
 	const struct cluster *c = &view->cluster;
 
+	if (just_accepted(view))
+		return false;
 	/* A Patroni leader leaves an older marker standing: only one that we saw the epoch of, or
 	 * one in a cluster where everybody removes it, tells about the last leader. */
 	if (c->release.present && c->release.epoch >= view->last_epoch &&

@@ -37,6 +37,7 @@ struct view {
 	int64_t cluster_read_at_ms; /* first complete read in this life */
 	bool regressed;            /* etcd told less than was known: wiped, or restored */
 	int64_t accepted_revision; /* keys of up to here are of a store that was given up */
+	int64_t accepted_at_ms;    /* since when this store counts; 0: always */
 	uint32_t known_timeline;   /* of the cluster, by our own record; 0 unknown */
 	bool etcd_known;           /* versions of all members are known */
 	bool etcd_fixed;           /* ... and their lease expiry can be trusted */
