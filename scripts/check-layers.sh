@@ -65,6 +65,7 @@ io/rest         pthread_create
 cli             * !json_* !yaml_* !curl_* !PQ* !sd_* !MHD_* !clock_gettime !gettimeofday !time
 cli             !pthread_create !fork !system !popen
 guard           $pure $print vsnprintf __isoc99_sscanf sscanf __errno_location free close read stat fstat
+guard/dog       open write ioctl access
 guard/guard     getpid poll sigemptyset sigaddset sigprocmask signal signalfd
 guard/procs     open openat fstatat readlinkat lseek syscall getpid
 guard/say       getenv poll write gmtime_r strftime

@@ -114,6 +114,7 @@ static void adopt_config(struct agent *a, struct config *config)
 
 	a->view.cfg = config->ha;
 	a->view.tags = config->tags;
+	a->view.dog_required = config->watchdog.mode == WATCHDOG_REQUIRED;
 	a->view.guard_required = config->fence.guard == FENCE_GUARD_REQUIRED;
 	if (was_paused && !config->ha.pause && a->view.lease.epoch == 0 &&
 	    a->view.pg.role == ROLE_PRIMARY && a->view.pg.run != PG_DOWN)

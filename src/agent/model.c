@@ -691,11 +691,16 @@ void model_refresh(struct agent *a)
 {
 	struct view *v = &a->view;
 	bool down = v->pg.run == PG_DOWN;
+	bool alive;
 
 	v->job = job_view(a);
 	v->job_op = (uint8_t)a->job.op;
 	v->mode = a->stopping ? MODE_SHUTDOWN : v->cfg.pause ? MODE_PAUSED : MODE_AUTO;
-	if (!v->guard_required || a->guard.presence == GUARD_ALIVE)
+	/* The guardian drives the device, so without it there is none either. */
+	alive = a->guard.presence == GUARD_ALIVE;
+	v->dog_lost = v->dog_required && (!alive || (a->guard.dog != DOG_READY &&
+						     a->guard.dog != DOG_ACTIVE));
+	if (!v->dog_lost && (alive || !v->guard_required))
 		v->guard_lost_since_ms = 0;
 	else if (v->guard_lost_since_ms == 0)
 		v->guard_lost_since_ms = v->now_ms;

@@ -117,6 +117,17 @@ static const char *presence_name(enum guard_presence presence)
 	return (unsigned)presence < GUARD__MAX ? names[presence] : "";
 }
 
+static const char *dog_name(enum dog_state dog)
+{
+	static const char *const names[DOG__MAX] = {
+#define X(n, t) [DOG_##n] = t,
+		DOG_STATES(X)
+#undef X
+	};
+
+	return (unsigned)dog < DOG__MAX ? names[dog] : "";
+}
+
 static const char *page_words(const struct page_update *page)
 {
 	if (page->armed)
@@ -134,6 +145,9 @@ static char *fence_json(const struct agent *a)
 
 	add_pair(&b, "{", "guard", presence_name(g->presence));
 	buf_printf(&b, ", \"required\": %s", a->view.guard_required ? "true" : "false");
+	add_pair(&b, ", ", "watchdog", dog_name(g->dog));
+	if (g->dog == DOG_ACTIVE)
+		buf_printf(&b, ", \"watchdog_timeout_s\": %" PRId64, g->dog_timeout_s);
 	add_pair(&b, ", ", "page", page_words(&a->page));
 	if (a->page.armed)
 		buf_printf(&b, ", \"kills_in_ms\": %" PRId64 ", \"gates_in_ms\": %" PRId64,
@@ -175,6 +189,8 @@ static void fill_rule(const struct agent *a, struct status *st)
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
 	st->explain_json = explain_json(a);
 	st->fence_json = fence_json(a);
+	st->watchdog_failed = a->view.dog_lost;
+	st->watchdog_active = a->guard.dog == DOG_ACTIVE;
 	st->guard_alive = a->guard.presence == GUARD_ALIVE;
 	st->guard_kills = a->guard.kills;
 	st->page_armed = a->page.armed;

@@ -26,6 +26,9 @@ enum word {
 	WORD_KILL_PROCESSES,
 	WORD_KILL_LEFT,
 	WORD_KILL_PROVEN,
+	WORD_DOG,
+	WORD_DOG_TIMEOUT,
+	WORD_DOG_PETTED,
 	WORD__MAX
 };
 
@@ -64,6 +67,9 @@ void guardpage_write(struct leasepage *page, const struct guardpage_facts *facts
 		[WORD_KILL_PROCESSES] = (uint64_t)facts->kill_processes,
 		[WORD_KILL_LEFT] = (uint64_t)facts->kill_left,
 		[WORD_KILL_PROVEN] = (uint64_t)facts->kill_proven_at_ms,
+		[WORD_DOG] = (uint64_t)facts->dog,
+		[WORD_DOG_TIMEOUT] = (uint64_t)facts->dog_timeout_s,
+		[WORD_DOG_PETTED] = (uint64_t)facts->dog_petted_at_ms,
 	};
 
 	leasepage_store(page, &guard_kind, words, WORD_FIRST);
@@ -94,6 +100,9 @@ enum leasepage_state guardpage_read(const struct leasepage *page, struct guardpa
 		.kill_processes = (int64_t)words[WORD_KILL_PROCESSES],
 		.kill_left = (int64_t)words[WORD_KILL_LEFT],
 		.kill_proven_at_ms = (int64_t)words[WORD_KILL_PROVEN],
+		.dog = (enum guardpage_dog)words[WORD_DOG],
+		.dog_timeout_s = (int64_t)words[WORD_DOG_TIMEOUT],
+		.dog_petted_at_ms = (int64_t)words[WORD_DOG_PETTED],
 	};
 	return state;
 }

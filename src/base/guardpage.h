@@ -11,7 +11,7 @@
 
 #include "base/leasepage.h"
 
-#define GUARDPAGE_VERSION 1
+#define GUARDPAGE_VERSION 2
 #define GUARDPAGE_BEAT_MS 250 /* a guardian that runs writes at least that often */
 
 /* What the guardian is about. The numbers are in the page: append only. */
@@ -27,6 +27,14 @@ enum guardpage_state {
 	GUARDPAGE_STATES(X)
 #undef X
 	GUARDPAGE_STATE__MAX
+};
+
+/* The watchdog device. The numbers are in the page. */
+enum guardpage_dog {
+	GUARDPAGE_DOG_OFF = 0, /* not wanted */
+	GUARDPAGE_DOG_READY,   /* there, and not needed now */
+	GUARDPAGE_DOG_ACTIVE,  /* reboots the host unless it is petted */
+	GUARDPAGE_DOG_FAILED,  /* wanted, and cannot be used */
 };
 
 /* How sure it can be of being run in time; as bits. */
@@ -56,6 +64,10 @@ struct guardpage_facts {
 	int64_t kill_processes;    /* that were killed */
 	int64_t kill_left;         /* that are not dead yet */
 	int64_t kill_proven_at_ms; /* nothing was left then: the proof of death; 0: not yet */
+
+	enum guardpage_dog dog;
+	int64_t dog_timeout_s;
+	int64_t dog_petted_at_ms;
 };
 
 /* -ERR_STATE: another guardian has it. What a predecessor wrote in this boot about its newest

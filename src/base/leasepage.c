@@ -139,7 +139,7 @@ enum leasepage_state leasepage_load(const struct leasepage *page,
 
 void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts)
 {
-	const uint64_t words[LEASEPAGE_WORD__MAX] = {
+	uint64_t words[LEASEPAGE_WORD__MAX] = {
 		[LEASEPAGE_WORD_ARMED] = facts->armed,
 		[LEASEPAGE_WORD_REASON] = (uint64_t)facts->reason,
 		[LEASEPAGE_WORD_EPOCH] = (uint64_t)facts->epoch,
@@ -156,14 +156,19 @@ void leasepage_write(struct leasepage *page, const struct leasepage_facts *facts
 		[LEASEPAGE_WORD_DATA_DEVICE] = (uint64_t)facts->data_device,
 		[LEASEPAGE_WORD_DATA_INODE] = (uint64_t)facts->data_inode,
 		[LEASEPAGE_WORD_PROVEN] = facts->proven,
+		[LEASEPAGE_WORD_WATCHDOG_MODE] = (uint64_t)facts->watchdog_mode,
+		[LEASEPAGE_WORD_WATCHDOG_MARGIN] = (uint64_t)facts->watchdog_margin_s,
+		[LEASEPAGE_WORD_WATCHDOG_TESTING] = facts->watchdog_testing,
 	};
 
+	memcpy(&words[LEASEPAGE_WORD_WATCHDOG_DEVICE], facts->watchdog_device,
+	       sizeof(facts->watchdog_device));
 	leasepage_store(page, &lease_kind, words, LEASEPAGE_WORD_ARMED);
 }
 
 static struct leasepage_facts facts_of(const uint64_t *words)
 {
-	return (struct leasepage_facts){
+	struct leasepage_facts facts = {
 		.armed = words[LEASEPAGE_WORD_ARMED] != 0,
 		.reason = (enum leasepage_reason)words[LEASEPAGE_WORD_REASON],
 		.epoch = (int64_t)words[LEASEPAGE_WORD_EPOCH],
@@ -180,7 +185,15 @@ static struct leasepage_facts facts_of(const uint64_t *words)
 		.data_device = (int64_t)words[LEASEPAGE_WORD_DATA_DEVICE],
 		.data_inode = (int64_t)words[LEASEPAGE_WORD_DATA_INODE],
 		.proven = words[LEASEPAGE_WORD_PROVEN] != 0,
+		.watchdog_mode = (enum leasepage_watchdog)words[LEASEPAGE_WORD_WATCHDOG_MODE],
+		.watchdog_margin_s = (int64_t)words[LEASEPAGE_WORD_WATCHDOG_MARGIN],
+		.watchdog_testing = words[LEASEPAGE_WORD_WATCHDOG_TESTING] != 0,
 	};
+
+	memcpy(facts.watchdog_device, &words[LEASEPAGE_WORD_WATCHDOG_DEVICE],
+	       sizeof(facts.watchdog_device));
+	facts.watchdog_device[sizeof(facts.watchdog_device) - 1] = '\0';
+	return facts;
 }
 
 enum leasepage_state leasepage_read(const struct leasepage *page, struct leasepage_facts *ret)

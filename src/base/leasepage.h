@@ -18,8 +18,9 @@
 #include "base/err.h"
 
 #define LEASEPAGE_SIZE    4096
-#define LEASEPAGE_VERSION 2
+#define LEASEPAGE_VERSION 3
 #define LEASEPAGE_MAGIC   UINT64_C(0x6567617061686770) /* "pghapage" on a little-endian machine */
+#define LEASEPAGE_TEXT_BYTES 256 /* of a text in the page, with its end */
 #define LEASEPAGE_TRIES   1000 /* then a page that never stands still counts as torn */
 
 /* Where everything stands, as indexes of 64-bit words. The words up to LEASEPAGE_WORD_ARMED keep
@@ -51,6 +52,13 @@ enum leasepage_word {
 	LEASEPAGE_WORD_DATA_DEVICE,
 	LEASEPAGE_WORD_DATA_INODE,
 	LEASEPAGE_WORD_PROVEN,
+	/* since version 3 */
+	LEASEPAGE_WORD_WATCHDOG_MODE,
+	LEASEPAGE_WORD_WATCHDOG_MARGIN,
+	LEASEPAGE_WORD_WATCHDOG_TESTING,
+	LEASEPAGE_WORD_WATCHDOG_DEVICE, /* LEASEPAGE_TEXT_BYTES from here on */
+	LEASEPAGE_WORD_WATCHDOG_DEVICE_END =
+		LEASEPAGE_WORD_WATCHDOG_DEVICE + LEASEPAGE_TEXT_BYTES / 8 - 1,
 	LEASEPAGE_WORD__MAX
 };
 
@@ -67,6 +75,13 @@ enum leasepage_reason {
 	LEASEPAGE_REASONS(X)
 #undef X
 	LEASEPAGE_REASON__MAX
+};
+
+/* What is wanted of the watchdog device. The numbers are in the page. */
+enum leasepage_watchdog {
+	LEASEPAGE_WATCHDOG_OFF = 0,
+	LEASEPAGE_WATCHDOG_AUTOMATIC,
+	LEASEPAGE_WATCHDOG_REQUIRED
 };
 
 /* What the page says. Times are milliseconds, 0 is never; of CLOCK_BOOTTIME unless the name says
@@ -92,6 +107,10 @@ struct leasepage_facts {
 	int64_t data_device;
 	int64_t data_inode;
 	bool proven; /* some lease was, since the machine was booted */
+	enum leasepage_watchdog watchdog_mode;
+	int64_t watchdog_margin_s; /* taken off the term; -1: half of it */
+	bool watchdog_testing;     /* lines instead of ioctls, as Patroni's test driver */
+	char watchdog_device[LEASEPAGE_TEXT_BYTES];
 };
 
 /* What a reader may find; everything but LEASEPAGE_GOOD means: do not believe the facts. A

@@ -98,7 +98,9 @@ static const char *unfit_me(const struct view *view)
 	if (is_barred(&view->tags))
 		return "tagged nofailover, or failover_priority is 0";
 	if (view->guard_lost_since_ms != 0)
-		return "no guardian watches here, and fence.guard is required";
+		return view->dog_lost ?
+			       "the watchdog does not work here, and watchdog.mode is required" :
+			       "no guardian watches here, and fence.guard is required";
 	if (pg->run != PG_UP || pg->role != ROLE_REPLICA)
 		return "Postgres does not run as a standby here";
 	if (pg->sysid[0] != '\0' && view->cluster.init == INIT_SET &&

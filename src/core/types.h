@@ -288,6 +288,20 @@ enum guard_presence {
 	GUARD__MAX
 };
 
+/* The watchdog device, which the guardian drives. */
+#define DOG_STATES(X)                                       \
+	X(OFF, "off")       /* not wanted */                \
+	X(READY, "ready")   /* there, and not needed now */ \
+	X(ACTIVE, "active")                                 \
+	X(FAILED, "failed") /* wanted, cannot be used */
+
+enum dog_state {
+#define X(n, t) DOG_##n,
+	DOG_STATES(X)
+#undef X
+	DOG__MAX
+};
+
 struct guard_state {
 	enum guard_presence presence;
 	int64_t pid;
@@ -296,6 +310,8 @@ struct guard_state {
 	bool realtime;
 	bool raised; /* by its nice value */
 	bool oom_safe;
+	enum dog_state dog;
+	int64_t dog_timeout_s;
 	int64_t kills; /* by this guardian */
 	/* Of the newest killing, its own or its predecessor's. */
 	int64_t kill_epoch; /* 0: none */

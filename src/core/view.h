@@ -79,7 +79,9 @@ struct view {
 
 	/* fencing */
 	bool guard_required;
-	int64_t guard_lost_since_ms; /* 0: a guardian watches, or none is required */
+	bool dog_required;
+	bool dog_lost; /* required, and the device cannot be used */
+	int64_t guard_lost_since_ms; /* 0: what is required is there */
 
 	/* operator */
 	enum restart_stage restart;

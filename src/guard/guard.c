@@ -16,6 +16,7 @@
 
 #include "base/guardpage.h"
 #include "base/str.h"
+#include "guard/dog.h"
 #include "guard/say.h"
 #include "guard/self.h"
 #include "guard/strike.h"
@@ -39,6 +40,7 @@ struct guard {
 	struct guardpage_facts facts; /* of our own page */
 	struct watch watch;
 	struct strike strike;
+	struct dog dog;
 	enum leasepage_state lease_state;
 	bool fresh; /* the lease page is another file than the one that was believed */
 	int64_t gone_since_ms;
@@ -145,6 +147,7 @@ int guard_new(const char *place, bool by_agent, struct guard **ret, struct err *
 	g->timer_fd = -1;
 	g->signal_fd = -1;
 	g->strike.procs.dir_fd = -1;
+	g->dog = (struct dog)DOG_CLOSED;
 	r = find_place(g, place, err);
 	if (r == 0)
 		r = open_all(g, err);
@@ -169,6 +172,7 @@ void guard_free(struct guard *g)
 	closep(&g->timer_fd);
 	closep(&g->signal_fd);
 	closep(&g->strike.procs.dir_fd);
+	closep(&g->dog.fd);
 	free(g);
 }
 
@@ -357,6 +361,11 @@ static void turn(struct guard *g)
 		g->killing = false;
 		g->empty_looks = 0;
 	}
+	dog_turn(&g->dog, &g->watch, verdict, g->facts.state == GUARDPAGE_FENCED, wake_now_ms(),
+		 &g->say);
+	g->facts.dog = g->dog.state;
+	g->facts.dog_timeout_s = g->dog.timeout_s;
+	g->facts.dog_petted_at_ms = g->dog.petted_at_ms;
 	say_change(g, was);
 	g->facts.epoch = g->watch.facts.epoch;
 	g->facts.kill_at_ms = g->watch.facts.armed ? g->watch.facts.kill_at_ms : 0;
@@ -410,6 +419,7 @@ int guard_run(struct guard *g)
 		take_signals(g);
 		turn(g);
 	}
+	dog_release(&g->dog, &g->say);
 	say_line(&g->say, SAY_NOTICE, "ends");
 	return 0;
 }

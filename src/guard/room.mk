@@ -1,6 +1,7 @@
 # The guardian: libc and the lease page, nothing else.
 noinst_LIBRARIES += src/libguard.a
 src_libguard_a_SOURCES = \
+	src/guard/dog.c src/guard/dog.h \
 	src/guard/guard.c src/guard/guard.h \
 	src/guard/procs.c src/guard/procs.h \
 	src/guard/say.c src/guard/say.h \
@@ -15,9 +16,13 @@ pgha_guard_SOURCES = src/pgha-guard.c
 pgha_guard_LDADD = $(GUARD_LIBS)
 
 if HAVE_CRITERION
-guard_tests = tests/unit/test_watch
+guard_tests = tests/unit/test_dog tests/unit/test_watch
 check_PROGRAMS += $(guard_tests)
 TESTS += $(guard_tests)
+
+tests_unit_test_dog_SOURCES = tests/unit/test_dog.c
+tests_unit_test_dog_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_dog_LDADD = $(GUARD_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_watch_SOURCES = tests/unit/test_watch.c
 tests_unit_test_watch_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -75,6 +75,23 @@ static enum guard_presence presence_of(const struct guardian *g,
 	return loop_now_ms() - facts->beat_at_ms > SILENT_MS ? GUARD_SILENT : GUARD_ALIVE;
 }
 
+static enum dog_state dog_of(const struct guardian *g, const struct guardpage_facts *facts)
+{
+	if (g->pidfd < 0 || facts->pid != g->pid)
+		return DOG_OFF;
+	switch (facts->dog) {
+	case GUARDPAGE_DOG_READY:
+		return DOG_READY;
+	case GUARDPAGE_DOG_ACTIVE:
+		return DOG_ACTIVE;
+	case GUARDPAGE_DOG_FAILED:
+		return DOG_FAILED;
+	case GUARDPAGE_DOG_OFF:
+		break;
+	}
+	return DOG_OFF;
+}
+
 static void say_kill(struct guardian *g, const struct guardpage_facts *f)
 {
 	if (f->kill_begun_at_ms == 0 || f->kill_proven_at_ms == 0 ||
@@ -91,6 +108,7 @@ static void say_kill(struct guardian *g, const struct guardpage_facts *f)
 static bool same_state(const struct guard_state *x, const struct guard_state *y)
 {
 	return x->presence == y->presence && x->pid == y->pid && x->kills == y->kills &&
+	       x->dog == y->dog && x->dog_timeout_s == y->dog_timeout_s &&
 	       x->kill_epoch == y->kill_epoch && x->kill_left == y->kill_left &&
 	       x->kill_proven_late_ms == y->kill_proven_late_ms;
 }
@@ -121,6 +139,8 @@ static void tell(struct guardian *g, const struct guardpage_facts *f)
 		.realtime = (f->strengths & GUARDPAGE_REALTIME) != 0,
 		.raised = (f->strengths & GUARDPAGE_NICE) != 0,
 		.oom_safe = (f->strengths & GUARDPAGE_OOM_SAFE) != 0,
+		.dog = dog_of(g, f),
+		.dog_timeout_s = f->dog_timeout_s,
 		.kills = f->kills,
 		.kill_epoch = f->kill_begun_at_ms != 0 ? f->kill_epoch : 0,
 		.kill_processes = f->kill_processes,
@@ -248,6 +268,14 @@ static void start_one(struct guardian *g)
 	hold(g, pid, pidfd);
 }
 
+static bool arms_device(const struct guardian *g)
+{
+	struct leasepage_facts lease = { 0 };
+
+	return leasepage_read(g->lease, &lease) == LEASEPAGE_GOOD && lease.armed &&
+	       lease.watchdog_mode == LEASEPAGE_WATCHDOG_REQUIRED && g->told.dog != DOG_ACTIVE;
+}
+
 static void check(struct guardian *g)
 {
 	struct guardpage_facts facts = { 0 };
@@ -260,7 +288,8 @@ static void check(struct guardian *g)
 	tell(g, &facts);
 	if (g->told.presence == GUARD_ALIVE)
 		g->retry_ms = RETRY_MS;
-	wait_ms = g->told.presence == GUARD_STARTING ? STARTUP_MS : CHECK_MS;
+	/* A device that is being armed holds a promotion up where it is required. */
+	wait_ms = g->told.presence == GUARD_STARTING || arms_device(g) ? STARTUP_MS : CHECK_MS;
 	loop_timer_at(g->timer, loop_now_ms() + wait_ms);
 }
 

@@ -261,6 +261,18 @@ static int64_t raw_gate(const struct ports *p, const struct page_update *u)
 	return MAX_OF(loop_raw_ms() + u->gate_at_ms - loop_now_ms(), 1);
 }
 
+static void set_watchdog(const struct ports *p, struct leasepage_facts *facts)
+{
+	const struct config_watchdog *w = &agent_config(p->agent)->watchdog;
+
+	facts->watchdog_mode = w->mode == WATCHDOG_REQUIRED  ? LEASEPAGE_WATCHDOG_REQUIRED :
+			       w->mode == WATCHDOG_AUTOMATIC ? LEASEPAGE_WATCHDOG_AUTOMATIC :
+							       LEASEPAGE_WATCHDOG_OFF;
+	facts->watchdog_margin_s = w->safety_margin_s;
+	facts->watchdog_testing = str_eq(w->driver, "testing");
+	str_clip(facts->watchdog_device, sizeof(facts->watchdog_device), w->device);
+}
+
 static void port_page(void *ctx, const struct page_update *u)
 {
 	struct ports *p = ctx;
@@ -284,6 +296,7 @@ static void port_page(void *ctx, const struct page_update *u)
 	if (u->postmaster_pid > 0 &&
 	    leasepage_start_ticks(u->postmaster_pid, &facts.postmaster_start_ticks, NULL) < 0)
 		facts.postmaster_pid = 0; /* it has ended meanwhile */
+	set_watchdog(p, &facts);
 	leasepage_write(&p->page, &facts);
 }
 

@@ -155,21 +155,8 @@ static const char *danger_of(const struct confkey *key)
 	if (str_eq(key->path, "standby_cluster"))
 		return "this version cannot run a standby cluster and would promote a primary of "
 		       "its own; remove the section";
-	if (str_eq(key->path, "watchdog.mode"))
-		return "this version drives no watchdog, and a member that requires one must not "
-		       "run without; set it to automatic or off";
 	return "this version does not manage synchronous replication, and commits would not be "
 	       "confirmed by a standby; set it to off";
-}
-
-static bool is_unsafe(const struct confkey *key, const struct tree_node *node)
-{
-	if (!(key->flags & CONF_UNSAFE))
-		return false;
-	/* An automatic watchdog is one that may be missing. */
-	if (str_eq(key->path, "watchdog.mode"))
-		return str_ieq(node->text, "required") || str_ieq(node->text, "require");
-	return true;
 }
 
 static void check_later(const struct check *check, const struct tree_node *node,
@@ -177,7 +164,7 @@ static void check_later(const struct check *check, const struct tree_node *node,
 {
 	if (!(key->flags & CONF_LATER) || !is_active(key, node))
 		return;
-	if (is_unsafe(key, node))
+	if (key->flags & CONF_UNSAFE)
 		report(check, node, true, path, "%s", danger_of(key));
 	else
 		report(check, node, false, path, "not supported by this version, ignored");

@@ -428,7 +428,7 @@ static const struct confkey keys[] = {
 	/* Watchdog */
 	{ "watchdog", CONF_MAP, L, RELOAD, NULL, 0, 0, NULL, NULL,
 	  "Hardware watchdog" },
-	{ "watchdog.mode", CONF_WORD, L, RELOAD | LATER | UNSAFE, NULL, 0, 0,
+	{ "watchdog.mode", CONF_WORD, L, RELOAD, NULL, 0, 0,
 	  "off|automatic|required|on|auto|require|disable|disabled", NULL,
 	  "Whether a watchdog device is driven: off, automatic or required" },
 	{ "watchdog.device", CONF_TEXT, L, RELOAD, "/dev/watchdog", 0, 0, NULL, NULL,

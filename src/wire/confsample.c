@@ -197,7 +197,7 @@ static const char sample[] =
 	"  #file_num: 4\n"
 	"\n"
 	"#watchdog:\n"
-	"#  mode: off                    # this version drives none\n"
+	"#  mode: automatic              # required: no device, no lead; off: none is driven\n"
 	"#  device: /dev/watchdog\n"
 	"#  safety_margin: 5\n"
 	"#  driver: default\n"

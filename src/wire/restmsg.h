@@ -78,6 +78,8 @@ struct status {
 	char store_why[REASON_SIZE];
 	char *fence_json;       /* guardian and lease page: object; NULL none */
 	bool guard_alive;
+	bool watchdog_active;
+	bool watchdog_failed; /* required, and cannot be used */
 	bool page_armed;
 	int64_t guard_kills;
 };

@@ -240,6 +240,7 @@ void restview_document(const struct restview *view, struct buf *ret_body)
 	buf_ch(ret_body, '}');
 	add_json(ret_body, "scheduled_restart", status->scheduled_restart_json,
 		 "postmaster_start_time");
+	add_true(ret_body, "watchdog_failed", status->watchdog_failed);
 	add_pgha(ret_body, view);
 	buf_ch(ret_body, '}');
 }

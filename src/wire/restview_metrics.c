@@ -229,6 +229,9 @@ static void add_pgha(struct buf *body, const struct restview *view)
 	add_gauge(body, view, "pgha_guard_armed",
 		  "Value is 1 if the lease page is armed: Postgres is killed when the term ends.",
 		  status->page_armed);
+	add_gauge(body, view, "pgha_watchdog_active",
+		  "Value is 1 if the watchdog device is armed and petted, 0 otherwise.",
+		  status->watchdog_active);
 	add_counter(body, view, "pgha_guard_kills_total",
 		    "How often this guardian had to kill Postgres.",
 		    (uint64_t)status->guard_kills);

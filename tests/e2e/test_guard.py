@@ -5,7 +5,7 @@ import os
 import signal
 
 from lib.cluster import ON_THE_WAY, TTL_S, elapsed_ms
-from lib.node import merge
+from lib.node import chown_postgres, merge
 from lib.proc import alive, kill, stays, wait_for
 
 KILL_S = 0.75 * TTL_S
@@ -163,3 +163,43 @@ def test_orderly_end_takes_the_guard_along(cluster):
     node.start_agent()
     cluster.wait_whole()
     assert guard_pid(node) != guard
+
+
+def test_watchdog_is_petted_for_renewals_and_disarmed_by_death(cluster, out):
+    """A pipe in the place of the device, with Patroni's test driver."""
+    old = cluster.leader()
+    device = os.path.join(old.dir, "watchdog")
+    os.mkfifo(device)
+    chown_postgres(device)
+    heard = b""
+    listener = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def listen():
+        nonlocal heard
+        try:
+            heard += os.read(listener, 4096)
+        except BlockingIOError:
+            pass
+        return heard
+
+    try:
+        old.write_config(merge(old.config, {"watchdog": {
+            "mode": "required", "device": device, "driver": "testing", "safety_margin": -1}}))
+        old.rest("/reload", "POST", {})
+        wait_for("the watchdog is armed", lambda: fence(old)["watchdog"] == "active", 10)
+        assert listen().startswith(b"Ctimeout=%d\n1" % (TTL_S // 2))
+        wait_for("it is petted on", lambda: listen().count(b"1") >= 6, 2 * TTL_S)
+        with cluster.writers(out) as w:
+            at = w.mark("agent frozen")
+            old.agent.kill(signal.SIGSTOP)
+            dies_in_time(old, at)
+            wait_for("it is disarmed", lambda: listen().endswith(b"V"), 2)
+            new = cluster.wait_leader(other_than=old)
+            old.agent.kill(signal.SIGCONT)
+            w.verdict(max_lost=ON_THE_WAY)
+        assert cluster.leader() is new
+        wait_for("it is there", lambda: fence(old)["watchdog"] == "ready", 5)
+        os.unlink(device)
+        wait_for("it is missed", lambda: old.status().get("watchdog_failed") is True, 5)
+    finally:
+        os.close(listener)

@@ -307,9 +307,6 @@ Test(conffile, refuses_features_whose_absence_would_break_a_promise)
 	expect_problem(CONFLOAD_MINIMAL "bootstrap: {dcs: {synchronous_mode: quorum}}\n",
 		       "f:14: error: bootstrap.dcs.synchronous_mode: this version does not manage "
 		       "synchronous replication");
-	expect_problem(CONFLOAD_MINIMAL "watchdog: {mode: required}\n",
-		       "f:14: error: watchdog.mode: this version drives no watchdog");
-	expect_problem(CONFLOAD_MINIMAL "watchdog: {mode: require}\n", "f:14: error: ");
 }
 
 Test(conffile, does_not_stop_for_what_arrives_dynamically)
@@ -349,8 +346,6 @@ Test(conffile, warns_of_features_that_can_be_left_out)
 	}
 	expect_problem(CONFLOAD_MINIMAL "tags: {nostream: true}\n",
 		       "f:14: warning: tags.nostream: not supported by this version");
-	expect_problem(CONFLOAD_MINIMAL "watchdog: {mode: automatic}\n",
-		       "f:14: warning: watchdog.mode: not supported by this version");
 }
 
 Test(conffile, says_nothing_of_a_watchdog_that_is_off)
@@ -364,6 +359,27 @@ Test(conffile, says_nothing_of_a_watchdog_that_is_off)
 
 		cr_assert_eq(load.problems.n, 0, "%s", load.text.data);
 		cr_assert_eq(load.config->watchdog.mode, WATCHDOG_OFF);
+	}
+}
+
+Test(conffile, says_nothing_of_a_watchdog_that_is_wanted)
+{
+	static const struct {
+		const char *text;
+		int mode;
+	} modes[] = {
+		{ "automatic", WATCHDOG_AUTOMATIC }, { "auto", WATCHDOG_AUTOMATIC },
+		{ "on", WATCHDOG_AUTOMATIC },	     { "required", WATCHDOG_REQUIRED },
+		{ "require", WATCHDOG_REQUIRED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		_cleanup_(freep) char *text =
+			str_dupf(CONFLOAD_MINIMAL "watchdog: {mode: %s}\n", modes[i].text);
+		LOAD = confload(text);
+
+		cr_assert_eq(load.problems.n, 0, "%s", load.text.data);
+		cr_assert_eq((int)load.config->watchdog.mode, modes[i].mode);
 	}
 }
 

@@ -49,6 +49,9 @@ static const struct guardpage_facts killed = {
 	.kill_processes = 14,
 	.kill_left = 15,
 	.kill_proven_at_ms = 16,
+	.dog = GUARDPAGE_DOG_ACTIVE,
+	.dog_timeout_s = 17,
+	.dog_petted_at_ms = 18,
 };
 
 static int open_writer(struct leasepage *page, struct guardpage_facts *last, struct err *err)

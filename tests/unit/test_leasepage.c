@@ -72,6 +72,10 @@ static const struct leasepage_facts leading = {
 	.data_device = 65,
 	.data_inode = 77,
 	.proven = true,
+	.watchdog_mode = LEASEPAGE_WATCHDOG_REQUIRED,
+	.watchdog_margin_s = -1,
+	.watchdog_testing = true,
+	.watchdog_device = "/dev/watchdog7",
 };
 
 static int write_open(struct leasepage *page, struct err *err)
@@ -196,6 +200,10 @@ Test(leasepage, every_fact_arrives)
 	cr_assert_eq(facts.data_device, leading.data_device);
 	cr_assert_eq(facts.data_inode, leading.data_inode);
 	cr_assert(facts.proven);
+	cr_assert_eq((int)facts.watchdog_mode, LEASEPAGE_WATCHDOG_REQUIRED);
+	cr_assert_eq(facts.watchdog_margin_s, -1);
+	cr_assert(facts.watchdog_testing);
+	cr_assert_str_eq(facts.watchdog_device, "/dev/watchdog7");
 }
 
 Test(leasepage, words_stand_where_other_programs_look_for_them)

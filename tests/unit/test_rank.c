@@ -108,6 +108,8 @@ Test(rank, is_never_for_a_member_that_needs_a_guardian_and_has_none)
 	v.guard_lost_since_ms = v.now_ms;
 	cr_assert_eq(ask(&v).rank, RANK_NEVER);
 	cr_assert_not_null(strstr(ask(&v).why, "fence.guard"), "%s", ask(&v).why);
+	v.dog_lost = true;
+	cr_assert_not_null(strstr(ask(&v).why, "watchdog.mode"), "%s", ask(&v).why);
 }
 
 Test(rank, is_never_for_the_barred_and_the_lagging)

@@ -577,6 +577,7 @@ Test(restmsg, lists_metrics_in_patronis_order)
 		"pgha_lease_epoch{scope=\"batman\",name=\"node2\"} 42\n",
 		"pgha_guard_alive{scope=\"batman\",name=\"node2\"} 1\n",
 		"pgha_guard_armed{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_watchdog_active{scope=\"batman\",name=\"node2\"} 0\n",
 		"pgha_guard_kills_total{scope=\"batman\",name=\"node2\"} 3\n",
 		"pgha_rule{scope=\"batman\",name=\"node2\"} 301\n",
 	};
