@@ -205,7 +205,9 @@ static struct vote *vote_of(struct view *v, const char *name)
 	return &v->votes[v->nvotes++];
 }
 
-static void ask_peer(struct agent *a, const struct member *m)
+/* A round ends before the next one begins: an answer must not be thrown away while another is still
+ * waited for, or peers that do not answer would never be known not to. */
+static void ask_peer(struct agent *a, const struct member *m, bool pending)
 {
 	struct view *v = &a->view;
 	struct vote *vote = vote_of(v, m->name);
@@ -215,7 +217,7 @@ static void ask_peer(struct agent *a, const struct member *m)
 	if (vote == NULL)
 		return;
 	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
-		v->now_ms - vote->asked_at_ms < VOTE_AGAIN_MS;
+		(pending || v->now_ms - vote->asked_at_ms < VOTE_AGAIN_MS);
 	if (fresh)
 		return;
 	*vote = (struct vote){ 0 };
@@ -231,12 +233,13 @@ static void ask_peer(struct agent *a, const struct member *m)
 
 void act_ask_votes(struct agent *a)
 {
+	bool pending = agent_waits_for(a, TICKET_PEER);
 	struct view *v = &a->view;
 
 	for (uint32_t i = 0; i < v->cluster.nmembers; i++)
 		if (!str_eq(v->cluster.members[i].name, v->name) &&
 		    v->cluster.members[i].api_url[0] != '\0')
-			ask_peer(a, &v->cluster.members[i]);
+			ask_peer(a, &v->cluster.members[i], pending);
 }
 
 static void ask_ancestry(struct agent *a)

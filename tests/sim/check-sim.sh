@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 sim=${SIM:-tests/sim/pgha-sim}
 scenarios=$here/../scenarios
 
-repeats=3
+repeats=2
 if grep -q fsanitize Makefile 2>/dev/null; then
 	repeats=1
 fi

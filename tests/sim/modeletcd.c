@@ -186,6 +186,13 @@ void modeletcd_early_revoke(struct world *world, int64_t lease_id)
 	ewatch_pump(world);
 }
 
+void modeletcd_put(struct world *world, const char *key, const char *value)
+{
+	estore_put(&world->etcd.store, key, value);
+	update_applied(world);
+	ewatch_pump(world);
+}
+
 static void revoke_as_resumed(struct world *world, uint32_t member)
 {
 	struct emember *m = &world->etcd.members[member];

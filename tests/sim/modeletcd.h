@@ -85,6 +85,8 @@ void modeletcd_freeze(struct world *world, uint32_t member, int add);
 /* The leader steps down: another member is elected, leases start over. */
 void modeletcd_move_leader(struct world *world);
 /* A lease revoked although it lives: what a resumed leader of 3.4.23 does. */
+/* A put, or with NULL a deletion, outside of any request of the agents. */
+void modeletcd_put(struct world *world, const char *key, const char *value);
 void modeletcd_early_revoke(struct world *world, int64_t lease_id);
 /* Made anew without data, or (back > 0) restored from a snapshot that many revisions old. */
 void modeletcd_regress(struct world *world, int64_t back, bool other_cluster);

@@ -297,6 +297,29 @@ void modelpg_vanish(struct world *world, uint32_t node)
 		modelpg_exited(world, node, false);
 }
 
+void modelpg_replaced(struct world *world, uint32_t node, bool empty)
+{
+	struct modelpg *pg = &world->nodes[node].pg;
+
+	/* The disk first: whoever looks because Postgres has ended sees the new one. */
+	if (!empty) {
+		(void)str_copy(pg->sysid, sizeof(pg->sysid), "6999999999999999999");
+	} else {
+		wal_done(&pg->wal);
+		pg->dir = DIR_EMPTY;
+		pg->standby_signal = false;
+		pg->boot_unfinished = false;
+		pg->sysid[0] = '\0';
+		pg->nslots = 0;
+	}
+	modelpg_vanish(world, node);
+	if (empty) {
+		pg->control_timeline = 0;
+		pg->checkpoint_lsn = 0;
+		pg->min_recovery_lsn = 0;
+	}
+}
+
 /* ---- facts ---- */
 
 static enum pg_run run_of(const struct modelpg *pg, bool sql)

@@ -114,6 +114,8 @@ void modelpg_kill_postmaster(struct world *world, uint32_t node, bool leftovers)
 void modelpg_backend_crash(struct world *world, uint32_t node);
 /* Everything gone at once: the host died or somebody killed every process. */
 void modelpg_vanish(struct world *world, uint32_t node);
+/* Somebody put another disk in its place: an empty one, or one with another cluster's data. */
+void modelpg_replaced(struct world *world, uint32_t node, bool empty);
 
 /* A commit becomes durable: it gets a position. */
 uint64_t modelpg_commit(struct world *world, uint32_t node, uint64_t id);

@@ -239,6 +239,8 @@ static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_
 		node_disk_stall(world, node, add);
 	if (fault == FAULT_START_FAILS)
 		pg_count(&node->pg.start_fails, add);
+	if (fault == FAULT_DATA_LOST || fault == FAULT_DATA_FOREIGN)
+		modelpg_replaced(world, id, fault == FAULT_DATA_LOST);
 	if (fault == FAULT_COPY_FAILS) {
 		pg_count(&node->pg.clone_fails, add);
 		pg_count(&node->pg.rewind_fails, add);
@@ -261,6 +263,10 @@ static void apply_operator(struct world *world, enum fault fault, uint32_t id, u
 		operator_reinit(world, id);
 	if (fault == FAULT_PAUSE)
 		operator_pause(world, add > 0);
+	if (fault == FAULT_INIT_LOST)
+		modeletcd_put(world, WORLD_PREFIX "initialize", NULL);
+	if (fault == FAULT_RESUME)
+		operator_resume_in_etcd(world);
 	if (fault == FAULT_CONFIG)
 		operator_patch(world, other & 1 ? "{\"ttl\":4}" :
 						  other & 2 ? "{\"ttl\":6}" :
@@ -323,7 +329,7 @@ static bool possible(struct world *world, enum fault fault)
 {
 	uint32_t needs = rows[fault].needs;
 
-	return (!(needs & NEEDS_GUARD) || world->guard) &&
+	return !(needs & NEEDS_STORY) && (!(needs & NEEDS_GUARD) || world->guard) &&
 	       (!(needs & NEEDS_ETCD_FAULTS) || world->etcd.faults) &&
 	       (!(needs & NEEDS_BAD_CLOCKS) || world->bad_clocks) &&
 	       (!(needs & NEEDS_LUCK) || rng_chance(&world->rng, 300));

@@ -51,12 +51,17 @@ struct world;
 	X(PAUSE, "pause", 0, 1000, 15000)                                      \
 	X(CONFIG, "config", 0, 0, 0)                                           \
 	X(ETCD_WIPE, "etcd-wipe", NEEDS_LUCK, 0, 0)                            \
-	X(ETCD_RESTORE, "etcd-restore", NEEDS_LUCK, 0, 0)
+	X(ETCD_RESTORE, "etcd-restore", NEEDS_LUCK, 0, 0)                      \
+	X(DATA_LOST, "data-lost", NEEDS_STORY, 0, 0)                           \
+	X(DATA_FOREIGN, "data-foreign", NEEDS_STORY, 0, 0)                     \
+	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
+	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)
 
 #define NEEDS_GUARD       1
 #define NEEDS_ETCD_FAULTS 2
 #define NEEDS_BAD_CLOCKS  4
 #define NEEDS_LUCK        8 /* drawn less often than others */
+#define NEEDS_STORY       16 /* never drawn: what must come of it depends on the rest */
 
 enum fault {
 #define X(n, t, needs, low, high) FAULT_##n,
@@ -96,6 +101,8 @@ void operator_pause(struct world *world, bool pause);
 bool operator_sees_all(const struct world *world);
 /* Looks after a while whether some member waits for it, and then at all of them. */
 void operator_accept_store(struct world *world, int64_t after_us);
+/* Writes the key itself, as another tool does. */
+void operator_resume_in_etcd(struct world *world);
 void operator_patch(struct world *world, const char *json);
 
 #endif

@@ -147,6 +147,8 @@ void oracle_rule(struct world *world, uint32_t node, uint16_t rule_id)
 	(void)node;
 	world->oracle.rule_changes++;
 	world_mix(world, rule_id);
+	if (rule_id < ORACLE_RULES)
+		world->oracle.reached[rule_id] = true;
 	if (world->oracle.coverage && rule_id < ORACLE_RULES)
 		world->oracle.coverage->rules[rule_id]++;
 }

@@ -81,6 +81,7 @@ struct oracle {
 	uint64_t lost;
 	uint64_t nreleases;
 	uint64_t rule_changes;
+	bool reached[ORACLE_RULES];
 	struct coverage *coverage; /* shared by all seeds, or NULL */
 };
 

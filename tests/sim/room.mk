@@ -36,27 +36,40 @@ EXTRA_DIST += \
 	tests/scenarios/agent-frozen.scn \
 	tests/scenarios/agent-killed-for-good.scn \
 	tests/scenarios/agent-restarted.scn \
+	tests/scenarios/agent-stopped-cut-off.scn \
 	tests/scenarios/agent-stopped.scn \
 	tests/scenarios/all-restarted.scn \
+	tests/scenarios/bootstrap-fails.scn \
+	tests/scenarios/data-foreign.scn \
+	tests/scenarios/data-lost-host-reset.scn \
+	tests/scenarios/data-lost.scn \
 	tests/scenarios/disk-stalled.scn \
+	tests/scenarios/diverged-stuck.scn \
 	tests/scenarios/early-revoke-cut-off.scn \
 	tests/scenarios/early-revoke.scn \
 	tests/scenarios/etcd-blink.scn \
 	tests/scenarios/etcd-leader-change.scn \
-	tests/scenarios/etcd-restored.scn \
-	tests/scenarios/etcd-wiped.scn \
 	tests/scenarios/etcd-member-down.scn \
 	tests/scenarios/etcd-outage.scn \
+	tests/scenarios/etcd-restored.scn \
+	tests/scenarios/etcd-wiped.scn \
 	tests/scenarios/failover.scn \
+	tests/scenarios/found-running.scn \
 	tests/scenarios/host-frozen.scn \
 	tests/scenarios/host-lost.scn \
 	tests/scenarios/hung-postmaster.scn \
+	tests/scenarios/initialize-lost-all-down.scn \
+	tests/scenarios/initialize-lost.scn \
 	tests/scenarios/isolated.scn \
+	tests/scenarios/key-lost-while-hanging.scn \
+	tests/scenarios/paused-failover.scn \
+	tests/scenarios/paused-key-expires.scn \
+	tests/scenarios/paused-restart-standby.scn \
 	tests/scenarios/paused.scn \
 	tests/scenarios/postmaster-killed.scn \
 	tests/scenarios/primary-last.scn \
-	tests/scenarios/rejoin-diverged.scn \
 	tests/scenarios/promotion-frozen.scn \
+	tests/scenarios/rejoin-diverged.scn \
 	tests/scenarios/restart-and-reinit.scn \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \
@@ -64,10 +77,14 @@ EXTRA_DIST += \
 	tests/scenarios/switchover-to-the-dying.scn \
 	tests/scenarios/switchover.scn \
 	tests/scenarios/two-in-a-row.scn \
+	tests/sim/check-rules.sh \
 	tests/sim/check-seeds.sh \
 	tests/sim/check-sim.sh
 
 # Many more seeds than make check plays: make check-seeds SEEDS=1..1000000
 check-seeds: tests/sim/pgha-sim
 	tests/sim/pgha-sim --seeds $${SEEDS:-1..100000} --coverage
-.PHONY: check-seeds
+# Fails when a rule of the table is never reached.
+check-rules: tests/sim/pgha-sim
+	$(srcdir)/tests/sim/check-rules.sh $${SEEDS:-1..1500}
+.PHONY: check-seeds check-rules

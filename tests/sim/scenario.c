@@ -106,6 +106,8 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->etcd_faults = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "bad-clocks"))
 		options->bad_clocks = on ? TRI_YES : TRI_NO;
+	if (str_eq(word(line, 0), "keep-diverged"))
+		options->keep_diverged = on;
 	return 0;
 }
 
@@ -198,6 +200,15 @@ static bool count_is(const struct line *line, uint32_t i, uint64_t count)
 	return parse_uint(word(line, i), UINT32_MAX, &wanted, NULL) == 0 && wanted == count;
 }
 
+/* Whoever reached it, and whenever. */
+static bool rule_reached(const struct world *world, const struct line *line, uint32_t i)
+{
+	uint64_t id;
+
+	return parse_uint(word(line, i), ORACLE_RULES - 1, &id, NULL) == 0 &&
+	       world->oracle.reached[id];
+}
+
 static int condition_of_node(const struct story *story, const char *what, uint32_t node)
 {
 	const struct modelpg *pg = &story->world->nodes[node].pg;
@@ -229,6 +240,8 @@ static int condition(const struct story *story, uint32_t at, struct err *err)
 		return oracle_leader(world) < 0;
 	if (str_eq(what, "promoting"))
 		return promoting(world) >= 0;
+	if (str_eq(what, "rule"))
+		return rule_reached(world, line, at + 1);
 	if (str_eq(what, "settled"))
 		return final_settled(world, why, sizeof(why));
 	if (str_eq(what, "lost"))
@@ -430,7 +443,7 @@ static int play_line(struct story *story, struct err *err)
 
 	if (story->line.n == 0 || str_eq(first, "nodes") || str_eq(first, "guard") ||
 	    str_eq(first, "module") || str_eq(first, "etcd-faults") ||
-	    str_eq(first, "bad-clocks"))
+	    str_eq(first, "bad-clocks") || str_eq(first, "keep-diverged"))
 		return 0;
 	if (str_eq(first, "at"))
 		return play_at(story, err);

@@ -37,6 +37,7 @@ struct options {
 	enum tristate module;
 	enum tristate etcd_faults;
 	enum tristate bad_clocks;
+	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
 };
 
 struct world {
