@@ -194,6 +194,7 @@ struct config_watchdog {
 
 struct config_fence {
 	enum { FENCE_GUARD_AUTO = 0, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF } guard;
+	enum { FENCE_COMMIT_AUTO = 0, FENCE_COMMIT_REQUIRED, FENCE_COMMIT_OFF } commit_guard;
 };
 
 /* Everything. Strings are owned by the struct; NULL is "not given". */

@@ -7,6 +7,8 @@ EXTRA_DIST += \
 	src/fence/module.mk \
 	src/fence/pgha_fence.c
 
+dist_pkgdata_DATA = sql/pgha_fence.sql
+
 # The Postgres module, once for each version that configure found: src/fence/<major>/pgha_fence.so.
 # Postgres is never built with sanitizers, so neither is what it loads.
 FENCE_MAKE = $(MAKE) -f '$(srcdir)/src/fence/module.mk' OUT=src/fence CC='$(CC)' \

@@ -169,6 +169,24 @@ static void keep_size(const struct config *config, struct buf *ret)
 	setting(ret, "wal_keep_size", text);
 }
 
+/* What we set in place of the operator's value, which is part of ours. */
+static bool is_replaced(const struct pgconf_want *want, const char *name)
+{
+	return want->libraries && (str_ieq(name, "shared_preload_libraries") ||
+				   str_ieq(name, "pgha_fence.page"));
+}
+
+static void fence_settings(const struct config *config, const struct pgconf_want *want,
+			   struct buf *ret)
+{
+	if (config->fence.commit_guard == FENCE_COMMIT_OFF)
+		setting(ret, "pgha_fence.enabled", "off");
+	if (!want->libraries)
+		return;
+	setting(ret, "shared_preload_libraries", want->libraries);
+	setting(ret, "pgha_fence.page", want->page);
+}
+
 static void parameters(const struct config *config, const struct pgconf_want *want,
 		       struct buf *ret)
 {
@@ -183,7 +201,7 @@ static void parameters(const struct config *config, const struct pgconf_want *wa
 
 		if (want->armed && str_ieq(sorted[i]->name, "wal_retrieve_retry_interval"))
 			value = ARMED_RETRY;
-		if (!value || is_recovery(sorted[i]->name) ||
+		if (!value || is_recovery(sorted[i]->name) || is_replaced(want, sorted[i]->name) ||
 		    str_ieq(sorted[i]->name, "hba_file") || str_ieq(sorted[i]->name, "ident_file"))
 			continue;
 		setting(ret, sorted[i]->name, value);
@@ -265,6 +283,7 @@ void pgconf_main_text(const struct config *config, const struct pgconf_want *wan
 	else
 		buf_printf(ret, "include '%s.base.conf'\n\n", pgconf_stem(config));
 	parameters(config, want, ret);
+	fence_settings(config, want, ret);
 	file_setting(config, "hba_file", "pg_hba.conf", ret);
 	file_setting(config, "ident_file", "pg_ident.conf", ret);
 	if (want->keep_recovery && block)

@@ -20,6 +20,8 @@ struct pgconf_want {
 	bool armed;           /* a standby that is about to be promoted */
 	bool keep_recovery;   /* the block of recovery settings in the file stays as it is */
 	struct upstream upstream; /* of a standby; host "": none */
+	const char *libraries;    /* shared_preload_libraries with our module, or NULL */
+	const char *page;         /* with libraries: the lease page */
 	const struct pairs *recovery; /* instead of everything else in the block; or NULL */
 };
 

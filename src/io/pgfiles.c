@@ -14,6 +14,7 @@
 
 #include "io/fsx.h"
 #include "io/pgdir.h"
+#include "io/pgfence.h"
 
 #define FILE_BYTES_MAX (4 * 1024 * 1024)
 #define BEFORE_TRUST   ".pgha-before" /* behind the name of what pgfiles_trust() replaced */
@@ -121,11 +122,31 @@ static int make_base(const struct config *config, const char *conf, mode_t mode,
 	return put(base, &nothing, mode, &changed, err);
 }
 
+/* The operator's file, which ours includes. */
+static int read_base(const struct config *config, struct buf *ret, struct err *err)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (config->pg.custom_conf)
+		rc = str_copy(path, sizeof(path), config->pg.custom_conf);
+	else
+		rc = str_printf(path, sizeof(path), "%s/%s.base.conf", pgconf_dir(config),
+				pgconf_stem(config));
+	if (rc < 0)
+		return err_set(err, ERR_TOOLONG, "path '%s'", pgconf_dir(config));
+	rc = fsx_read(path, FILE_BYTES_MAX, ret, err);
+	return rc < 0 ? rc : 0;
+}
+
 static int write_main(const struct config *config, const struct pgconf_want *want, bool *changed,
 		      struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
 	_cleanup_(buf_done) struct buf old = { 0 };
+	_cleanup_(buf_done) struct buf base = { 0 };
+	_cleanup_(pgfence_done) struct pgfence fence = { 0 };
+	struct pgconf_want with_fence = *want;
 	mode_t mode = file_mode(config);
 	char conf[PATH_MAX];
 	int rc;
@@ -139,7 +160,13 @@ static int write_main(const struct config *config, const struct pgconf_want *wan
 	rc = fsx_read(conf, FILE_BYTES_MAX, &old, err);
 	if (rc < 0)
 		return rc;
-	pgconf_main_text(config, want, old.data, &text);
+	rc = read_base(config, &base, err);
+	if (rc < 0)
+		return rc;
+	pgfence_plan(config, base.data, &fence);
+	with_fence.libraries = fence.libraries;
+	with_fence.page = fence.page;
+	pgconf_main_text(config, &with_fence, old.data, &text);
 	return put(conf, &text, mode, changed, err);
 }
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "io/pgdial.h"
 #include "io/pgdir.h"
+#include "io/pgfence.h"
 #include "io/pgfiles.h"
 #include "io/pgkinds.h"
 #include "io/pgnumber.h"
@@ -38,6 +39,16 @@ static const struct config_bootstrap *custom_bootstrap(const struct pg *pg)
 
 /* -- before ------------------------------------------------------------------------------- */
 
+static int check_module(const struct pg *pg, struct err *err)
+{
+	if (pg->config->fence.commit_guard == FENCE_COMMIT_REQUIRED &&
+	    !pgfence_installed(pg->config))
+		return err_set(err, ERR_STATE,
+			       "fence.commit_guard is required, and " PGFENCE_MODULE
+			       " is not installed for this version of PostgreSQL");
+	return PGWORK_NEXT;
+}
+
 static int step_check(struct pgwork *work, struct err *err)
 {
 	struct pg *pg = work->pg;
@@ -50,7 +61,7 @@ static int step_check(struct pgwork *work, struct err *err)
 		return rc;
 	switch (pg->state.dir) {
 	case DIR_PRESENT:
-		return PGWORK_NEXT;
+		return check_module(pg, err);
 	case DIR_EMPTY:
 		return err_set(err, ERR_STATE, "the data directory '%s' is empty",
 			       pg->config->pg.data_dir);

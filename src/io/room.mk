@@ -34,6 +34,7 @@ src_libio_a_SOURCES += \
 	src/io/pgboot.c \
 	src/io/pgclone.c \
 	src/io/pgconf.c src/io/pgconf.h \
+	src/io/pgfence.c src/io/pgfence.h \
 	src/io/pgconn.c src/io/pgconn.h \
 	src/io/pgcontrol.c src/io/pgcontrol.h \
 	src/io/pgdial.c src/io/pgdial.h \
@@ -85,6 +86,7 @@ pg_tests = \
 	tests/unit/test_pgdir \
 	tests/unit/test_pgdsn \
 	tests/unit/test_pgfiles \
+	tests/unit/test_pgfence \
 	tests/unit/test_pgguc \
 	tests/unit/test_pgproc \
 	tests/unit/test_pgquery \
@@ -111,6 +113,10 @@ tests_unit_test_pgfiles_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgdsn_SOURCES = tests/unit/test_pgdsn.c
 tests_unit_test_pgdsn_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgdsn_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+tests_unit_test_pgfence_SOURCES = tests/unit/test_pgfence.c
+tests_unit_test_pgfence_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgfence_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
 tests_unit_test_pgguc_SOURCES = tests/unit/test_pgguc.c
 tests_unit_test_pgguc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgguc_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)

@@ -166,9 +166,13 @@ void confbuild_watchdog(const struct confbuild *build)
 void confbuild_fence(const struct confbuild *build)
 {
 	static const int words[] = { FENCE_GUARD_AUTO, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF };
+	static const int commits[] = { FENCE_COMMIT_AUTO, FENCE_COMMIT_REQUIRED, FENCE_COMMIT_OFF };
 	unsigned word = confget_word(&build->get, "fence.guard");
+	unsigned commit = confget_word(&build->get, "fence.commit_guard");
 
 	build->config->fence.guard = word < ARRAY_LEN(words) ? words[word] : FENCE_GUARD_AUTO;
+	build->config->fence.commit_guard =
+		commit < ARRAY_LEN(commits) ? commits[commit] : FENCE_COMMIT_AUTO;
 }
 
 /* Options that initdb gets from the agent, or that would break what it relies on. */

@@ -196,7 +196,7 @@ unsigned config_diff(const struct config *a, const struct config *b)
 		diff |= CONFIG_DIFF_ETCD;
 	if (!same_rest(&a->restapi, &b->restapi))
 		diff |= CONFIG_DIFF_REST;
-	if (!same_pg_files(&a->pg, &b->pg))
+	if (!same_pg_files(&a->pg, &b->pg) || a->fence.commit_guard != b->fence.commit_guard)
 		diff |= CONFIG_DIFF_PG_FILES;
 	if (!same_other(a, b))
 		diff |= CONFIG_DIFF_OTHER;

@@ -93,6 +93,8 @@ static const struct confkey keys[] = {
 	  "What stops a primary whose lease is over while its agent cannot" },
 	{ "fence.guard", CONF_WORD, L, RELOAD | OURS, "auto", 0, 0, "auto|required|off", NULL,
 	  "Whether pgha-guard runs beside the agent; required: no guardian, no lead" },
+	{ "fence.commit_guard", CONF_WORD, L, RELOAD | OURS, "auto", 0, 0, "auto|required|off",
+	  NULL, "Whether Postgres loads the module pgha_fence; required: without it none starts" },
 
 	/* The whole cluster: the dynamic configuration */
 	{ "ttl", CONF_INT, D, RELOAD, "5", 2, 3600, NULL, NULL,

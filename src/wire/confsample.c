@@ -188,6 +188,7 @@ static const char sample[] =
 	"#  run_dir: /run/pgha\n"
 	"#fence:\n"
 	"#  guard: auto                  # required: no pgha-guard, no lead; off: none is started\n"
+	"#  commit_guard: auto           # required: no pgha_fence, no Postgres; off: not loaded\n"
 	"\n"
 	"log:\n"
 	"  level: INFO                   # DEBUG, INFO, NOTICE, WARNING, ERROR, CRITICAL\n"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What is refused behind the gate, and what is left alone."""
 
+import os
 import time
 
 import psycopg2
@@ -240,3 +241,25 @@ def run_backup(server, standby):
          "postgres", "-D", standby.data, "-X", "stream", "-c", "fast", "-N", "-R"])
     upstream = "host=%s port=%d user=postgres" % (server.sockets, server.port)
     standby.configure(primary_conninfo=upstream)
+
+
+VIEW = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "sql", "pgha_fence.sql")
+
+
+def test_the_view_shows_the_status(server):
+    with open(VIEW) as f:
+        server.ask(f.read())
+    server.page.arm(-1000)
+    c = server.connect()
+    with c.cursor() as k:
+        k.execute("select gate, armed, epoch, left_ms < 0, page from pgha_fence_status")
+        assert k.fetchall() == [("past", True, 7, True, "recognised, of this boot")]
+    c.close()
+
+
+def test_the_view_is_empty_where_the_module_is_not_loaded(make_server):
+    server = make_server(**{"shared_preload_libraries": "", "pgha_fence.page": ""})
+    server.start()
+    with open(VIEW) as f:
+        server.ask(f.read())
+    assert server.ask("select count(*) from pgha_fence_status") == 0

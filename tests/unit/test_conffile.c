@@ -523,6 +523,9 @@ Test(conffile, tells_what_differs)
 		CONFLOAD_MINIMAL "tags: {a: b}\n"
 				 "ctl: {insecure: true}\n", "{}");
 	cr_assert_eq(config_diff(load.config, local.config), CONFIG_DIFF_TAGS | CONFIG_DIFF_OTHER);
+	_cleanup_(confload_done) struct confload fence =
+		confload_dynamic(CONFLOAD_MINIMAL "fence: {commit_guard: off}\n", "{}");
+	cr_assert_eq(config_diff(load.config, fence.config), CONFIG_DIFF_PG_FILES);
 	_cleanup_(confload_done) struct confload rest = confload_dynamic(
 		"scope: main\nnamespace: x\nname: node1\nrestapi: {listen: \"127.0.0.1:1\"}\n"
 		"etcd3: {host: \"127.0.0.1:2379\", username: u, password: p}\n" CONFLOAD_POSTGRESQL, "{}");

@@ -202,6 +202,33 @@ Test(pgconf, command_line_has_patronis_order)
 				    "--wal_log_hints=on");
 }
 
+Test(pgconf, our_list_of_libraries_stands_for_the_operators)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char name[] = "shared_preload_libraries", value[] = "a";
+	struct pair pairs[] = { { name, value } };
+	struct config *config = config_new(pairs, ARRAY_LEN(pairs));
+	struct pgconf_want want = { .major = 15 };
+
+	pgconf_main_text(config, &want, NULL, &text);
+	cr_assert(strstr(text.data, "\nshared_preload_libraries = 'a'\n"));
+	cr_assert_not(strstr(text.data, "pgha_fence"));
+
+	want.libraries = "a,pgha_fence";
+	want.page = "/run/pgha/batman/node1/lease";
+	pgconf_main_text(config, &want, NULL, &text);
+	cr_assert(strstr(text.data, "\nshared_preload_libraries = 'a,pgha_fence'\n"
+				    "pgha_fence.page = '/run/pgha/batman/node1/lease'\n"));
+	cr_assert_not(strstr(text.data, "'a'"));
+
+	/* One that is loaded still has to keep quiet. */
+	want.libraries = NULL;
+	config->fence.commit_guard = FENCE_COMMIT_OFF;
+	pgconf_main_text(config, &want, NULL, &text);
+	cr_assert(strstr(text.data, "\npgha_fence.enabled = 'off'\n"));
+	cr_assert(strstr(text.data, "\nshared_preload_libraries = 'a'\n"));
+}
+
 Test(pgconf, standby_starts_with_no_less_than_its_primary_had)
 {
 	_cleanup_(words_done) struct words words = { 0 };
