@@ -321,6 +321,21 @@ static void it_ends_only_when_it_is_not_needed(void)
 	open_page();
 }
 
+static void it_may_run_before_any_agent(void)
+{
+	pid_t guard;
+
+	leasepage_done(&page);
+	CHECK(unlink(lease_path) == 0);
+	guard = guard_start(false);
+	guard_until(GUARDPAGE_WAITING, guard);
+	open_page();
+	disarm(LEASEPAGE_REPLICA);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	rig_kill(guard, SIGTERM);
+	CHECK(guard_end(guard) == 0);
+}
+
 /* Size of the heap and of all data, as the kernel counts it. */
 static long data_kb(pid_t pid)
 {
@@ -372,6 +387,7 @@ int main(void)
 	RUN(a_torn_page_leaves_the_deadline_standing);
 	RUN(a_page_made_anew_leaves_the_deadline_standing);
 	RUN(it_ends_only_when_it_is_not_needed);
+	RUN(it_may_run_before_any_agent);
 	RUN(it_allocates_nothing_while_it_kills);
 	return 0;
 }
