@@ -229,6 +229,8 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 	str_clip(req.name, sizeof(req.name), m->name);
 	str_clip(req.api_url, sizeof(req.api_url), m->api_url);
 	a->port.peer(a->port.ctx, agent_ticket(a, TICKET_PEER, 0, m->name), &req);
+	if (agent_leads(a))
+		a->probe_now = true; /* who streams from here at this moment? */
 }
 
 void act_ask_votes(struct agent *a)

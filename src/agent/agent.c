@@ -498,7 +498,7 @@ static bool is_handing_over(const struct agent *a)
 {
 	const struct view *v = &a->view;
 
-	return v->cluster.release.present && v->election_since_ms != 0 &&
+	return v->cluster.release.present && v->cluster.leader[0] == '\0' &&
 	       v->now_ms - v->release_seen_at_ms < MOMENT_MS;
 }
 

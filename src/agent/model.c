@@ -418,6 +418,9 @@ static bool is_serving(const struct view *v)
  * connection is dead. Of who streams from here our own walsenders know better. */
 static void refresh_vote(const struct agent *a, struct vote *vote)
 {
+	/* A list from before the question says nothing of one that came since. */
+	if (vote->heard && !vote->failed)
+		vote->answered = !agent_leads(a) || a->walsenders_at_ms >= vote->asked_at_ms;
 	if (!agent_leads(a) || !vote->answered)
 		return;
 	vote->streaming = false;
@@ -446,7 +449,7 @@ void model_fold_vote(struct agent *a, const struct pending *p, const struct even
 			*vote = *ev->vote;
 			str_clip(vote->name, sizeof(vote->name), p->name);
 			vote->asked_at_ms = p->since_ms;
-			vote->answered = true;
+			vote->heard = true;
 			refresh_vote(a, vote);
 		}
 	}
@@ -544,6 +547,7 @@ static void fold_probe(struct agent *a, const struct event *ev)
 	a->sql_ok = ev->probe_sql_ok;
 	if (ev->probe_brief)
 		return;
+	a->walsenders_at_ms = a->probe_at_ms;
 	a->nwalsenders = MIN_OF(ev->nwalsenders, (uint32_t)MEMBERS_MAX);
 	a->nslots = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
 	for (uint32_t i = 0; i < a->nwalsenders; i++)

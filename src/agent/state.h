@@ -160,6 +160,7 @@ struct agent {
 	bool sql_ok;
 	uint32_t nwalsenders;
 	struct walsender walsenders[MEMBERS_MAX];
+	int64_t walsenders_at_ms; /* when that list was asked for */
 	uint32_t nslots;
 	struct slot_pos slots[SLOTS_MAX];
 	uint32_t nchanges; /* settings that wait for a restart */

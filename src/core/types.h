@@ -326,6 +326,7 @@ struct vote {
 	char name[NAME_SIZE];
 	int64_t asked_at_ms; /* 0 = not asked in this election */
 	bool answered;
+	bool heard;      /* it answered; a leader waits for its own newest list of walsenders too */
 	bool failed;     /* unreachable, or an answer without a position */
 	bool in_recovery; /* false: it says it is a primary */
 	bool streaming; /* receives WAL at this moment */

@@ -33,7 +33,9 @@ def test_switchover(cluster, out):
             at = cluster.nodes.index(old)
             new = cluster.nodes[(at + 1) % len(cluster.nodes)]
             w.mark("%s -> %s" % (old.name, new.name))
-            cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
+            done = cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name,
+                                 "--force")
+            assert "Successfully switched over" in done.stdout, done.stdout
             cluster.wait_whole()
         w.mark("end")
         w.verdict(max_lost=0)
