@@ -7,8 +7,10 @@
 #
 # Two servers of the same data, one with pgha_fence and an armed lease page, one without. They are
 # measured one after the other, in alternating order, so that both see the same machine. fsync is
-# off: a disk would hide the cost. Prints medians for TPC-B and for single-row commits. As root it
-# runs the servers as user postgres. FENCE_PG_CONFIG: another pg_config than the one in PATH.
+# off: a disk would hide the cost. Prints medians for TPC-B and for single-row commits: transactions
+# in a second, and processor time of the server for each, which tells more on a machine that is busy
+# with something else. As root it runs the servers as user postgres. FENCE_PG_CONFIG: another
+# pg_config than the one in PATH.
 set -euo pipefail
 
 build=$(cd "${1:?BUILD_DIR}" && pwd)
@@ -62,12 +64,24 @@ pgbench() { # KIND OPTIONS
 	"$bin/pgbench" -h "$base/$kind" -U postgres "$@" postgres
 }
 
-measure() { # KIND OPTIONS: transactions in a second
-	pgbench "$@" -n -T "$seconds" 2>/dev/null | sed -n 's/^tps = \([0-9.]*\) .*/\1/p'
+# Clock ticks that the ended children of a server have used: those of the last pgbench among them.
+ticks() { # KIND
+	awk '{ sub(/.*\) /, ""); print $14 + $15 }' "/proc/$(head -n 1 "$base/$1/data/postmaster.pid")/stat"
 }
 
-median() {
-	sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+measure() { # KIND OPTIONS: transactions in a second, microseconds of processor time for each
+	local before
+	before=$(ticks "$1")
+	pgbench "$@" -n -T "$seconds" >"$base/out" 2>/dev/null
+	sleep 0.3 # until the last process is gone and counted
+	awk -v used=$(($(ticks "$1") - before)) -v hz="$(getconf CLK_TCK)" '
+		/^tps = / { tps = $3 }
+		/transactions actually processed/ { n = $6 }
+		END { print tps, used * 1e6 / hz / n }' "$base/out"
+}
+
+median() { # COLUMN
+	awk -v c="$1" '{ print $c }' | sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
 start without
@@ -86,8 +100,11 @@ compare() { # NAME OPTIONS
 			measure "$kind" "$@" >>"$base/$kind/$name"
 		done
 	done
-	awk -v name="$name" -v a="$(median <"$base/without/$name")" -v b="$(median <"$base/with/$name")" \
-		'BEGIN { printf "%-12s without %8.0f tps   with %8.0f tps   difference %+.2f %%\n", name, a, b, (b - a) * 100 / a }'
+	for kind in without with; do
+		awk -v name="$name" -v kind="$kind" -v tps="$(median 1 <"$base/$kind/$name")" \
+			-v us="$(median 2 <"$base/$kind/$name")" \
+			'BEGIN { printf "%-13s %-8s %8.0f tps %8.1f us\n", name, kind, tps, us }'
+	done
 }
 
 echo "PostgreSQL $version, $(nproc) processors, $rounds rounds of $seconds s, medians"
