@@ -1,4 +1,5 @@
 dist_noinst_SCRIPTS += \
+	scripts/bench \
 	scripts/check-dist.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \

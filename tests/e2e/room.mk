@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	tests/e2e/README.md \
+	tests/e2e/bench_switchover.py \
 	tests/e2e/conftest.py \
 	tests/e2e/gate.txt \
 	tests/e2e/lib/__init__.py \
