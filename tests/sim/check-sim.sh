@@ -42,6 +42,15 @@ play_mutants() {
 		trust-expiry)
 			play --mutant "$mutant" --seeds 1..20 \
 				--scenario "$scenarios/early-revoke-cut-off.scn" ;;
+		guard-stale)
+			play --mutant "$mutant" --seeds 1..40 \
+				--scenario "$scenarios/guard-resumed-late.scn" ;;
+		pause-armed)
+			play --mutant "$mutant" --seeds 1..40 \
+				--scenario "$scenarios/paused-key-expires.scn" ;;
+		no-gate | gate-late)
+			play --mutant "$mutant" --seeds 1..40 \
+				--scenario "$scenarios/agent-and-guard-frozen.scn" ;;
 		timeline-reused)
 			play --mutant "$mutant" --seeds 1..40 \
 				--scenario "$scenarios/promotion-frozen.scn" ;;

@@ -2,8 +2,8 @@
 /*
  * guard - the guardian and the fence module, as far as they read the page
  *
- * The guardian wakes at the kill time, reads the page again and kills every process of that
- * Postgres; its own freeze comes only with the host's.
+ * The guardian wakes at the kill time, or when it is thawed after it, reads the page again and
+ * kills every process of that Postgres.
  */
 #include "mutant.h"
 #include "node.h"
@@ -35,8 +35,11 @@ static bool identified(const struct node *node)
 static void on_guard(struct world *world, struct ev *ev)
 {
 	struct node *node = &world->nodes[ev->who];
+	bool late = ev->a > 0 && world->now_us - ev->a > 1000;
 
-	if (ev->gen != node->guard_gen || !due(world, node))
+	/* The mutant believes what it read before it was frozen. */
+	if (!(late && mutant_is(world, MUTANT_GUARD_STALE)) &&
+	    (ev->gen != node->guard_gen || !due(world, node)))
 		return;
 	if (modelpg_has_process(&node->pg) && identified(node))
 		kill_now(world, node);
@@ -44,7 +47,7 @@ static void on_guard(struct world *world, struct ev *ev)
 	world_after(world, 50000, (struct ev){ .what = "guard",
 					       .fn = on_guard,
 					       .who = node->id,
-					       .hold = HOLD_HOST,
+					       .hold = HOLD_HOST | HOLD_GUARD,
 					       .gen = node->guard_gen });
 }
 
@@ -60,20 +63,25 @@ void guard_page_changed(struct world *world, struct node *node)
 		 (struct ev){ .what = "guard",
 			      .fn = on_guard,
 			      .who = node->id,
-			      .hold = HOLD_HOST,
-			      .gen = node->guard_gen });
+			      .hold = HOLD_HOST | HOLD_GUARD,
+			      .gen = node->guard_gen,
+			      .a = MAX_OF(at_us, world->now_us) });
 }
 
 void guard_thawed(struct world *world, struct node *node)
 {
 	/* Without the module a backend may be faster than the guardian after a thaw: said in
 	 * the manual, so not a finding here. */
-	if (world->guard && !world->module && due(world, node))
+	if (world->guard && !world->module && node->guard_frozen == 0 && due(world, node))
 		modelpg_vanish(world, node->id);
 }
 
 bool guard_gate_open(const struct world *world, const struct node *node)
 {
-	return !world->module || !node->has_page || !node->page.armed ||
-	       node_now_ms(world, node) < node->page.gate_at_ms;
+	int64_t gate_ms = node->page.gate_at_ms;
+
+	if (mutant_is(world, MUTANT_GATE_LATE))
+		gate_ms += node->page.ttl_ms / 2;
+	return !world->module || mutant_is(world, MUTANT_NO_GATE) || !node->has_page ||
+	       !node->page.armed || node_now_ms(world, node) < gate_ms;
 }

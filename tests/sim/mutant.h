@@ -26,7 +26,11 @@ struct eattempt;
 	X(STOP_UNPROVEN, "stop-unproven") /* a stop is answered before the processes are gone */ \
 	X(GUARD_LATE, "guard-late")       /* the guardian acts half a term late */            \
 	X(GUARD_POSTMASTER_ONLY, "guard-postmaster-only")                                     \
+	X(GUARD_STALE, "guard-stale") /* it acts on what it read before it was frozen */       \
 	X(NO_GUARD, "no-guard")           /* it is installed and does nothing */              \
+	X(NO_GATE, "no-gate")             /* the module is loaded and refuses nothing */      \
+	X(GATE_LATE, "gate-late")         /* ... or half a term late */                       \
+	X(PAUSE_ARMED, "pause-armed")     /* the page is never disarmed */                    \
 	X(TIMELINE_REUSED, "timeline-reused") /* a promotion takes the next number it knows of */ \
 	X(TRUST_EXPIRY, "trust-expiry")   /* unfixed etcd taken for a fixed one */            \
 	X(REWIND_UNMARKED, "rewind-unmarked") /* a half rewound directory looks whole */

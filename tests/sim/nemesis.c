@@ -211,8 +211,10 @@ static void apply_host(struct world *world, enum fault fault, uint32_t id, int a
 
 	if (fault == FAULT_HOST_FREEZE || fault == FAULT_COLOCATED)
 		node_host_freeze(world, node, add);
-	if (fault == FAULT_AGENT_FREEZE)
+	if (fault == FAULT_AGENT_FREEZE || fault == FAULT_BOTH_FREEZE)
 		node_agent_freeze(world, node, add);
+	if (fault == FAULT_GUARD_FREEZE || fault == FAULT_BOTH_FREEZE)
+		node_guard_freeze(world, node, add);
 	if (fault == FAULT_AGENT_KILL)
 		agent_kill(world, node, add);
 	if (fault == FAULT_AGENT_STOP)
@@ -329,7 +331,9 @@ static bool possible(struct world *world, enum fault fault)
 {
 	uint32_t needs = rows[fault].needs;
 
-	return !(needs & NEEDS_STORY) && (!(needs & NEEDS_GUARD) || world->guard) &&
+	return !(needs & NEEDS_STORY) &&
+	       (!(needs & NEEDS_TURN) || world->options.seed % 4 == 3) &&
+	       (!(needs & NEEDS_GUARD) || world->guard) &&
 	       (!(needs & NEEDS_ETCD_FAULTS) || world->etcd.faults) &&
 	       (!(needs & NEEDS_BAD_CLOCKS) || world->bad_clocks) &&
 	       (!(needs & NEEDS_LUCK) || rng_chance(&world->rng, 300));
@@ -362,8 +366,10 @@ void nemesis_init(struct world *world, int64_t from_us)
 	uint32_t density = (uint32_t)rng_range(&world->rng, 30, 300);
 
 	for (size_t i = 0; i < FAULT__MAX; i++) {
+		bool always = (rows[i].needs & NEEDS_TURN) != 0;
+
 		nemesis->kinds[i] = possible(world, (enum fault)i) &&
-				    rng_chance(&world->rng, density);
+				    (always || rng_chance(&world->rng, density));
 		nemesis->nkinds += nemesis->kinds[i];
 		if (nemesis->kinds[i])
 			world_trace(world, "seed draws %s", rows[i].name);
@@ -392,6 +398,8 @@ void nemesis_heal(struct world *world)
 			node_host_freeze(world, node, -node->host_frozen);
 		if (node->agent_frozen > 0)
 			node_agent_freeze(world, node, -node->agent_frozen);
+		if (node->guard_frozen > 0)
+			node_guard_freeze(world, node, -node->guard_frozen);
 		if (node->pg.disk_stalled > 0)
 			node_disk_stall(world, node, -node->pg.disk_stalled);
 		node->stay_down = false;

@@ -52,6 +52,8 @@ struct world;
 	X(CONFIG, "config", 0, 0, 0)                                           \
 	X(ETCD_WIPE, "etcd-wipe", NEEDS_LUCK, 0, 0)                            \
 	X(ETCD_RESTORE, "etcd-restore", NEEDS_LUCK, 0, 0)                      \
+	X(GUARD_FREEZE, "guard-freeze", NEEDS_GUARD | NEEDS_TURN, 200, 15000)  \
+	X(BOTH_FREEZE, "agent-and-guard-freeze", NEEDS_GUARD | NEEDS_TURN, 200, 15000) \
 	X(DATA_LOST, "data-lost", NEEDS_STORY, 0, 0)                           \
 	X(DATA_FOREIGN, "data-foreign", NEEDS_STORY, 0, 0)                     \
 	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
@@ -61,6 +63,7 @@ struct world;
 #define NEEDS_ETCD_FAULTS 2
 #define NEEDS_BAD_CLOCKS  4
 #define NEEDS_LUCK        8 /* drawn less often than others */
+#define NEEDS_TURN        32 /* every fourth seed has it for sure, the others never */
 #define NEEDS_STORY       16 /* never drawn: what must come of it depends on the rest */
 
 enum fault {

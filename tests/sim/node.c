@@ -208,6 +208,8 @@ void node_agent_start(struct world *world, struct node *node)
 		log_critical("agent_new: %s", err.msg);
 		abort();
 	}
+	if (node->guard_frozen > 0)
+		oracle_thawed(world, node->id);
 	world_trace(world, "%s: agent starts, life %lu", node->name, (unsigned long)node->life);
 	msg = msg_new(EVENT_START);
 	fill_start(world, node, &msg->start);
@@ -301,8 +303,21 @@ void node_agent_freeze(struct world *world, struct node *node, int add)
 {
 	node->agent_frozen = count(node->agent_frozen, add);
 	world_trace(world, "%s: agent frozen %d", node->name, node->agent_frozen);
-	if (node->agent_frozen == 0)
-		world_release(world, node);
+	if (node->agent_frozen > 0)
+		return;
+	if (node->guard_frozen > 0)
+		oracle_thawed(world, node->id);
+	world_release(world, node);
+}
+
+void node_guard_freeze(struct world *world, struct node *node, int add)
+{
+	node->guard_frozen = count(node->guard_frozen, add);
+	world_trace(world, "%s: guardian frozen %d", node->name, node->guard_frozen);
+	if (node->guard_frozen > 0)
+		return;
+	oracle_thawed(world, node->id);
+	world_release(world, node);
 }
 
 void node_host_freeze(struct world *world, struct node *node, int add)

@@ -42,6 +42,7 @@ struct node {
 	bool host_down;
 	int16_t host_frozen;
 	int16_t agent_frozen;
+	int16_t guard_frozen;
 
 	struct agent *agent; /* NULL: not running */
 	uint64_t life;       /* of the agent */
@@ -87,6 +88,7 @@ void node_agent_start(struct world *world, struct node *node);
 void node_agent_kill(struct world *world, struct node *node);
 /* SIGTERM. */
 void node_agent_stop(struct world *world, struct node *node);
+void node_guard_freeze(struct world *world, struct node *node, int add);
 void node_agent_freeze(struct world *world, struct node *node, int add);
 void node_host_freeze(struct world *world, struct node *node, int add);
 void node_host_down(struct world *world, struct node *node);

@@ -101,13 +101,27 @@ static bool just_thawed(const struct world *world, uint32_t node)
 	return thawed_us > 0 && world->now_us - thawed_us < THAW_GRACE_US;
 }
 
+static bool agent_cannot_act(const struct world *world, const struct node *node)
+{
+	return !node->agent || node->agent_frozen > 0 || just_thawed(world, node->id);
+}
+
+/* The two that end a primary are both away. The module lets nothing through even then. Without it
+ * nothing does: what is written until the first of the two runs again is the bound, and no more. */
+static bool nobody_fences(const struct world *world, const struct node *node)
+{
+	return (node->guard_frozen > 0 || just_thawed(world, node->id)) &&
+	       agent_cannot_act(world, node);
+}
+
 static void check_proof_before_write(struct world *world, uint32_t id)
 {
 	struct node *node = &world->nodes[id];
 	const struct proof *proof = &world->oracle.proofs[id];
 
 	if (!modelpg_writable(&node->pg) || node->pg.doomed || node->host_frozen > 0 ||
-	    pause_excuses(world, node) || proven(world, id) || just_thawed(world, id))
+	    pause_excuses(world, node) || proven(world, id) || just_thawed(world, id) ||
+	    nobody_fences(world, node))
 		return;
 	oracle_fail(world, "I2 proof before write",
 		    "%s takes writes at local %ld ms; newest proof: epoch %ld asked at %ld ms, "
@@ -437,7 +451,8 @@ void oracle_ack(struct world *world, uint32_t node, uint64_t id)
 	if (last->node == node)
 		return;
 	oracle->commits[id - 1].lost = true;
-	if (!pause_excuses(world, &world->nodes[node]))
+	if (!pause_excuses(world, &world->nodes[node]) &&
+	    (world->module || !nobody_fences(world, &world->nodes[node])))
 		oracle_fail(world, "I1 single writer",
 			    "%s acknowledges row %lu at %.3f ms; %s takes writes since %.3f ms "
 			    "under epoch %ld",

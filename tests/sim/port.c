@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "mutant.h"
 #include "node.h"
 #include "pgjobs.h"
 #include "world.h"
@@ -222,6 +223,8 @@ static void port_page(void *ctx, const struct page_update *page)
 	struct node *node = ctx;
 
 	if (node->has_page && same_page(&node->page, page))
+		return;
+	if (mutant_is(node->world, MUTANT_PAUSE_ARMED) && node->page.armed && !page->armed)
 		return;
 	node->page = *page;
 	node->has_page = true;

@@ -33,6 +33,7 @@ tests_sim_pgha_sim_LDADD = $(AGENT_LIBS)
 
 TESTS += tests/sim/check-seeds.sh tests/sim/check-sim.sh
 EXTRA_DIST += \
+	tests/scenarios/agent-and-guard-frozen.scn \
 	tests/scenarios/agent-frozen.scn \
 	tests/scenarios/agent-killed-for-good.scn \
 	tests/scenarios/agent-restarted.scn \
@@ -55,6 +56,8 @@ EXTRA_DIST += \
 	tests/scenarios/etcd-wiped.scn \
 	tests/scenarios/failover.scn \
 	tests/scenarios/found-running.scn \
+	tests/scenarios/guard-frozen-no-module.scn \
+	tests/scenarios/guard-resumed-late.scn \
 	tests/scenarios/host-frozen.scn \
 	tests/scenarios/host-lost.scn \
 	tests/scenarios/hung-postmaster.scn \
@@ -84,7 +87,11 @@ EXTRA_DIST += \
 # Many more seeds than make check plays: make check-seeds SEEDS=1..1000000
 check-seeds: tests/sim/pgha-sim
 	tests/sim/pgha-sim --seeds $${SEEDS:-1..100000} --coverage
+# One line for each safety rule that is taken away: killed by what, or survived.
+check-mutants: tests/sim/pgha-sim tests/states/pgha-states
+	$(srcdir)/tests/sim/check-sim.sh mutants
+	$(srcdir)/tests/states/check-states.sh
 # Fails when a rule of the table is never reached.
 check-rules: tests/sim/pgha-sim
 	$(srcdir)/tests/sim/check-rules.sh $${SEEDS:-1..1500}
-.PHONY: check-seeds check-rules
+.PHONY: check-seeds check-rules check-mutants

@@ -156,7 +156,7 @@ static int summarize(const struct run *run, const struct coverage *coverage)
 
 	if (run->options.mutant != MUTANT_NONE) {
 		printf("mutant %s: %s", mutant_name(run->options.mutant),
-		       run->caught_at ? "caught" : "NOT CAUGHT");
+		       run->caught_at ? "killed" : "SURVIVED");
 		if (run->caught_at)
 			printf(" by seed %lu", (unsigned long)run->caught_at);
 		printf("\n");

@@ -63,6 +63,7 @@ static bool held(const struct node *node, uint32_t hold)
 {
 	return ((hold & HOLD_HOST) && node->host_frozen > 0) ||
 	       ((hold & HOLD_AGENT) && node->agent_frozen > 0) ||
+	       ((hold & HOLD_GUARD) && node->guard_frozen > 0) ||
 	       ((hold & HOLD_DISK) && node->pg.disk_stalled > 0);
 }
 
