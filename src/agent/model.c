@@ -229,6 +229,23 @@ static void fold_init(struct agent *a, const struct etcd_kv *kv)
 	c->init = record_init_parse(kv->value, kv->len, c->sysid);
 }
 
+static bool is_too_long(struct agent *a, const struct etcd_kv *kv, const char *key)
+{
+	size_t limit = record_size_limit(key);
+	struct err err = { 0 };
+
+	if (kv->deleted || kv->len <= limit)
+		return false;
+	(void)err_set(&err, ERR_RANGE, "more than %zu kB", limit / 1024);
+	say_garbage(a, kv->key, &err);
+	return true;
+}
+
+static bool same_text(const char *text, const struct etcd_kv *kv)
+{
+	return text != NULL && strlen(text) == kv->len && memcmp(text, kv->value, kv->len) == 0;
+}
+
 static void fold_text(char **text, const struct etcd_kv *kv)
 {
 	free(*text);
@@ -253,7 +270,10 @@ static void fold_config(struct agent *a, const struct etcd_kv *kv)
 	struct err err = { 0 };
 
 	c->config_mod_revision = kv->deleted ? 0 : kv->mod_revision;
-	c->config_present = !kv->deleted && kv->len > 0 && is_document(kv);
+	if (!kv->deleted && c->config_present && same_text(a->config_text, kv))
+		return;
+	c->config_present = !kv->deleted && kv->len > 0 && !is_too_long(a, kv, "config") &&
+			    is_document(kv);
 	if (c->config_present) {
 		fold_text(&a->config_text, kv);
 		agent_configure(a, a->config_text);
@@ -267,6 +287,8 @@ static void fold_history(struct agent *a, const struct etcd_kv *kv)
 {
 	struct err err = { 0 };
 
+	if (!kv->deleted && same_text(a->history_text, kv))
+		return;
 	fold_text(&a->history_text, kv);
 	a->view.cluster.history_timeline = 0;
 	if (a->history_text == NULL)
@@ -329,8 +351,13 @@ static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 	if (!str_starts(kv->key, a->config->prefix))
 		return;
 	key = kv->key + skip;
+	/* These two are believed to be there whatever they hold. */
 	if (str_eq(key, "leader"))
 		model_fold_leader(a, kv, MAX_OF(kv->mod_revision, revision));
+	else if (str_eq(key, "config"))
+		fold_config(a, kv);
+	else if (is_too_long(a, kv, key))
+		return;
 	else if (str_starts(key, "members/") && strchr(key + 8, '/') == NULL)
 		fold_member(a, key + 8, kv);
 	else if (str_eq(key, "pgha/beat"))
@@ -343,8 +370,6 @@ static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 		fold_request(a, kv);
 	else if (str_eq(key, "initialize"))
 		fold_init(a, kv);
-	else if (str_eq(key, "config"))
-		fold_config(a, kv);
 	else if (str_eq(key, "status"))
 		fold_status(a, kv);
 	else if (str_eq(key, "history"))

@@ -111,15 +111,25 @@ static int get_nested(const json_t *object, const char *key, json_type type, jso
 	return 0;
 }
 
-static int get_bytes(const json_t *object, const char *key, struct buf *ret, struct err *err)
+/* The text that an answer was read from: long values are not copied out of it. */
+struct source {
+	const char *text;
+	size_t len;
+};
+
+static int get_bytes(const struct source *from, const json_t *object, const char *key,
+		     struct buf *ret, struct err *err)
 {
 	const json_t *value = json_object_get(object, key);
+	const char *text;
+	size_t len;
 
 	if (!value)
 		return 0;
 	if (!json_is_string(value))
 		return wrong_type(err, key);
-	if (b64_decode(json_string_value(value), json_string_length(value), ret, NULL) < 0)
+	text = jtext_long(value, from->text, from->len, &len);
+	if (b64_decode(text, len, ret, NULL) < 0)
 		return err_set(err, ERR_PROTOCOL, "etcd: '%s' is no base64", key);
 	return 0;
 }
@@ -138,7 +148,8 @@ static int read_kv_numbers(const json_t *object, struct etcd_kv *kv, struct err 
 }
 
 /* Appends one key to *kvs. */
-static int read_kv(const json_t *object, bool deleted, struct etcd_kvs *kvs, struct err *err)
+static int read_kv(const struct source *from, const json_t *object, bool deleted,
+		   struct etcd_kvs *kvs, struct err *err)
 {
 	_cleanup_(buf_done) struct buf key = { 0 };
 	_cleanup_(buf_done) struct buf value = { 0 };
@@ -150,10 +161,10 @@ static int read_kv(const json_t *object, bool deleted, struct etcd_kvs *kvs, str
 	r = read_kv_numbers(object, &kv, err);
 	if (r < 0)
 		return r;
-	r = get_bytes(object, "key", &key, err);
+	r = get_bytes(from, object, "key", &key, err);
 	if (r < 0)
 		return r;
-	r = get_bytes(object, "value", &value, err);
+	r = get_bytes(from, object, "value", &value, err);
 	if (r < 0)
 		return r;
 	if (key.len == 0)
@@ -171,7 +182,8 @@ static int read_kv(const json_t *object, bool deleted, struct etcd_kvs *kvs, str
 	return 0;
 }
 
-static int read_kvs(const json_t *object, struct etcd_kvs *kvs, struct err *err)
+static int read_kvs(const struct source *from, const json_t *object, struct etcd_kvs *kvs,
+		    struct err *err)
 {
 	json_t *array;
 	size_t i;
@@ -182,7 +194,7 @@ static int read_kvs(const json_t *object, struct etcd_kvs *kvs, struct err *err)
 	if (r < 0)
 		return r;
 	json_array_foreach(array, i, item) {
-		r = read_kv(item, false, kvs, err);
+		r = read_kv(from, item, false, kvs, err);
 		if (r < 0)
 			return r;
 	}
@@ -233,14 +245,16 @@ static bool find_error(const json_t *doc, int32_t *ret_code, const char **ret_te
 	return true;
 }
 
-static int read_range(const json_t *doc, struct etcd_rep *rep, struct err *err)
+static int read_range(const struct source *from, const json_t *doc, struct etcd_rep *rep,
+		      struct err *err)
 {
 	if (rep->revision <= 0)
 		return err_set(err, ERR_PROTOCOL, "etcd: an answer without a revision");
-	return read_kvs(doc, &rep->kvs, err);
+	return read_kvs(from, doc, &rep->kvs, err);
 }
 
-static int read_txn(const json_t *doc, struct etcd_rep *rep, struct err *err)
+static int read_txn(const struct source *from, const json_t *doc, struct etcd_rep *rep,
+		    struct err *err)
 {
 	json_t *responses;
 	json_t *item;
@@ -263,7 +277,7 @@ static int read_txn(const json_t *doc, struct etcd_rep *rep, struct err *err)
 		r = get_nested(item, "response_range", JSON_OBJECT, &range, err);
 		if (r < 0)
 			return r;
-		r = read_kvs(range, &rep->kvs, err);
+		r = read_kvs(from, range, &rep->kvs, err);
 		if (r < 0)
 			return r;
 	}
@@ -287,7 +301,8 @@ static int read_lease(const json_t *doc, struct etcd_rep *rep, struct err *err)
 	return 0;
 }
 
-static int read_answer(json_t *doc, struct etcd_rep *rep, struct err *err)
+static int read_answer(const struct source *from, json_t *doc, struct etcd_rep *rep,
+		       struct err *err)
 {
 	int r;
 
@@ -301,9 +316,9 @@ static int read_answer(json_t *doc, struct etcd_rep *rep, struct err *err)
 		return r;
 	switch (rep->op) {
 	case ETCD_RANGE:
-		return read_range(doc, rep, err);
+		return read_range(from, doc, rep, err);
 	case ETCD_TXN:
-		return read_txn(doc, rep, err);
+		return read_txn(from, doc, rep, err);
 	case ETCD_GRANT:
 	case ETCD_KEEPALIVE:
 		return read_lease(doc, rep, err);
@@ -315,12 +330,13 @@ static int read_answer(json_t *doc, struct etcd_rep *rep, struct err *err)
 	return -ERR_STATE;
 }
 
-/* The body as an object; *ret is set also when it is an error of etcd. */
+/* The body as an object; *ret is set also when it is an error of etcd. Its long strings are for
+ * jtext_long(). */
 static int load(const char *body, size_t len, json_t **ret, struct err *err)
 {
 	if (len > ETCD_BODY_MAX)
 		return err_set(err, ERR_PROTOCOL, "etcd: an answer of %zu bytes", len);
-	if (jtext_load_object(body, len, ret, err) < 0) {
+	if (jtext_load_long(body, len, ret, err) < 0) {
 		if (err)
 			err->code = ERR_PROTOCOL;
 		(void)err_wrap(err, "etcd answered");
@@ -333,6 +349,7 @@ int etcdmsg_parse(enum etcd_op op, int http_status, const char *body, size_t len
 		  struct etcd_rep *rep, struct err *err)
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+	const struct source from = { body, len };
 	const char *text;
 	int r;
 
@@ -349,10 +366,11 @@ int etcdmsg_parse(enum etcd_op op, int http_status, const char *body, size_t len
 	}
 	if (http_status != 200)
 		return err_set(err, ERR_PROTOCOL, "HTTP status %d, not from etcd", http_status);
-	return read_answer(doc, rep, err);
+	return read_answer(&from, doc, rep, err);
 }
 
-static int read_events(const json_t *result, struct etcd_kvs *events, struct err *err)
+static int read_events(const struct source *from, const json_t *result, struct etcd_kvs *events,
+		       struct err *err)
 {
 	json_t *array;
 	json_t *item;
@@ -368,14 +386,15 @@ static int read_events(const json_t *result, struct etcd_kvs *events, struct err
 
 		if (type && !deleted && !str_eq(json_string_value(type), "PUT"))
 			return wrong_type(err, "type");
-		r = read_kv(json_object_get(item, "kv"), deleted, events, err);
+		r = read_kv(from, json_object_get(item, "kv"), deleted, events, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int read_watch(const json_t *result, struct etcd_watch_msg *msg, struct err *err)
+static int read_watch(const struct source *from, const json_t *result, struct etcd_watch_msg *msg,
+		      struct err *err)
 {
 	struct etcd_rep rep = { 0 };
 	const char *reason;
@@ -397,7 +416,7 @@ static int read_watch(const json_t *result, struct etcd_watch_msg *msg, struct e
 		return r;
 	reason = jtext_string(result, "cancel_reason");
 	str_clip(msg->cancel_reason, sizeof(msg->cancel_reason), reason ? reason : "");
-	return read_events(result, &msg->events, err);
+	return read_events(from, result, &msg->events, err);
 }
 
 /* An error of etcd where none is an answer. */
@@ -412,12 +431,28 @@ static int fail_with(int32_t code, const char *text, struct err *err)
 	return err_set(err, ERR_PROTOCOL, "etcd: %s (code %d)", text, code);
 }
 
-int etcdmsg_parse_watch(struct buf *stream, struct etcd_watch_msg *msg, struct err *err)
+static int read_document(const struct source *from, struct etcd_watch_msg *msg, struct err *err)
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
 	const char *text;
 	int32_t code;
 	json_t *result;
+	int r;
+
+	r = load(from->text, from->len, &doc, err);
+	if (r < 0)
+		return r;
+	if (find_error(doc, &code, &text))
+		return fail_with(code, text, err);
+	r = get_nested(doc, "result", JSON_OBJECT, &result, err);
+	if (r < 0)
+		return r;
+	return read_watch(from, result, msg, err);
+}
+
+int etcdmsg_parse_watch(struct buf *stream, struct etcd_watch_msg *msg, struct err *err)
+{
+	struct source from;
 	size_t begin;
 	size_t end;
 	int r;
@@ -430,16 +465,9 @@ int etcdmsg_parse_watch(struct buf *stream, struct etcd_watch_msg *msg, struct e
 		return err_set(err, ERR_PROTOCOL, "etcd: a watch answer without an end");
 	if (r < 0)
 		return err_set(err, ERR_PROTOCOL, "etcd: the watch answers no JSON objects");
-	r = load(stream->data + begin, end - begin, &doc, err);
-	if (r < 0)
-		return r;
+	from = (struct source){ stream->data + begin, end - begin };
+	r = read_document(&from, msg, err);
 	buf_consume(stream, end);
-	if (find_error(doc, &code, &text))
-		return fail_with(code, text, err);
-	r = get_nested(doc, "result", JSON_OBJECT, &result, err);
-	if (r < 0)
-		return r;
-	r = read_watch(result, msg, err);
 	if (r < 0)
 		etcd_watch_msg_done(msg);
 	return r;
@@ -539,6 +567,8 @@ int etcdmsg_parse_auth(int http_status, const char *body, size_t len, char **ret
 		       struct err *err)
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+	const json_t *token;
+	size_t token_len = 0;
 	const char *text;
 	int32_t code;
 	int r;
@@ -554,10 +584,11 @@ int etcdmsg_parse_auth(int http_status, const char *body, size_t len, char **ret
 			return ETCDMSG_AUTH_OFF;
 		return fail_with(code, text, err);
 	}
-	text = jtext_string(doc, "token");
+	token = json_object_get(doc, "token");
+	text = json_is_string(token) ? jtext_long(token, body, len, &token_len) : NULL;
 	if (http_status != 200 || !text || !*text)
 		return err_set(err, ERR_PROTOCOL, "etcd: a login without a token, HTTP status %d",
 			       http_status);
-	*ret_token = str_dup(text);
+	*ret_token = str_ndup(text, token_len);
 	return 0;
 }

@@ -95,6 +95,59 @@ int jtext_load_object(const char *text, size_t len, json_t **ret, struct err *er
 	return 0;
 }
 
+int jtext_load_long(const char *text, size_t len, json_t **ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf reduced = { 0 };
+	size_t copied = 0;
+	size_t pos = 0;
+
+	while (pos < len) {
+		const char *quote = memchr(text + pos, '"', len - pos);
+		size_t begin = quote ? (size_t)(quote - text) + 1 : len;
+		size_t end = string_end(text, len, begin);
+
+		pos = end + 1;
+		if (end >= len || end - begin <= JTEXT_LONG ||
+		    memchr(text + begin, '\\', end - begin))
+			continue;
+		buf_add(&reduced, text + copied, begin - copied);
+		buf_printf(&reduced, "@%zu+%zu", begin, end - begin);
+		copied = end;
+	}
+	if (copied == 0)
+		return jtext_load_object(text, len, ret, err);
+	buf_add(&reduced, text + copied, len - copied);
+	return jtext_load_object(reduced.data, reduced.len, ret, err);
+}
+
+/* "123" up to the character `end`; moves *at behind that. */
+static bool read_place(const char **at, char end, size_t *ret)
+{
+	size_t value = 0;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	while (**at >= '0' && **at <= '9' && value < SIZE_MAX / 16)
+		value = value * 10 + (size_t)(*(*at)++ - '0');
+	*ret = value;
+	return *(*at)++ == end;
+}
+
+const char *jtext_long(const json_t *string, const char *text, size_t len, size_t *ret_len)
+{
+	const char *value = json_string_value(string);
+	const char *at = value + 1;
+	size_t begin;
+	size_t count;
+
+	*ret_len = json_string_length(string);
+	if (*value != '@' || !read_place(&at, '+', &begin) || !read_place(&at, '\0', &count) ||
+	    begin > len || count > len - begin)
+		return value;
+	*ret_len = count;
+	return text + begin;
+}
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';

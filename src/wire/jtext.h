@@ -32,6 +32,14 @@ int jtext_load(const char *text, size_t len, json_t **ret, struct err *err) _mus
 /* The same, and fails unless it is an object. */
 int jtext_load_object(const char *text, size_t len, json_t **ret, struct err *err) _must_check_;
 
+/* An object whose long strings are not copied: each of more than JTEXT_LONG characters becomes a
+ * text "@place+length" that says where in `text` its characters stand, for jtext_long(). Those that
+ * hold escapes are left as they are. */
+#define JTEXT_LONG 4096
+int jtext_load_long(const char *text, size_t len, json_t **ret, struct err *err) _must_check_;
+/* The characters of such a string, or of any other; they live as long as both. */
+const char *jtext_long(const json_t *string, const char *text, size_t len, size_t *ret_len);
+
 /* Finds the end of the object that stands first in a stream of concatenated documents.
  * 0               *ret_begin, *ret_end: where it lies
  * JTEXT_MORE (1)  it is not complete yet

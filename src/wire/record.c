@@ -482,3 +482,10 @@ int record_begun_parse(const char *text, size_t len, uint32_t *ret_timeline,
 	str_clip(ret_instance, NAME_SIZE, instance);
 	return 0;
 }
+
+size_t record_size_limit(const char *key)
+{
+	if (str_eq(key, "config") || str_eq(key, "history") || str_eq(key, "status"))
+		return RECORD_CONFIG_MAX;
+	return RECORD_SIZE_MAX;
+}

@@ -139,4 +139,10 @@ void record_quote(struct buf *out, const char *text);
 /* Slot name of a member (contract section 0). */
 void record_slot_name(const char *member, char dst[NAME_SIZE]);
 
+/* How long the value of a key ("config", "members/n1", ...) may be. More is none of ours, and to
+ * read it would hold whoever does. */
+#define RECORD_SIZE_MAX   (64 * 1024)
+#define RECORD_CONFIG_MAX (256 * 1024) /* and history, and status */
+size_t record_size_limit(const char *key);
+
 #endif

@@ -12,8 +12,12 @@ check_io_programs = \
 	tests/io/test_pg_repair \
 	tests/io/test_pg_special \
 	tests/io/test_guard
-EXTRA_PROGRAMS = $(check_io_programs)
-CLEANFILES += $(check_io_programs)
+EXTRA_PROGRAMS = $(check_io_programs) tests/io/bench_values
+CLEANFILES += $(check_io_programs) tests/io/bench_values
+
+# Prints times, judges none.
+tests_io_bench_values_SOURCES = tests/io/bench_values.c
+tests_io_bench_values_LDADD = $(WIRE_LIBS)
 
 tests_io_test_etcd_SOURCES = tests/io/test_etcd.c tests/io/rig.c tests/io/rig.h
 tests_io_test_etcd_LDADD = $(IO_TEST_LIBS)

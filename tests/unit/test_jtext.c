@@ -160,3 +160,73 @@ Test(jtext, reads_numbers_only_from_numbers_and_digits)
 	cr_assert_eq(jtext_lsn(doc, "h"), 0);
 	cr_assert_eq(jtext_load_object("[]", 2, &doc, NULL), -ERR_PARSE);
 }
+
+static char *quoted(size_t len, char c)
+{
+	char *text = mem_new(len + 64, 1);
+
+	str_copy(text, 16, "{\"a\":1,\"v\":\"");
+	memset(text + 12, c, len);
+	str_copy(text + 12 + len, 16, "\",\"z\":\"e\"}");
+	return text;
+}
+
+Test(jtext, takes_long_texts_where_they_stand)
+{
+	static const size_t lens[] = { 0, 1, JTEXT_LONG, JTEXT_LONG + 1, 1000000 };
+
+	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+		_cleanup_(freep) char *text = quoted(lens[i], 'x');
+		_cleanup_(jtext_unrefp) json_t *doc = NULL;
+		const char *value;
+		size_t len;
+
+		cr_assert_eq(jtext_load_long(text, strlen(text), &doc, NULL), 0);
+		value = jtext_long(json_object_get(doc, "v"), text, strlen(text), &len);
+		cr_assert_eq(len, lens[i]);
+		cr_assert_eq(strspn(value, "x"), len);
+		cr_assert_eq(value == text + 12, lens[i] > JTEXT_LONG);
+		cr_assert_str_eq(jtext_string(doc, "z"), "e");
+	}
+}
+
+Test(jtext, copies_long_texts_with_escapes)
+{
+	_cleanup_(freep) char *text = quoted(JTEXT_LONG + 10, 'x');
+	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+	const char *value;
+	size_t len;
+
+	memcpy(text + 12, "\\\"", 2);
+	cr_assert_eq(jtext_load_long(text, strlen(text), &doc, NULL), 0);
+	value = jtext_long(json_object_get(doc, "v"), text, strlen(text), &len);
+	cr_assert_eq(len, JTEXT_LONG + 9);
+	cr_assert_eq(value[0], '"');
+}
+
+/* What somebody else put there must not lead out of the text. */
+Test(jtext, believes_no_place_that_is_none)
+{
+	static const char *const texts[] = { "@", "@1", "@1+", "@+", "@x+1", "@0+999", "@999+1",
+					     "@18446744073709551615+1", "@1+18446744073709551615",
+					     "@1+2x", "1+2" };
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		_cleanup_(jtext_unrefp) json_t *string = json_string(texts[i]);
+		size_t len;
+
+		cr_assert_str_eq(jtext_long(string, "{}", 2, &len), texts[i]);
+		cr_assert_eq(len, strlen(texts[i]));
+	}
+}
+
+Test(jtext, long_texts_without_an_end_are_no_json)
+{
+	_cleanup_(freep) char *text = quoted(JTEXT_LONG + 10, 'x');
+	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+
+	cr_assert_lt(jtext_load_long(text, JTEXT_LONG + 15, &doc, NULL), 0);
+	cr_assert_lt(jtext_load_long("", 0, &doc, NULL), 0);
+	cr_assert_lt(jtext_load_long("\"", 1, &doc, NULL), 0);
+	cr_assert_null(doc);
+}

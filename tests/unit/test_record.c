@@ -744,3 +744,11 @@ Test(record, names_what_waits_for_a_restart)
 			 "\"new_value\":\"a \\\"b\\\"\"}}");
 	cr_assert_str_eq(none, "{}");
 }
+
+Test(record, bounds_what_is_read_of_a_key)
+{
+	cr_assert_eq(record_size_limit("config"), RECORD_CONFIG_MAX);
+	cr_assert_eq(record_size_limit("history"), RECORD_CONFIG_MAX);
+	cr_assert_eq(record_size_limit("members/n1"), RECORD_SIZE_MAX);
+	cr_assert_eq(record_size_limit("sync"), RECORD_SIZE_MAX);
+}
