@@ -13,6 +13,8 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/confread.h"
+#include "io/fsx.h"
 #include "io/journal.h"
 #include "io/ports.h"
 
@@ -33,12 +35,13 @@ struct front {
 };
 
 static const char usage[] =
-	"Usage: pghad FILE\n"
-	"       pghad --validate-config FILE\n"
+	"Usage: pghad [FILE|DIRECTORY]\n"
+	"       pghad --validate-config [FILE|DIRECTORY]\n"
+	"       pghad --generate-sample-config [FILE]\n"
 	"Keeps one Postgres of a cluster under a leader lease in etcd.\n"
 	"\n"
 	"  --validate-config         print every problem of the file, with its line, and end\n"
-	"  --generate-sample-config  print an example configuration\n"
+	"  --generate-sample-config  print an example configuration, or write it to FILE\n"
 	"  --describe-config         print every key: type, default, range, meaning\n"
 	"  --version                 print the version\n"
 	"  --help                    print this\n"
@@ -59,7 +62,7 @@ static int validate(const char *path)
 	struct conf_problems problems = { 0 };
 	struct buf text = { 0 };
 	struct err err = { 0 };
-	int r = ports_read_config(path, &doc, &text, &err);
+	int r = confread_load(path, &doc, &text, &err);
 
 	print_buf(&text);
 	if (r == 0)
@@ -67,23 +70,47 @@ static int validate(const char *path)
 	if (r < 0)
 		(void)fprintf(stderr, "pghad: %s\n", err.msg);
 	else
-		(void)printf("%s: can be used\n", path);
+		(void)printf("%s: can be used\n", path != NULL ? path : "environment");
 	conf_problems_done(&problems);
 	config_free(config);
 	confdoc_free(doc);
 	return r < 0 ? 1 : 0;
 }
 
-static int print_texts(enum what what)
+static int write_sample(const char *path)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct err err = { 0 };
+
+	conf_print_sample(&text);
+	/* It is meant to hold passwords soon. */
+	if (fsx_replace(path, text.data, text.len, &err) == 0)
+		return 0;
+	(void)fprintf(stderr, "pghad: %s\n", err.msg);
+	return 1;
+}
+
+static int print_texts(enum what what, const char *path)
 {
 	struct buf text = { 0 };
 
+	if (what == WHAT_SAMPLE && path != NULL)
+		return write_sample(path);
 	if (what == WHAT_SAMPLE)
 		conf_print_sample(&text);
 	else
 		conf_print_keys(&text);
 	print_buf(&text);
 	return 0;
+}
+
+/* Without a file all settings may come from variables. */
+static bool any_variable(void)
+{
+	for (char **at = environ; *at != NULL; at++)
+		if (str_starts(*at, "PATRONI_"))
+			return true;
+	return false;
 }
 
 static void on_end(void *ctx, int signo)
@@ -131,7 +158,7 @@ static int run(const char *path, struct journal *journal)
 	int code;
 	int r;
 
-	r = ports_read_config(path, &doc, &text, &err);
+	r = confread_load(path, &doc, &text, &err);
 	if (text.len > 0)
 		(void)fwrite(text.data, 1, text.len, stderr);
 	buf_done(&text);
@@ -149,7 +176,8 @@ static int run(const char *path, struct journal *journal)
 		front_done(&front);
 		return r == -ERR_CONFIG ? EXIT_CONFIG : 1;
 	}
-	log_notice("pghad %s begins, configuration '%s'", PACKAGE_VERSION, path);
+	log_notice("pghad %s begins, configuration '%s'", PACKAGE_VERSION,
+		   path != NULL ? path : "environment");
 	code = loop_run(front.loop);
 	log_notice("pghad ends");
 	front_done(&front);
@@ -217,6 +245,7 @@ static int parse_options(int argc, char **argv, enum what *ret)
 int main(int argc, char **argv)
 {
 	enum what what = WHAT_RUN;
+	const char *path;
 	struct journal *journal;
 	int r;
 
@@ -224,14 +253,16 @@ int main(int argc, char **argv)
 	r = parse_options(argc, argv, &what);
 	if (r >= 0)
 		return r;
-	if (what == WHAT_SAMPLE || what == WHAT_KEYS)
-		return print_texts(what);
-	if (optind + 1 != argc) {
+	path = optind < argc ? argv[optind] : NULL;
+	if (optind + 1 < argc || (what == WHAT_KEYS && path != NULL) ||
+	    ((what == WHAT_RUN || what == WHAT_VALIDATE) && path == NULL && !any_variable())) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (what == WHAT_SAMPLE || what == WHAT_KEYS)
+		return print_texts(what, path);
 	if (what == WHAT_VALIDATE)
-		return validate(argv[optind]);
+		return validate(path);
 
 	journal = journal_new();
 	if (geteuid() == 0) {
@@ -240,7 +271,7 @@ int main(int argc, char **argv)
 			     "or by its systemd unit");
 		r = 1;
 	} else {
-		r = run(argv[optind], journal);
+		r = run(path, journal);
 	}
 	journal_free(journal);
 	return r;

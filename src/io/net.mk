@@ -2,6 +2,7 @@
 src_libio_a_SOURCES += \
 	src/io/allow.c src/io/allow.h \
 	src/io/board.c src/io/board.h \
+	src/io/confread.c src/io/confread.h \
 	src/io/etcd.c src/io/etcd.h src/io/etcdpriv.h \
 	src/io/etcdauth.c \
 	src/io/etcdinfo.c \
@@ -21,6 +22,7 @@ if HAVE_CRITERION
 net_tests = \
 	tests/unit/test_allow \
 	tests/unit/test_board \
+	tests/unit/test_confread \
 	tests/unit/test_etcdnode \
 	tests/unit/test_fsx \
 	tests/unit/test_statefile \
@@ -37,6 +39,10 @@ tests_unit_test_allow_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_board_SOURCES = tests/unit/test_board.c
 tests_unit_test_board_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_board_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_confread_SOURCES = tests/unit/test_confread.c
+tests_unit_test_confread_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_confread_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_etcdnode_SOURCES = tests/unit/test_etcdnode.c
 tests_unit_test_etcdnode_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -14,6 +14,7 @@
 #include "base/leasepage.h"
 #include "base/log.h"
 #include "io/board.h"
+#include "io/confread.h"
 #include "io/etcd.h"
 #include "io/fsx.h"
 #include "io/guardian.h"
@@ -27,11 +28,8 @@
 #include "io/single.h"
 #include "io/statefile.h"
 
-#define CONFIG_MAX (1024 * 1024)
 /* Between two readings of the file, however many signals ask for it. */
 #define RELOAD_MS  1000
-
-extern char **environ;
 
 struct ports {
 	struct loop *loop;
@@ -414,36 +412,6 @@ static const struct port port_functions = {
 
 /* ---- configuration ---- */
 
-int ports_read_config(const char *path, struct confdoc **ret, struct buf *ret_text, struct err *err)
-{
-	struct conf_problems problems = { 0 };
-	struct confdoc *doc = NULL;
-	struct buf text = { 0 };
-	int r = fsx_read(path, CONFIG_MAX, &text, err);
-
-	if (r == FSX_MISSING)
-		r = err_set(err, ERR_CONFIG, "configuration file '%s' does not exist", path);
-	if (r == 0)
-		r = confdoc_parse(text.data != NULL ? text.data : "", text.len,
-				  (const char *const *)environ, &doc, err);
-	buf_done(&text);
-	if (r < 0)
-		return err_wrap(err, "%s", path);
-
-	confdoc_check(doc, &problems);
-	if (ret_text != NULL)
-		conf_problems_print(&problems, path, ret_text);
-	r = problems.nfatal > 0 ? err_set(err, ERR_CONFIG, "%s: %zu problems", path,
-					  problems.nfatal) :
-				  0;
-	conf_problems_done(&problems);
-	if (r < 0)
-		confdoc_free(doc);
-	else
-		*ret = doc;
-	return r;
-}
-
 static void log_lines(struct buf *text)
 {
 	char *rest = text->data;
@@ -491,7 +459,7 @@ static void on_reload(void *ctx)
 	if (!p->started)
 		return;
 	notify_reloading(p->notify);
-	r = ports_read_config(p->config_path, &doc, &text, &err);
+	r = confread_load(p->config_path, &doc, &text, &err);
 	log_lines(&text);
 	if (r == 0)
 		r = check_identity(doc, agent_config(p->agent), &err);

@@ -30,9 +30,4 @@ void ports_stop(struct ports *ports);
 /* Reads the file again; nothing is applied when it has a fatal problem. */
 void ports_reload(struct ports *ports);
 
-/* The file as text, parsed and checked: every problem is printed to `ret_text` (may be NULL).
- * Returns < 0 when the file cannot be used. */
-int ports_read_config(const char *path, struct confdoc **ret, struct buf *ret_text,
-		      struct err *err) _must_check_;
-
 #endif

@@ -12,8 +12,16 @@
 #include "wire/confenv.h"
 #include "wire/yamltree.h"
 
+/* A file of several. Lines are counted through all of them. */
+struct part {
+	char *name;
+	int lines_before;
+};
+
 struct confdoc {
 	struct tree tree;
+	struct part *parts; /* of several files only */
+	size_t nparts;
 	struct yamltree_twins twins;
 	struct conf_problems from_env;
 	char *home;
@@ -24,6 +32,9 @@ void confdoc_free(struct confdoc *doc)
 	if (doc == NULL)
 		return;
 	tree_done(&doc->tree);
+	for (size_t i = 0; i < doc->nparts; i++)
+		free(doc->parts[i].name);
+	free(doc->parts);
 	free(doc->twins.items);
 	conf_problems_done(&doc->from_env);
 	free(doc->home);
@@ -35,16 +46,12 @@ static void confdoc_freep(struct confdoc **docp)
 	confdoc_free(*docp);
 }
 
-static int parse_into(struct confdoc *doc, const char *text, size_t len, const char *const *env,
-		      struct err *err)
+static int add_variables(struct confdoc *doc, const char *const *env, struct err *err)
 {
 	struct tree_node *root;
 	size_t nvariables = 0;
 	int r;
 
-	r = yamltree_parse(text, len, &doc->tree, &doc->twins, err);
-	if (r < 0)
-		return r;
 	if (doc->tree.root == NULL) {
 		r = tree_add(&doc->tree, NULL, NULL, TREE_MAP, 0, &root, err);
 		if (r < 0)
@@ -56,6 +63,14 @@ static int parse_into(struct confdoc *doc, const char *text, size_t len, const c
 	if (doc->tree.root->first == NULL)
 		return err_set(err, ERR_CONFIG, "holds no settings");
 	return 0;
+}
+
+static int parse_into(struct confdoc *doc, const char *text, size_t len, const char *const *env,
+		      struct err *err)
+{
+	int r = yamltree_parse(text, len, &doc->tree, &doc->twins, err);
+
+	return r < 0 ? r : add_variables(doc, env, err);
 }
 
 int confdoc_parse(const char *text, size_t len, const char *const *env, struct confdoc **ret,
@@ -75,6 +90,95 @@ int confdoc_parse(const char *text, size_t len, const char *const *env, struct c
 		return r;
 	*ret = TAKE(doc);
 	return 0;
+}
+
+static int count_lines(const struct conf_text *text)
+{
+	int n = 1;
+
+	for (size_t i = 0; i < text->len; i++)
+		n += text->text[i] == '\n';
+	return n;
+}
+
+static void add_twins(struct confdoc *doc, struct yamltree_twins *twins, int lines_before)
+{
+	for (size_t i = 0; i < twins->n; i++) {
+		twins->items[i].line += lines_before;
+		doc->twins.items = mem_grow(doc->twins.items, doc->twins.n + 1,
+					    sizeof(doc->twins.items[0]));
+		doc->twins.items[doc->twins.n++] = twins->items[i];
+	}
+}
+
+static int lay_over(struct confdoc *doc, const struct conf_text *text, int lines_before,
+		    struct err *err)
+{
+	_cleanup_(tree_done) struct tree tree = { 0 };
+	struct yamltree_twins twins = { 0 };
+	struct tree_node *root;
+	int r = yamltree_parse(text->text, text->len, &tree, &twins, err);
+
+	if (r < 0)
+		return err_wrap(err, "%s", text->name);
+	add_twins(doc, &twins, lines_before);
+	free(twins.items);
+	if (tree.root == NULL)
+		return 0;
+	for (struct tree_node *node = tree.chain; node != NULL; node = node->chain)
+		node->line += lines_before;
+	r = doc->tree.root != NULL ? 0 :
+				     tree_add(&doc->tree, NULL, NULL, TREE_MAP, 0, &root, err);
+	return r < 0 ? r : tree_patch(&doc->tree, tree.root, err);
+}
+
+int confdoc_parse_texts(const struct conf_text *texts, size_t n, const char *const *env,
+			struct confdoc **ret, struct err *err)
+{
+	_cleanup_(confdoc_freep) struct confdoc *doc = mem_new(1, sizeof(*doc));
+	int lines_before = 0;
+	int r;
+
+	doc->home = str_dup(confenv_get(env, "HOME"));
+	doc->parts = mem_new(n, sizeof(doc->parts[0]));
+	for (size_t i = 0; i < n; i++) {
+		doc->parts[doc->nparts++] =
+			(struct part){ str_dup(texts[i].name), lines_before };
+		r = lay_over(doc, &texts[i], lines_before, err);
+		if (r < 0)
+			return r;
+		lines_before += count_lines(&texts[i]);
+	}
+	r = add_variables(doc, env, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE(doc);
+	return 0;
+}
+
+/* Name and own line of what is counted through all files. */
+static const char *place_of(const struct confdoc *doc, int *line, const char *file)
+{
+	size_t i = doc->nparts;
+
+	while (i > 0 && doc->parts[i - 1].lines_before >= *line)
+		i--;
+	if (*line <= 0 || i == 0)
+		return file;
+	*line -= doc->parts[i - 1].lines_before;
+	return doc->parts[i - 1].name;
+}
+
+void confdoc_print_problems(const struct confdoc *doc, const struct conf_problems *problems,
+			    const char *file, struct buf *ret_text)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		struct conf_problem it = problems->items[i];
+		const struct conf_problems one = { .items = &it, .n = 1 };
+		const char *name = place_of(doc, &it.line, file);
+
+		conf_problems_print(&one, name, ret_text);
+	}
 }
 
 void confdoc_check(const struct confdoc *doc, struct conf_problems *problems)
@@ -127,16 +231,19 @@ static void build_all(const struct confbuild *build)
 	confbuild_tags(build);
 }
 
-static int first_fatal(const struct conf_problems *problems, struct err *err)
+static int first_fatal(const struct confdoc *doc, const struct conf_problems *problems,
+		       struct err *err)
 {
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct conf_problem *it = &problems->items[i];
+		int line = it->line;
+		const char *name = place_of(doc, &line, "");
 
 		if (!it->fatal)
 			continue;
-		if (it->line > 0)
-			return err_set(err, ERR_CONFIG, "line %d: %s: %s", it->line, it->path,
-				       it->text);
+		if (line > 0)
+			return err_set(err, ERR_CONFIG, "%s%sline %d: %s: %s", name,
+				       *name != '\0' ? ", " : "", line, it->path, it->text);
 		return err_set(err, ERR_CONFIG, "%s: %s", it->path, it->text);
 	}
 	return err_set(err, ERR_CONFIG, "%zu errors", problems->nfatal);
@@ -170,7 +277,7 @@ int conf_build(const struct confdoc *doc, const char *dynamic_json, struct confi
 	build_all(&build);
 	confproblem_sort(problems);
 	if (problems->nfatal > 0)
-		return first_fatal(problems, err);
+		return first_fatal(doc, problems, err);
 	*ret = TAKE(config);
 	return 0;
 }
@@ -214,7 +321,7 @@ int conf_build_client(const struct confdoc *doc, struct config **ret, struct err
 			confproblem_add(&ours, all.items[i].line, true, all.items[i].path, "%s",
 					all.items[i].text);
 	if (ours.nfatal > 0)
-		r = first_fatal(&ours, err);
+		r = first_fatal(doc, &ours, err);
 	conf_problems_done(&ours);
 	if (r < 0)
 		return r;

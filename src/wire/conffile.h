@@ -40,7 +40,20 @@ void conf_problems_print(const struct conf_problems *problems, const char *file,
  * Returns < 0 only when the text is no YAML mapping at all (err has the line). */
 int confdoc_parse(const char *text, size_t len, const char *const *env, struct confdoc **ret,
 		  struct err *err) _must_check_;
+/* The same from several files, each laid over those before it: maps are merged, other values
+ * replace, and null takes a key away. */
+struct conf_text {
+	const char *name; /* for messages */
+	const char *text;
+	size_t len;
+};
+int confdoc_parse_texts(const struct conf_text *texts, size_t n, const char *const *env,
+			struct confdoc **ret, struct err *err) _must_check_;
 void confdoc_free(struct confdoc *doc);
+
+/* As conf_problems_print(), but each line bears the name of its own file, if there are several. */
+void confdoc_print_problems(const struct confdoc *doc, const struct conf_problems *problems,
+			    const char *file, struct buf *ret_text);
 
 /* Checks every key against the table: types, ranges, required keys, refused stores, unknown
  * keys. Adds to *problems. conf_build() does this too, and more: what shows only when values are

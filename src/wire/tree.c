@@ -4,6 +4,7 @@
  */
 #include "wire/tree.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +199,54 @@ int tree_put(struct tree *tree, const char *path, enum tree_type type, int line,
 		path += len + 1;
 	}
 	*ret = at;
+	return 0;
+}
+
+/* One key of a map that is laid over another: true where both are maps, to be merged in turn. */
+static int patch_one(struct tree *tree, struct tree_node *dst, const struct tree_node *src,
+		     struct tree_node **ret_both, struct err *err)
+{
+	struct tree_node *old = child_mutable(dst, src->key, strlen(src->key));
+
+	*ret_both = NULL;
+	if (old != NULL && old->type == TREE_MAP && src->type == TREE_MAP) {
+		*ret_both = old;
+		return 0;
+	}
+	if (old != NULL)
+		tree_unlink(old);
+	return src->type == TREE_NULL ? 0 : tree_copy(tree, dst, NULL, src, &old, err);
+}
+
+int tree_patch(struct tree *tree, const struct tree_node *src, struct err *err)
+{
+	struct {
+		struct tree_node *dst;
+		const struct tree_node *next;
+	} levels[TREE_DEPTH_MAX];
+	size_t n = 0;
+
+	levels[n].dst = tree->root;
+	levels[n++].next = src->first;
+	while (n > 0) {
+		const struct tree_node *at = levels[n - 1].next;
+		struct tree_node *both;
+		int r;
+
+		if (at == NULL) {
+			n--;
+			continue;
+		}
+		levels[n - 1].next = at->next;
+		r = patch_one(tree, levels[n - 1].dst, at, &both, err);
+		if (r < 0)
+			return r;
+		if (both == NULL)
+			continue;
+		assert(n < TREE_DEPTH_MAX);
+		levels[n].dst = both;
+		levels[n++].next = at->first;
+	}
 	return 0;
 }
 

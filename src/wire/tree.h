@@ -67,6 +67,10 @@ int tree_copy(struct tree *tree, struct tree_node *parent, const char *key,
 int tree_put(struct tree *tree, const char *path, enum tree_type type, int line,
 	     struct tree_node **ret, struct err *err);
 
+/* Lays the map src over the tree's root, as PATCH does: maps are merged, other values replace, and
+ * null takes away. */
+int tree_patch(struct tree *tree, const struct tree_node *src, struct err *err);
+
 /* Child of a map by name; NULL when there is none, or when it is bad. */
 const struct tree_node *tree_child(const struct tree_node *map, const char *key);
 const struct tree_node *tree_find(const struct tree_node *root, const char *path);
