@@ -62,6 +62,7 @@ agent           $pure $heap $print qsort gmtime_r timegm $ctype
 io              * !json_* !yaml_* !clock_gettime !gettimeofday !time !pthread_create
 io/loop         clock_gettime
 io/rest         pthread_create
+io/worker       pthread_create
 cli             * !json_* !yaml_* !curl_* !PQ* !sd_* !MHD_* !clock_gettime !gettimeofday !time
 cli             !pthread_create !fork !system !popen
 guard           $pure $print vsnprintf __isoc99_sscanf sscanf __errno_location free close read stat fstat

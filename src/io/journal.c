@@ -12,6 +12,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -22,19 +24,36 @@
 
 #include "base/str.h"
 #include "io/loop.h"
+#include "io/worker.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 /* What poll() promises a pipe can take without waiting. */
 #define LINE_MAX_BYTES PIPE_BUF
+#define FLUSH_MS       1000
+
+/* A file belongs to the thread that writes it. */
+struct log_file {
+	int fd;
+	char *path; /* NULL: stderr, which is not rotated */
+	int64_t bytes;
+	int64_t bytes_max;
+	int32_t num;
+	atomic_uint lost; /* lines that the disk refused */
+};
+
+struct written {
+	struct log_file *file;
+	size_t len;
+	char text[];
+};
 
 struct journal {
+	pthread_mutex_t lock; /* REST's threads log as well; never held while a disk is waited for */
 	int socket; /* -1: stderr is not the journal */
-	int file;   /* -1: none */
+	struct worker *worker;
+	struct log_file *file;   /* of log.dir; NULL: none */
+	struct log_file *errors; /* stderr, where that is a file */
 	bool json;
-	char path[PATH_MAX];
-	int64_t file_bytes;
-	int64_t file_max_bytes;
-	int32_t file_num;
 	uint64_t dropped;
 	struct buf text; /* kept, so that a line costs no allocation */
 };
@@ -148,65 +167,101 @@ static bool send_stderr(struct journal *journal, const struct log_line *line)
 static int open_file(const char *path, int64_t *ret_bytes)
 {
 	struct stat st;
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		      0640);
 
-	if (fd >= 0)
-		*ret_bytes = fstat(fd, &st) == 0 ? st.st_size : 0;
+	if (fd < 0)
+		return -1;
+	/* Only the opening of a pipe must not wait: that is done by the loop. */
+	(void)fcntl(fd, F_SETFL, O_APPEND);
+	*ret_bytes = fstat(fd, &st) == 0 ? st.st_size : 0;
 	return fd;
 }
 
-static void numbered(const struct journal *journal, int32_t number, char dst[PATH_MAX])
+static void numbered(const struct log_file *file, int32_t number, char dst[PATH_MAX])
 {
 	if (number == 0)
-		str_copy(dst, PATH_MAX, journal->path);
-	else if (str_printf(dst, PATH_MAX, "%s.%d", journal->path, number) < 0)
+		str_copy(dst, PATH_MAX, file->path);
+	else if (str_printf(dst, PATH_MAX, "%s.%d", file->path, number) < 0)
 		dst[0] = '\0';
 }
 
 /* patroni.log.3 -> .4, .2 -> .3, ..., patroni.log -> .1 */
-static void rotate(struct journal *journal)
+static void rotate(struct log_file *file)
 {
 	char from[PATH_MAX];
 	char to[PATH_MAX];
 	int fd;
 
-	for (int32_t i = journal->file_num - 1; i >= 0; i--) {
-		numbered(journal, i, from);
-		numbered(journal, i + 1, to);
+	for (int32_t i = file->num - 1; i >= 0; i--) {
+		numbered(file, i, from);
+		numbered(file, i + 1, to);
 		(void)rename(from, to);
 	}
-	if (journal->file_num == 0)
-		(void)unlink(journal->path);
-	fd = open_file(journal->path, &journal->file_bytes);
+	if (file->num == 0)
+		(void)unlink(file->path);
+	fd = open_file(file->path, &file->bytes);
 	/* Where no new file can be made the old one goes on. */
 	if (fd < 0)
 		return;
-	close(journal->file);
-	journal->file = fd;
+	close(file->fd);
+	file->fd = fd;
 }
 
-static bool send_file(struct journal *journal, const struct log_line *line)
+/* From here to close_file() it is the worker that runs. */
+static void write_line(void *job)
 {
+	struct written *line = job;
+	struct log_file *file = line->file;
 	ssize_t n;
+
+	if (file->path && file->bytes_max > 0 && file->bytes > 0 &&
+	    file->bytes + (int64_t)line->len > file->bytes_max)
+		rotate(file);
+	n = write(file->fd, line->text, line->len);
+	if (n > 0)
+		file->bytes += n;
+	else
+		atomic_fetch_add(&file->lost, 1);
+	free(line);
+}
+
+static void close_file(void *job)
+{
+	struct log_file *file = job;
+
+	if (!file)
+		return;
+	if (file->path)
+		close(file->fd);
+	free(file->path);
+	free(file);
+}
+
+static bool send_file(struct journal *journal, struct log_file *file, const struct log_line *line)
+{
+	struct written *job;
 
 	buf_clear(&journal->text);
 	journal_format(line, loop_wall_us(), journal->json, &journal->text);
-	if (journal->file_max_bytes > 0 &&
-	    journal->file_bytes + (int64_t)journal->text.len > journal->file_max_bytes &&
-	    journal->file_bytes > 0)
-		rotate(journal);
-	n = write(journal->file, journal->text.data, journal->text.len);
-	if (n > 0)
-		journal->file_bytes += n;
-	return n >= 0;
+	job = mem_new(1, sizeof(*job) + journal->text.len);
+	job->file = file;
+	job->len = journal->text.len;
+	memcpy(job->text, journal->text.data, job->len);
+	if (worker_do(journal->worker, write_line, job, job->len))
+		return true;
+	free(job);
+	return false;
 }
 
 static bool send_line(struct journal *journal, const struct log_line *line)
 {
-	if (journal->file >= 0)
-		return send_file(journal, line);
+	if (journal->file)
+		return send_file(journal, journal->file, line);
 	if (journal->socket >= 0)
 		return send_journal(journal, line);
+	if (journal->errors)
+		return send_file(journal, journal->errors, line);
 	return send_stderr(journal, line);
 }
 
@@ -222,14 +277,24 @@ static void tell_dropped(struct journal *journal)
 		journal->dropped = 0;
 }
 
+static void count_lost(struct journal *journal, struct log_file *file)
+{
+	if (file)
+		journal->dropped += atomic_exchange(&file->lost, 0);
+}
+
 static void sink(void *ctx, const struct log_line *line)
 {
 	struct journal *journal = ctx;
 
+	pthread_mutex_lock(&journal->lock);
+	count_lost(journal, journal->file);
+	count_lost(journal, journal->errors);
 	if (journal->dropped)
 		tell_dropped(journal);
 	if (!send_line(journal, line))
 		journal->dropped++;
+	pthread_mutex_unlock(&journal->lock);
 }
 
 /* systemd says in JOURNAL_STREAM which device and inode it connected to the journal. */
@@ -257,11 +322,26 @@ static int connect_journal(void)
 	return -1;
 }
 
+/* A pipe or terminal takes a line at once or not at all; a file's disk may stand still. */
+static struct log_file *stderr_as_file(void)
+{
+	struct log_file *file;
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	file = mem_new(1, sizeof(*file));
+	file->fd = STDERR_FILENO;
+	return file;
+}
+
 struct journal *journal_new(void)
 {
 	struct journal *journal = mem_new(1, sizeof(*journal));
 
-	journal->file = -1;
+	pthread_mutex_init(&journal->lock, NULL);
+	journal->worker = worker_new(JOURNAL_LINES_MAX, JOURNAL_BYTES_MAX);
+	journal->errors = stderr_as_file();
 	journal->socket = stderr_is_journal() ? connect_journal() : -1;
 	log_sink_set(sink, journal);
 	return journal;
@@ -271,35 +351,75 @@ void journal_free(struct journal *journal)
 {
 	if (!journal)
 		return;
+	log_sink_set(NULL, NULL);
 	if (journal->dropped)
 		tell_dropped(journal);
-	log_sink_set(NULL, NULL);
+	/* A thread that hangs in a write keeps its file. */
+	if (worker_free(journal->worker, FLUSH_MS)) {
+		close_file(journal->file);
+		close_file(journal->errors);
+	}
 	closep(&journal->socket);
-	closep(&journal->file);
 	buf_done(&journal->text);
+	pthread_mutex_destroy(&journal->lock);
 	free(journal);
+}
+
+static int new_file(const struct config_log *config, const char *path, struct log_file **ret,
+		    struct err *err)
+{
+	int64_t bytes = 0;
+	int fd = open_file(path, &bytes);
+
+	if (fd < 0)
+		return err_set(err, ERR_IO, "cannot open log file '%s'", path);
+	*ret = mem_new(1, sizeof(**ret));
+	(*ret)->fd = fd;
+	(*ret)->path = str_dup(path);
+	(*ret)->bytes = bytes;
+	(*ret)->bytes_max = config->file_size_bytes;
+	(*ret)->num = config->file_num;
+	return 0;
+}
+
+/* The new file, behind the lines that wait for the old one. */
+static int change_file(struct journal *journal, struct log_file *file, struct err *err)
+{
+	if (journal->file && !worker_do(journal->worker, close_file, journal->file, 0)) {
+		close_file(file);
+		return err_set(err, ERR_STATE, "the log file does not take its lines");
+	}
+	journal->file = file;
+	return 0;
 }
 
 int journal_configure(struct journal *journal, const struct config_log *config, struct err *err)
 {
+	const struct log_file *old = journal->file;
+	struct log_file *file = NULL;
 	char path[PATH_MAX] = "";
-	int64_t bytes = 0;
-	int fd = -1;
+	bool same;
+	int rc = 0;
 
-	if (config->dir) {
-		if (str_printf(path, sizeof(path), "%s/%s", config->dir, JOURNAL_FILE_NAME) < 0)
-			return err_set(err, ERR_TOOLONG, "log.dir '%s'", config->dir);
-		fd = open_file(path, &bytes);
-		if (fd < 0)
-			return err_set(err, ERR_IO, "cannot open log file '%s'", path);
-	}
-	closep(&journal->file);
-	journal->file = fd;
-	journal->file_bytes = bytes;
-	str_copy(journal->path, sizeof(journal->path), path);
-	journal->file_max_bytes = config->file_size_bytes;
-	journal->file_num = config->file_num;
-	journal->json = config->json;
-	log_level_set((enum log_level)config->level);
-	return 0;
+	if (config->dir &&
+	    str_printf(path, sizeof(path), "%s/%s", config->dir, JOURNAL_FILE_NAME) < 0)
+		return err_set(err, ERR_TOOLONG, "log.dir '%s'", config->dir);
+	/* To open it again would wait for its disk. */
+	same = config->dir ? old && str_eq(old->path, path) &&
+				     old->bytes_max == config->file_size_bytes &&
+				     old->num == config->file_num :
+			     !old;
+	if (!same && config->dir)
+		rc = new_file(config, path, &file, err);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&journal->lock);
+	if (!same)
+		rc = change_file(journal, file, err);
+	if (rc == 0)
+		journal->json = config->json;
+	pthread_mutex_unlock(&journal->lock);
+	if (rc == 0)
+		log_level_set((enum log_level)config->level);
+	return rc;
 }

@@ -3,9 +3,9 @@
  * journal - where log lines go
  *
  * Under systemd: to the journal, with their fields. Else to stderr, one line each. With log.dir
- * also not there but to a file that is rotated. Writing to the journal and to stderr never waits:
- * what cannot be taken at once is dropped, counted, and the number told when there is room again.
- * A file is written by plain write(2), so log.dir must not lie on a disk that may stall.
+ * also not there but to a file that is rotated. Nobody who logs ever waits: what the journal or a
+ * pipe cannot take at once is dropped; a file is written by a thread of its own, behind a queue
+ * that drops what does not fit. The number of lost lines is told when there is room again.
  */
 #ifndef PGHA_IO_JOURNAL_H
 #define PGHA_IO_JOURNAL_H
@@ -16,12 +16,15 @@
 #include "core/config.h"
 
 #define JOURNAL_FILE_NAME "patroni.log"
+/* Lines, and their bytes, that wait for a disk at most. */
+#define JOURNAL_LINES_MAX 1000
+#define JOURNAL_BYTES_MAX (512 * 1024)
 
 struct journal;
 
 /* Becomes the sink of base/log until journal_free(). */
 struct journal *journal_new(void);
-void journal_free(struct journal *journal);
+void journal_free(struct journal *journal); /* waits a second for a file at most */
 
 /* Level, form and file. A file that cannot be opened is a failure and changes nothing. */
 int journal_configure(struct journal *journal, const struct config_log *config,

@@ -419,7 +419,7 @@ static const struct confkey keys[] = {
 	{ "log.static_fields", CONF_ANY, L, NOOP | ENV, NULL, 0, 0, NULL, NULL,
 	  "Accepted; the form of a line is fixed" },
 	{ "log.max_queue_size", CONF_INT, L, NOOP | ENV, "1000", 0, BIG, NULL, NULL,
-	  "Accepted; lines are not queued" },
+	  "Accepted; at most 1000 lines wait for a file, more are dropped and counted" },
 	{ "log.mode", CONF_ANY, L, NOOP | ENV, NULL, 0, 0, NULL, NULL,
 	  "Accepted; the umask decides" },
 	{ "log.loggers", CONF_ANY, L, NOOP | ENV, NULL, 0, 0, NULL, NULL,

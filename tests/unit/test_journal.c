@@ -149,3 +149,105 @@ Test(journal, a_full_pipe_drops_lines_and_tells_how_many, .timeout = 20)
 	cr_assert_not_null(strstr(chunk, "there is room again"));
 	journal_free(journal);
 }
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A pipe in the place of the file stands for a disk that stands still: it takes 64 kB and then
+ * keeps whoever writes. */
+Test(journal, a_file_that_stands_still_holds_nobody, .timeout = 30)
+{
+	char dir[] = "/tmp/pgha-journal-XXXXXX";
+	struct config_log config = { .level = LOG_INFO, .file_num = 2 };
+	struct journal *journal;
+	struct err err = { 0 };
+	struct buf text = { 0 };
+	char path[96];
+	char chunk[65536];
+	ssize_t n;
+	int64_t begun_ms;
+	int fd;
+
+	cr_assert_not_null(mkdtemp(dir));
+	str_printf(path, sizeof(path), "%s/patroni.log", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	cr_assert_geq(fd, 0);
+	config.dir = dir;
+	journal = journal_new();
+	cr_assert_eq(journal_configure(journal, &config, &err), 0, "%s", err.msg);
+	begun_ms = now_ms();
+	for (int i = 0; i < 20000; i++)
+		log_info("a line of some length, so that the pipe fills up soon: %d", i);
+	cr_assert_lt(now_ms() - begun_ms, 10000, "logging waited for the file");
+
+	/* It moves again: what was kept is written in order, and the loss is told. */
+	begun_ms = now_ms();
+	while (now_ms() - begun_ms < 10000 && !(text.data && strstr(text.data, "it moves again"))) {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n > 0)
+			buf_add(&text, chunk, (size_t)n);
+		else
+			log_info("it moves again");
+	}
+	cr_assert_not_null(strstr(text.data, "soon: 0\n"));
+	cr_assert_not_null(strstr(text.data, "log lines could not be written and are lost"));
+	cr_assert_null(strstr(text.data, "soon: 19999\n"));
+	journal_free(journal);
+	close(fd);
+	unlink(path);
+	cr_assert_eq(rmdir(dir), 0);
+	buf_done(&text);
+}
+
+/* Also at the end nobody waits for it for long. */
+Test(journal, the_end_does_not_wait_for_a_file_that_stands_still, .timeout = 20)
+{
+	char dir[] = "/tmp/pgha-journal-XXXXXX";
+	struct config_log config = { .level = LOG_INFO };
+	struct journal *journal;
+	struct err err = { 0 };
+	char path[96];
+	int64_t begun_ms;
+	int fd;
+
+	cr_assert_not_null(mkdtemp(dir));
+	str_printf(path, sizeof(path), "%s/patroni.log", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	config.dir = dir;
+	journal = journal_new();
+	cr_assert_eq(journal_configure(journal, &config, &err), 0, "%s", err.msg);
+	for (int i = 0; i < 3000; i++)
+		log_info("a line of some length, so that the pipe fills up soon: %d", i);
+	begun_ms = now_ms();
+	journal_free(journal);
+	cr_assert_lt(now_ms() - begun_ms, 8000);
+	close(fd);
+	unlink(path);
+	cr_assert_eq(rmdir(dir), 0);
+}
+
+/* A pipe without a reader in its place: to open it must not wait either. */
+Test(journal, a_pipe_without_a_reader_is_refused, .timeout = 20)
+{
+	char dir[] = "/tmp/pgha-journal-XXXXXX";
+	struct config_log config = { .level = LOG_INFO };
+	struct journal *journal = journal_new();
+	struct err err = { 0 };
+	char path[96];
+
+	cr_assert_not_null(mkdtemp(dir));
+	str_printf(path, sizeof(path), "%s/patroni.log", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	config.dir = dir;
+	cr_assert_eq(journal_configure(journal, &config, &err), -ERR_IO);
+	journal_free(journal);
+	unlink(path);
+	cr_assert_eq(rmdir(dir), 0);
+}
