@@ -16,6 +16,7 @@ src_libio_a_SOURCES += \
 	src/io/rest.c src/io/rest.h src/io/restpriv.h \
 	src/io/restserve.c \
 	src/io/resttls.c src/io/resttls.h \
+	src/io/saver.c src/io/saver.h \
 	src/io/srv.c src/io/srv.h \
 	src/io/worker.c src/io/worker.h
 
@@ -29,6 +30,7 @@ net_tests = \
 	tests/unit/test_statefile \
 	tests/unit/test_journal \
 	tests/unit/test_notify \
+	tests/unit/test_saver \
 	tests/unit/test_srv \
 	tests/unit/test_worker
 check_PROGRAMS += $(net_tests)
@@ -69,6 +71,10 @@ tests_unit_test_notify_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_worker_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_saver_SOURCES = tests/unit/test_saver.c
+tests_unit_test_saver_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_saver_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_srv_SOURCES = tests/unit/test_srv.c tests/lib/dnsmsg.c tests/lib/dnsmsg.h
 tests_unit_test_srv_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -25,6 +25,7 @@
 #include "io/peers.h"
 #include "io/pg.h"
 #include "io/rest.h"
+#include "io/saver.h"
 #include "io/single.h"
 #include "io/statefile.h"
 
@@ -35,9 +36,7 @@ struct ports {
 	struct loop *loop;
 	struct loop_source *timer;
 	struct loop_source *reload;
-	struct loop_source *saved; /* tells the agent, from the loop, that its record is written */
-	uint64_t save_ticket;
-	struct err save_err;
+	struct saver *saver;
 	struct loop_source *fences;
 	char *config_path;
 	struct http *http;
@@ -298,26 +297,20 @@ static void port_page(void *ctx, const struct page_update *u)
 	leasepage_write(&p->page, &facts);
 }
 
-static void on_saved(void *ctx)
+static void on_saved(void *ctx, uint64_t ticket, const struct err *err)
 {
 	struct ports *p = ctx;
-	struct event ev = { .type = EVENT_SAVED, .at_ms = loop_now_ms(), .ticket = p->save_ticket,
-			    .result = -(int)p->save_err.code };
+	struct event ev = { .type = EVENT_SAVED, .at_ms = loop_now_ms(), .ticket = ticket,
+			    .result = err ? -(int)err->code : 0, .err = err };
 
-	ev.err = ev.result < 0 ? &p->save_err : NULL;
 	step(p, &ev);
 }
 
-/* The agent has at most one such request under way. */
 static void port_save(void *ctx, uint64_t ticket, const struct durable *durable)
 {
 	struct ports *p = ctx;
 
-	p->save_ticket = ticket;
-	p->save_err = (struct err){ 0 };
-	if (statefile_save(p->state_dir, p->id, durable, &p->save_err) == 0)
-		p->save_err = (struct err){ 0 };
-	loop_defer(p->saved);
+	saver_save(p->saver, ticket, durable);
 }
 
 static void tell_members(struct ports *p, const struct status *status)
@@ -364,17 +357,15 @@ static void port_callback(void *ctx, enum callback what, enum member_role role)
 static void port_cache_config(void *ctx, const char *json)
 {
 	struct ports *p = ctx;
-	struct err err = { 0 };
 
-	if (statefile_save_dynamic(p->state_dir, p->id, p->data_dir, json, &err) < 0)
-		log_warning("the dynamic configuration is not cached: %s", err.msg);
+	saver_cache(p->saver, p->data_dir, json);
 }
 
 static void port_dump(void *ctx, const char *why, const char *text, size_t len)
 {
 	struct ports *p = ctx;
 
-	statefile_dump(p->state_dir, p->id, why, text, len);
+	saver_dump(p->saver, why, text, len);
 }
 
 static void port_reload(void *ctx)
@@ -561,7 +552,7 @@ static int open_outside(struct ports *p, struct err *err)
 	if (r == 0)
 		r = loop_timer_new(p->loop, "reload", on_reload, p, &p->reload, err);
 	if (r == 0)
-		r = loop_defer_new(p->loop, "saved", on_saved, p, &p->saved, err);
+		r = saver_new(p->loop, p->state_dir, p->id, on_saved, p, &p->saver, err);
 	if (r < 0)
 		return r;
 	r = loop_defer_new(p->loop, "fences", on_fences, p, &p->fences, err);
@@ -661,7 +652,7 @@ void ports_free(struct ports *p)
 	board_free(p->board);
 	loop_source_free(p->timer);
 	loop_source_free(p->reload);
-	loop_source_free(p->saved);
+	saver_free(p->saver);
 	loop_source_free(p->fences);
 	guardian_free(p->guardian);
 	notify_free(p->notify);
