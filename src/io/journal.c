@@ -48,7 +48,8 @@ struct written {
 };
 
 struct journal {
-	pthread_mutex_t lock; /* REST's threads log as well; never held while a disk is waited for */
+	pthread_mutex_t lock; /* REST's threads log as well; never held while a disk is waited
+			       * for */
 	int socket; /* -1: stderr is not the journal */
 	struct worker *worker;
 	struct log_file *file;   /* of log.dir; NULL: none */
