@@ -551,8 +551,6 @@ static int open_outside(struct ports *p, struct err *err)
 		r = loop_timer_new(p->loop, "agent", on_timer, p, &p->timer, err);
 	if (r == 0)
 		r = loop_timer_new(p->loop, "reload", on_reload, p, &p->reload, err);
-	if (r == 0)
-		r = saver_new(p->loop, p->state_dir, p->id, on_saved, p, &p->saver, err);
 	if (r < 0)
 		return r;
 	r = loop_defer_new(p->loop, "fences", on_fences, p, &p->fences, err);
@@ -580,6 +578,9 @@ static int open_own(struct ports *p, const struct config *c, struct err *err)
 	p->state_dir = str_dup(c->state_dir);
 	p->data_dir = str_dup(c->pg.data_dir);
 	(void)str_printf(p->id, sizeof(p->id), "%s.%s", c->scope, c->name);
+	r = saver_new(p->loop, p->state_dir, p->id, on_saved, p, &p->saver, err);
+	if (r < 0)
+		return r;
 	return rest_bind(p->rest, &c->restapi, err);
 }
 
