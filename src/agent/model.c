@@ -241,11 +241,6 @@ static bool is_too_long(struct agent *a, const struct etcd_kv *kv, const char *k
 	return true;
 }
 
-static bool same_text(const char *text, const struct etcd_kv *kv)
-{
-	return text != NULL && strlen(text) == kv->len && memcmp(text, kv->value, kv->len) == 0;
-}
-
 static void fold_text(char **text, const struct etcd_kv *kv)
 {
 	free(*text);
@@ -270,7 +265,7 @@ static void fold_config(struct agent *a, const struct etcd_kv *kv)
 	struct err err = { 0 };
 
 	c->config_mod_revision = kv->deleted ? 0 : kv->mod_revision;
-	if (!kv->deleted && c->config_present && same_text(a->config_text, kv))
+	if (!kv->deleted && c->config_present && str_eq(a->config_text, kv->value))
 		return;
 	c->config_present = !kv->deleted && kv->len > 0 && !is_too_long(a, kv, "config") &&
 			    is_document(kv);
@@ -287,7 +282,7 @@ static void fold_history(struct agent *a, const struct etcd_kv *kv)
 {
 	struct err err = { 0 };
 
-	if (!kv->deleted && same_text(a->history_text, kv))
+	if (!kv->deleted && str_eq(a->history_text, kv->value))
 		return;
 	fold_text(&a->history_text, kv);
 	a->view.cluster.history_timeline = 0;
