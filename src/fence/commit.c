@@ -32,6 +32,7 @@
 #include <replication/syncrep.h>
 #include <replication/walsender.h>
 #include <replication/walsender_private.h>
+#include <storage/lwlock.h>
 #include <tcop/dest.h>
 #include <tcop/tcopprot.h>
 #include <tcop/utility.h>
@@ -115,12 +116,18 @@ static bool is_sync_defined(void)
 	const volatile uint8 *flag =
 		(const volatile uint8 *)&WalSndCtl->lsn[NUM_SYNC_REP_WAIT_MODE];
 	uint8 bit = SYNC_BIT_DEFINED;
+	bool is_defined;
 
 	for (size_t i = 0; i < lengthof(first_bits); i++)
 		if (server_version / 10000 == first_bits[i] / 10000 &&
 		    server_version < first_bits[i])
 			bit = 1;
-	return (*flag & bit) != 0;
+	/* Whoever empties the setting wakes the waiters first and changes the flag then, under
+	 * this lock (SyncRepUpdateSyncStandbysDefined). */
+	LWLockAcquire(SyncRepLock, LW_SHARED);
+	is_defined = (*flag & bit) != 0;
+	LWLockRelease(SyncRepLock);
+	return is_defined;
 }
 
 /* The position in WalSndCtl that this transaction waited for; -1: it did not. */
