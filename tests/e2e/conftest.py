@@ -17,6 +17,7 @@ import pytest
 
 from lib import cgroup, net
 from lib.cluster import Cluster
+from lib.node import pg_bin, pg_lib
 from lib.proc import alive, kill, run, tail, wait_for
 from lib.reaper import run_below_reaper
 from lib.writers import build_prober
@@ -28,11 +29,21 @@ TMP = os.environ.get("PGHA_E2E_TMP", "/tmp")
 MEMORY_BYTES = 6 << 30
 
 Programs = collections.namedtuple("Programs", "pghad hactl")
+GUARD = "pgha-guard"
 
 
 def pytest_addoption(parser):
     parser.addoption("--gate", action="store_true",
                      help="only the tests named in gate.txt: those that hold a change up")
+    parser.addoption("--rounds", type=int, default=1, metavar="N",
+                     help="play each test of test_fencing.py that many times")
+
+
+def pytest_generate_tests(metafunc):
+    if "turn" in metafunc.fixturenames:
+        rounds = metafunc.config.getoption("--rounds")
+        if rounds > 1:
+            metafunc.parametrize("turn", range(rounds))
 
 
 def pytest_collection_modifyitems(config, items):
@@ -149,9 +160,22 @@ def programs(hosts):
     for name in Programs._fields:
         shutil.copy2(os.path.join(build, name), bin_dir)
     # pghad looks for its guardian beside itself.
-    if os.path.exists(os.path.join(build, "pgha-guard")):
-        shutil.copy2(os.path.join(build, "pgha-guard"), bin_dir)
+    shutil.copy2(os.path.join(build, GUARD), bin_dir)
     return Programs(*(os.path.join(bin_dir, name) for name in Programs._fields))
+
+
+@pytest.fixture(scope="session")
+def fence_lib(hosts):
+    """The server's library directory with our module in it; hosts that want it have it there."""
+    major = pg_bin().split("/")[-2]
+    module = os.path.join(build_dir(), "src/fence", major, "pgha_fence.so")
+    if not os.path.exists(module):
+        pytest.skip("no %s: configure found no server headers" % module)
+    out = os.path.join(hosts[1], "pglib")
+    shutil.copytree(pg_lib(), out)
+    shutil.copy2(module, out)
+    os.chmod(os.path.join(out, "pgha_fence.so"), 0o755)
+    return out
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +190,9 @@ class Shared:
         self.args = args
         self.cluster = None
 
-    def get(self, record):
+    def get(self, record, fence_lib=None):
+        if self.cluster is not None and self.cluster.fenced != (fence_lib is not None):
+            self.drop()
         if self.cluster is not None:
             try:
                 self.cluster.make_whole()
@@ -175,13 +201,13 @@ class Shared:
             except Exception as e:
                 print("the shared cluster does not become whole, making a new one: %s" % e)
                 self.drop()
-        cluster = self.new(record)
+        cluster = self.new(record, fence_lib)
         cluster.start()
         return cluster
 
-    def new(self, record):
+    def new(self, record, fence_lib=None):
         self.drop()
-        self.cluster = Cluster(*self.args)
+        self.cluster = Cluster(*self.args, fence_lib=fence_lib)
         record.append(self.cluster)
         return self.cluster
 
@@ -202,6 +228,18 @@ def shared(hosts, programs, prober):
 def cluster(shared, record):
     """A whole cluster of three, ready for the next fault."""
     return shared.get(record)
+
+
+@pytest.fixture
+def turn():
+    """Which of --rounds it is."""
+    return 0
+
+
+@pytest.fixture
+def fenced(shared, record, fence_lib):
+    """The same with the module in every server."""
+    return shared.get(record, fence_lib)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/e2e/lib/node.py \
 	tests/e2e/lib/proc.py \
 	tests/e2e/lib/reaper.py \
+	tests/e2e/lib/scenario.py \
 	tests/e2e/lib/writers.py \
 	tests/e2e/prober.c \
 	tests/e2e/test_badinput.py \
@@ -21,9 +22,12 @@ EXTRA_DIST += \
 	tests/e2e/test_failover.py \
 	tests/e2e/test_fence.py \
 	tests/e2e/test_guard.py \
+	tests/e2e/test_fence.py \
+	tests/e2e/test_fencing.py \
 	tests/e2e/test_harness.py \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_rejoin.py \
+	tests/e2e/test_scenarios.py \
 	tests/e2e/test_switchover.py
 
 # Real PostgreSQL and etcd on network namespaces: needs root, takes minutes, so not in `check`.

@@ -138,6 +138,24 @@ def test_switchover_to_a_dead_candidate_leaves_the_primary(cluster, out):
     assert report.longest_gap_ms() < 1000, "the primary never stopped serving"
 
 
+def test_switchover_to_a_standby_that_has_just_come_back(cluster, out):
+    """Who is shown as streaming may be asked for in a moment, however seldom the primary looks
+    around: until it has looked once it refuses."""
+    cluster.set_config(ttl=20, loop_wait=8, retry_timeout=5)
+    leader, back = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        back.stop_agent()
+        wait_for("the primary has noticed", lambda: back.name not in {
+            r["application_name"] for r in leader.status()["replication"]}, 20)
+        back.start_agent()
+        cluster.wait_member(back, 30, replication_state="streaming")
+        wait_for("it may be asked for", lambda: leader.rest(
+            "/switchover", "POST", {"leader": leader.name, "candidate": back.name},
+            timeout=40).code == 200, 2)
+        w.verdict(max_lost=0)
+    assert cluster.leader() is back
+
+
 def test_switchover_to_a_candidate_that_hangs(cluster, out):
     """Its agent was alive at the question and is frozen at the hand-over: somebody leads again
     soon, and nothing is lost."""

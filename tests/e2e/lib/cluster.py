@@ -42,7 +42,7 @@ WHOLE_S = 45
 
 
 class Cluster:
-    def __init__(self, net, work, programs, prober, nodes=3, etcd=3, scope=SCOPE):
+    def __init__(self, net, work, programs, prober, nodes=3, etcd=3, scope=SCOPE, fence_lib=None):
         self.net = net
         self.work = work
         self.programs = programs
@@ -51,7 +51,9 @@ class Cluster:
         self.prefix = "/service/%s/" % scope
         self.dcs = json.loads(json.dumps(DCS))
         self.etcd = Etcd(net, work, etcd)
-        self.nodes = [Node(net, "n%d" % (i + 1), 11 + i, work, programs) for i in range(nodes)]
+        self.fenced = fence_lib is not None
+        self.nodes = [Node(net, "n%d" % (i + 1), 11 + i, work, programs, fence_lib)
+                      for i in range(nodes)]
         self.local = {}  # changes over the default file, for all nodes
         for n in self.nodes:
             self.reset_config(n)
@@ -123,6 +125,11 @@ class Cluster:
             answer = n.rest("/replica")
             if answer.code != 200:
                 raise ValueError("/replica of %s: %r" % (n.name, answer))
+        # An operator may ask for any of them now: the leader's agent has to know that it streams.
+        known = {r["application_name"] for r in leader.status().get("replication", [])
+                 if r["state"] == "streaming"}
+        if not known >= streaming & {n.name for n in self.nodes}:
+            raise ValueError("the agent of %s knows of %s" % (leader.name, sorted(known)))
         listed = {m["name"]: m for m in leader.rest("/cluster").json()["members"]}
         if set(listed) != {n.name for n in self.nodes}:
             raise ValueError("/cluster lists %s" % sorted(listed))
@@ -179,13 +186,23 @@ class Cluster:
         return Writers(self.prober, self.nodes, os.path.join(out, "written.txt"),
                        self.wait_whole, self.leader)
 
+    def remove_strange_keys(self):
+        """What no agent of this cluster writes, or writes again when it is needed."""
+        ours = {"config", "history", "initialize", "leader", "status"}
+        ours |= {"members/" + n.name for n in self.nodes}
+        for key in self.etcd.keys(self.prefix):
+            name = key[len(self.prefix):]
+            if name not in ours and not name.startswith("pgha/"):
+                self.etcd.delete(key)
+
     def make_whole(self):
-        """Undo what a test left behind: links, processes, configuration, pause."""
+        """Undo what a test left behind: links, processes, keys, configuration, pause."""
         self.net.heal_all()
         for host in self.etcd.members + self.nodes:
             host.thaw()
         self.etcd.start()
         self.etcd.wait_ready()
+        self.remove_strange_keys()
         for n in self.nodes:
             old = n.config
             self.reset_config(n)

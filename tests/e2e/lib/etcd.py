@@ -108,6 +108,12 @@ class Etcd:
         return {unb64(kv["key"]).decode(): unb64(kv.get("value", "")).decode("utf-8", "replace")
                 for kv in kvs}
 
+    def keys(self, prefix):
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        kvs = self.ask("/kv/range", {"key": b64(prefix), "range_end": b64(end),
+                                     "keys_only": True}).get("kvs", [])
+        return [unb64(kv["key"]).decode() for kv in kvs]
+
     def put(self, key, value, lease=None):
         body = {"key": b64(key), "value": b64(value)}
         if lease:

@@ -15,7 +15,7 @@ import psycopg2
 import yaml
 
 from .host import Host
-from .proc import alive, wait_for
+from .proc import alive, run, wait_for
 
 REST_PORT = 8008
 PG_PORT = 5432
@@ -59,8 +59,15 @@ class Answer:
         return "HTTP %d %s" % (self.code, self.text[:300])
 
 
+def pg_lib():
+    """Where the server looks for what it loads."""
+    return run(os.path.join(pg_bin(), "pg_config"), "--pkglibdir").stdout.strip()
+
+
 class Node(Host):
-    def __init__(self, net, name, octet, work, programs):
+    """fence_lib: a directory like pg_lib() with the module in it, which this host has instead."""
+
+    def __init__(self, net, name, octet, work, programs, fence_lib=None):
         super().__init__(net, name, octet, work)
         self.programs = programs
         self.agent = None
@@ -73,7 +80,8 @@ class Node(Host):
         for d in (self.data_parent, self.sock_dir, self.log_dir, run_dir):
             os.makedirs(d, exist_ok=True)
             chown_postgres(d)
-        self.bind(("/run/postgresql", self.sock_dir), ("/run/pgha", run_dir))
+        self.bind(("/run/postgresql", self.sock_dir), ("/run/pgha", run_dir),
+                  *([(pg_lib(), fence_lib)] if fence_lib else []))
         self.config = {}
 
     # -- configuration
@@ -189,16 +197,19 @@ class Node(Host):
             return 0
         return pid if alive(pid) and pid in self.pids() else 0
 
-    def postgres_pids(self):
+    def pids_of(self, program):
         found = []
         for pid in self.pids():
             try:
                 with open("/proc/%d/comm" % pid) as f:
-                    if f.read().strip() == "postgres" and alive(pid):
+                    if f.read().strip() == program and alive(pid):
                         found.append(pid)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 pass
         return found
+
+    def postgres_pids(self):
+        return self.pids_of("postgres")
 
     def conninfo(self, local=True):
         return "host=%s port=%d user=postgres dbname=postgres%s" % (

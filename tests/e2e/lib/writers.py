@@ -145,6 +145,10 @@ class Writers:
                 "%s from %+.0f ms on" % (new[0].node, (new[0].done - at) / 1e6) if new
                 else "nobody else took over"))
         lines.append("  " + report.summary())
+        self.say(lines)
+
+    def say(self, lines):
+        """Into the test's output and into the report of all of them."""
         print("\n".join(lines))
         report_path = os.path.join(os.path.dirname(os.path.dirname(self.path)), "report.txt")
         with open(report_path, "a", encoding="utf-8") as f:
