@@ -22,7 +22,6 @@ EXTRA_DIST += \
 	tests/e2e/test_failover.py \
 	tests/e2e/test_fence.py \
 	tests/e2e/test_guard.py \
-	tests/e2e/test_fence.py \
 	tests/e2e/test_fencing.py \
 	tests/e2e/test_harness.py \
 	tests/e2e/test_operations.py \
