@@ -239,6 +239,20 @@ static void close_file(void *job)
 	free(file);
 }
 
+struct log_files {
+	struct log_file *file;
+	struct log_file *errors;
+};
+
+static void close_files(void *job)
+{
+	struct log_files *files = job;
+
+	close_file(files->file);
+	close_file(files->errors);
+	free(files);
+}
+
 static bool send_file(struct journal *journal, struct log_file *file, const struct log_line *line)
 {
 	struct written *job;
@@ -350,16 +364,17 @@ struct journal *journal_new(void)
 
 void journal_free(struct journal *journal)
 {
+	struct log_files *files;
+
 	if (!journal)
 		return;
 	log_sink_set(NULL, NULL);
 	if (journal->dropped)
 		tell_dropped(journal);
-	/* A thread that hangs in a write keeps its file. */
-	if (worker_free(journal->worker, FLUSH_MS)) {
-		close_file(journal->file);
-		close_file(journal->errors);
-	}
+	files = mem_new(1, sizeof(*files));
+	*files = (struct log_files){ journal->file, journal->errors };
+	/* A thread that hangs in a write keeps its files. */
+	(void)worker_free(journal->worker, FLUSH_MS, close_files, files);
 	closep(&journal->socket);
 	buf_done(&journal->text);
 	pthread_mutex_destroy(&journal->lock);

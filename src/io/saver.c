@@ -50,8 +50,10 @@ struct save_job {
 	struct buf text;
 };
 
-static void desk_free(struct desk *desk)
+static void desk_free(void *job)
 {
+	struct desk *desk = job;
+
 	while (desk->first) {
 		struct outcome *outcome = desk->first;
 
@@ -219,7 +221,6 @@ void saver_free(struct saver *saver)
 	if (!saver)
 		return;
 	loop_source_free(saver->source);
-	if (worker_free(saver->worker, FLUSH_MS))
-		desk_free(saver->desk);
+	(void)worker_free(saver->worker, FLUSH_MS, desk_free, saver->desk);
 	free(saver);
 }

@@ -33,6 +33,9 @@ struct worker {
 	size_t bytes_max;
 	bool begun;
 	bool end;
+	bool left; /* behind: the thread frees it */
+	worker_fn last_run;
+	void *last_job;
 	pthread_t thread;
 };
 
@@ -67,6 +70,16 @@ static struct task *next_task(struct worker *worker)
 	return task;
 }
 
+static void destroy(struct worker *worker)
+{
+	if (worker->last_run != NULL)
+		worker->last_run(worker->last_job);
+	pthread_cond_destroy(&worker->more);
+	pthread_cond_destroy(&worker->idle);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}
+
 static void *work(void *ctx)
 {
 	struct worker *worker = ctx;
@@ -82,6 +95,9 @@ static void *work(void *ctx)
 		pthread_mutex_unlock(&worker->lock);
 		free(task);
 	}
+	/* Set with `end`, which was seen under the lock. */
+	if (worker->left)
+		destroy(worker);
 	return NULL;
 }
 
@@ -137,33 +153,36 @@ static void deadline(int64_t wait_ms, struct timespec *ret)
 	ret->tv_nsec = at_us % 1000000 * 1000;
 }
 
-bool worker_free(struct worker *worker, int64_t wait_ms)
+bool worker_free(struct worker *worker, int64_t wait_ms, worker_fn last, void *job)
 {
 	struct timespec until;
 	bool done;
 	int rc = 0;
 
-	if (worker == NULL)
+	if (worker == NULL) {
+		if (last != NULL)
+			last(job);
 		return true;
+	}
 	deadline(wait_ms, &until);
 	pthread_mutex_lock(&worker->lock);
 	while (worker->njobs > 0 && rc == 0)
 		rc = pthread_cond_timedwait(&worker->idle, &worker->lock, &until);
 	done = worker->njobs == 0;
 	worker->end = true;
+	worker->left = !done;
+	worker->last_run = last;
+	worker->last_job = job;
+	/* Jobs that are not done have a thread. Detached before it can see the end: after that it
+	 * is not ours to name. */
+	if (!done)
+		pthread_detach(worker->thread);
 	pthread_cond_signal(&worker->more);
 	pthread_mutex_unlock(&worker->lock);
-	if (!done) {
-		/* The process is about to end, and takes the thread along. */
-		if (worker->begun)
-			pthread_detach(worker->thread);
+	if (!done)
 		return false;
-	}
 	if (worker->begun)
 		pthread_join(worker->thread, NULL);
-	pthread_cond_destroy(&worker->more);
-	pthread_cond_destroy(&worker->idle);
-	pthread_mutex_destroy(&worker->lock);
-	free(worker);
+	destroy(worker);
 	return true;
 }

@@ -21,7 +21,8 @@ struct worker *worker_new(uint32_t jobs_max, size_t bytes_max);
 /* False: the queue is full, the job is still the caller's. Any thread. */
 bool worker_do(struct worker *worker, worker_fn run, void *job, size_t bytes);
 /* Lets the queue be worked off, for at most wait_ms. True when all is done; else the thread hangs
- * in a job, and is left behind with what the jobs use. NULL is fine. */
-bool worker_free(struct worker *worker, int64_t wait_ms);
+ * in a job, and is left behind with what the jobs use. `last`, unless NULL, frees that after the
+ * last job, here or in the thread that was left behind. A NULL worker is fine: last is done. */
+bool worker_free(struct worker *worker, int64_t wait_ms, worker_fn last, void *job);
 
 #endif
