@@ -3,9 +3,12 @@
 
 Environment: PGHA_BUILD, the build directory (default: the newest build* of the tree);
 PGHA_E2E_TMP, where hosts keep their files (default: in memory where there is enough of it, else
-/tmp); PGHA_E2E_KEEP=1 keeps them."""
+/tmp); PGHA_E2E_KEEP=1 keeps them; PGHA_E2E_OUT, where reports and failures go (default: out/);
+PGHA_HOSTS=prefix/number, names and addresses of the hosts (default: pgha/77). Runs go side by side,
+under one prefix or under several; those of one prefix remove each other's leftovers."""
 
 import collections
+import contextlib
 import fcntl
 import glob
 import os
@@ -24,7 +27,7 @@ from lib.writers import build_prober
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-OUT = os.path.join(HERE, "out")
+OUT = os.path.abspath(os.environ.get("PGHA_E2E_OUT", os.path.join(HERE, "out")))
 TMP = os.environ.get("PGHA_E2E_TMP", "/tmp")
 MEMORY_BYTES = 6 << 30
 
@@ -72,11 +75,23 @@ def build_dir():
     return max(found, key=lambda d: os.path.getmtime(os.path.join(d, "pghad")), default=None)
 
 
+@contextlib.contextmanager
+def alone():
+    """Nobody else begins or ends a run meanwhile."""
+    with open(os.path.join(TMP, "pgha-e2e-runs.lock"), "a") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def switches():
+    """The runs that there are, of any prefix."""
+    return set(re.findall(r"^([a-z]+\d+)-sw\b", run("ip", "netns", "list").stdout, re.M))
+
+
 def remove_leftovers():
     """What a run left behind whose process is gone; a run that lives holds its lock file."""
-    ids = set(re.findall(r"^(pgha\d+)-sw", run("ip", "netns", "list").stdout, re.M))
-    ids |= {os.path.basename(p) for p in glob.glob(os.path.join(TMP, "pgha*"))
-            if re.fullmatch(r"pgha\d+", os.path.basename(p))}
+    ids = switches() | {os.path.basename(p) for p in glob.glob(os.path.join(TMP, net.PREFIX + "*"))}
+    ids = {i for i in ids if re.fullmatch(net.PREFIX + r"\d+", i)}
     for run_id in ids:
         work = os.path.join(TMP, run_id)
         lock = os.path.join(work, "lock")
@@ -123,19 +138,21 @@ def hosts():
     """The network of this run, with the test runner on its client host; (net, work directory)."""
     if os.geteuid() != 0:
         pytest.exit("tests/e2e needs root: hosts are network namespaces", 2)
-    remove_leftovers()
-    run_id = "pgha%d" % os.getpid()
+    run_id = "%s%d" % (net.PREFIX, os.getpid())
     work = os.path.join(TMP, run_id)
-    os.makedirs(work)
-    os.chmod(work, 0o755)
-    put_in_memory(work)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    made_run_dir = not os.path.isdir("/run/pgha")
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    with open(os.path.join(work, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+    with contextlib.ExitStack() as stack:
+        with alone():
+            remove_leftovers()
+            made_run_dir = not os.path.isdir("/run/pgha")
+            os.makedirs(work)
+            os.chmod(work, 0o755)
+            put_in_memory(work)
+            lock = stack.enter_context(open(os.path.join(work, "lock"), "w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
             network = net.Net(run_id)
+        try:
             network.add("client", 100)
             net.enter_netns(network.ns_path("client"))
             yield network, work
@@ -143,9 +160,11 @@ def hosts():
             net.enter_netns("/proc/self/fd/%d" % home)
             os.close(home)
             if os.environ.get("PGHA_E2E_KEEP") != "1":
-                remove_run(run_id, work)
-                if made_run_dir:
-                    shutil.rmtree("/run/pgha", ignore_errors=True)
+                with alone():
+                    remove_run(run_id, work)
+                    # The hosts of others have theirs mounted on it.
+                    if made_run_dir and not switches():
+                        shutil.rmtree("/run/pgha", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,18 @@ import pytest
 from lib import checker
 from lib.etcd import Etcd
 from lib.host import Host
+from lib.net import SUBNET, parse_hosts
 from lib.node import Node, pg_bin
 from lib.proc import alive, kill, wait_for
 from lib.writers import Writers
+
+
+def test_names_and_addresses_of_hosts():
+    assert parse_hosts("pgha/77") == ("pgha", "10.77.0.")
+    assert parse_hosts("ab/0") == ("ab", "10.0.0.")
+    for wrong in ("", "pgha", "pgha/", "pgha/256", "Pgha/7", "pgha1/7", "toolonganame/7", "a/7/8"):
+        with pytest.raises(ValueError, match="PGHA_HOSTS"):
+            parse_hosts(wrong)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +37,7 @@ def plain(hosts):
     with open(one.data_dir + "/postgresql.conf", "a", encoding="ascii") as f:
         f.write("listen_addresses = '*'\nunix_socket_directories = '/run/postgresql'\n")
     with open(one.data_dir + "/pg_hba.conf", "a", encoding="ascii") as f:
-        f.write("host all,replication all 10.77.0.0/24 trust\n")
+        f.write("host all,replication all %s trust\n" % SUBNET)
     one.start_postgres()
     two.run([pg_bin() + "/pg_basebackup", "-D", two.data_dir, "-R", "-X", "stream", "-c", "fast",
              "-N", "-d", "host=%s user=postgres application_name=h2" % one.addr],

@@ -6,12 +6,26 @@ the same addresses at once. The test runner itself sits on the client host."""
 
 import ctypes
 import os
+import re
 
 from .proc import run
 
-NET = "10.77.0."
+HOSTS_DEFAULT = "pgha/77"
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def parse_hosts(text):
+    """PGHA_HOSTS, prefix/number: what hosts' names begin with, and the addresses 10.number.0."""
+    found = re.fullmatch(r"([a-z]{1,8})/(\d{1,3})", text)
+    if not found or int(found[2]) > 255:
+        raise ValueError("PGHA_HOSTS is '%s', must be up to 8 small letters, '/', and a number "
+                         "up to 255, like %s" % (text, HOSTS_DEFAULT))
+    return found[1], "10.%d.0." % int(found[2])
+
+
+PREFIX, NET = parse_hosts(os.environ.get("PGHA_HOSTS", HOSTS_DEFAULT))
+SUBNET = NET + "0/24"
 
 
 def enter_netns(path):

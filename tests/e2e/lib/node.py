@@ -15,6 +15,7 @@ import psycopg2
 import yaml
 
 from .host import Host
+from .net import SUBNET
 from .proc import alive, run, wait_for
 
 REST_PORT = 8008
@@ -112,8 +113,8 @@ class Node(Host):
                 },
                 "pg_hba": [
                     "local all all trust",
-                    "host all all 10.77.0.0/24 scram-sha-256",
-                    "host replication replicator 10.77.0.0/24 scram-sha-256",
+                    "host all all %s scram-sha-256" % SUBNET,
+                    "host replication replicator %s scram-sha-256" % SUBNET,
                 ],
                 "parameters": {
                     "unix_socket_directories": "/run/postgresql",
