@@ -37,7 +37,7 @@ static bool same_upstream(const struct upstream *x, const struct upstream *y)
 /* The one place that lets Postgres become writable: the clock is asked here, not remembered. */
 static bool may_open(struct agent *a)
 {
-	int64_t now = agent_now(a);
+	int64_t now = state_now(a);
 	/* In pause the lease page is disarmed, and the device with it. */
 	bool dog = !a->view.dog_required || a->view.mode == MODE_PAUSED ||
 		   a->guard.dog == DOG_ACTIVE;
@@ -177,7 +177,7 @@ static void run_lease(struct agent *a)
 		return;
 	case LV_ADOPT:
 		if (a->view.now_ms >= a->next_proof_ms)
-			store_prove(a);
+			term_prove(a);
 		return;
 	case LV_ACQUIRE:
 		store_acquire(a);
@@ -224,18 +224,18 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 	str_clip(vote->name, sizeof(vote->name), m->name);
 	vote->asked_at_ms = v->now_ms;
 	/* Whoever was leader is probably gone; an election does not wait long for it. */
-	if (!agent_leads(a) && str_eq(m->name, a->last_leader))
+	if (!state_leads(a) && str_eq(m->name, a->last_leader))
 		req.timeout_ms = VOTE_OLD_LEADER_MS;
 	str_clip(req.name, sizeof(req.name), m->name);
 	str_clip(req.api_url, sizeof(req.api_url), m->api_url);
-	a->port.peer(a->port.ctx, agent_ticket(a, TICKET_PEER, 0, m->name), &req);
-	if (agent_leads(a))
+	a->port.peer(a->port.ctx, state_ticket(a, TICKET_PEER, 0, m->name), &req);
+	if (state_leads(a))
 		a->probe_now = true; /* who streams from here at this moment? */
 }
 
 void act_ask_votes(struct agent *a)
 {
-	bool pending = agent_waits_for(a, TICKET_PEER);
+	bool pending = state_waits_for(a, TICKET_PEER);
 	struct view *v = &a->view;
 
 	for (uint32_t i = 0; i < v->cluster.nmembers; i++)
@@ -259,7 +259,7 @@ static void ask_ancestry(struct agent *a)
 		return;
 	name_upstream(a, leader, &req.upstream);
 	if (req.upstream.host[0] == '\0' || a->view.now_ms < a->view.work_backoff_until_ms ||
-	    agent_waits_for(a, TICKET_ANCESTRY))
+	    state_waits_for(a, TICKET_ANCESTRY))
 		return;
 	/* A standby that began to receive has replayed all that is here. */
 	if (a->view.pg.run == PG_UP && a->view.pg.receive_lsn != 0)
@@ -289,7 +289,7 @@ static void run_more(struct agent *a)
 		ask_ancestry(a);
 		return;
 	case MV_QUIT:
-		if (!a->quit_said && !agent_waits_for(a, TICKET_RELEASE)) {
+		if (!a->quit_said && !state_waits_for(a, TICKET_RELEASE)) {
 			a->quit_said = true;
 			log_notice("Postgres has ended, the agent ends");
 			a->port.quit(a->port.ctx, 0);

@@ -13,29 +13,10 @@
 
 /* Decisions in one step: what an act changes at once is decided upon at once. */
 #define DECISIONS_MAX 4
-/* An answer that never came: the port promises one, so this is a bug of it, not a wait. */
-#define PENDING_LOST_MS 600000
 #define PROBE_SOON_MS   100
 /* A start or a hand-over takes a moment; one that takes longer is looked at less often. */
 #define PROBE_MOMENT_MS 20
 #define MOMENT_MS       2000
-
-int64_t agent_now(const struct agent *a)
-{
-	return a->port.now_ms(a->port.ctx);
-}
-
-const char *agent_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
-{
-	if (str_printf(dst, ETCD_KEY_SIZE, "%s%s", a->config->prefix, name) < 0)
-		dst[0] = '\0'; /* the configuration bounds prefix and names far below this */
-	return dst;
-}
-
-bool agent_leads(const struct agent *a)
-{
-	return a->view.lease.epoch != 0;
-}
 
 const struct view *agent_view(const struct agent *a)
 {
@@ -45,62 +26,6 @@ const struct view *agent_view(const struct agent *a)
 const struct config *agent_config(const struct agent *a)
 {
 	return a->config;
-}
-
-/* ---- tickets ---- */
-
-uint64_t agent_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name)
-{
-	struct pending *free_slot = NULL;
-
-	for (uint32_t i = 0; i < PENDING_MAX && free_slot == NULL; i++)
-		if (a->pending[i].ticket == 0)
-			free_slot = &a->pending[i];
-	assert(free_slot != NULL); /* every kind is bounded, see TICKETS */
-	*free_slot = (struct pending){ .ticket = ++a->next_ticket,
-				       .kind = kind,
-				       .since_ms = a->view.now_ms,
-				       .number = number,
-				       .lease_id = a->session.lease_id,
-				       .revision = MAX_OF(a->stream_revision,
-							  a->durable.revision) };
-	str_clip(free_slot->name, sizeof(free_slot->name), name);
-	return free_slot->ticket;
-}
-
-/* The newest one of that kind. */
-struct pending *agent_pending(struct agent *a, enum ticket_kind kind)
-{
-	struct pending *found = NULL;
-
-	for (uint32_t i = 0; i < PENDING_MAX; i++) {
-		struct pending *p = &a->pending[i];
-
-		if (p->ticket != 0 && p->kind == kind &&
-		    (found == NULL || p->ticket > found->ticket))
-			found = p;
-	}
-	return found;
-}
-
-bool agent_waits_for(struct agent *a, enum ticket_kind kind)
-{
-	struct pending *p = agent_pending(a, kind);
-
-	return p != NULL && a->view.now_ms - p->since_ms < PENDING_LOST_MS;
-}
-
-/* Takes the entry out: an answer counts once. */
-static bool take_pending(struct agent *a, uint64_t ticket, struct pending *ret)
-{
-	for (uint32_t i = 0; i < PENDING_MAX; i++) {
-		if (ticket == 0 || a->pending[i].ticket != ticket)
-			continue;
-		*ret = a->pending[i];
-		a->pending[i] = (struct pending){ 0 };
-		return true;
-	}
-	return false;
 }
 
 /* ---- configuration ---- */
@@ -241,7 +166,7 @@ void agent_free(struct agent *a)
 	free(a->member_text);
 	free(a->status_text);
 	free(a->cluster_json);
-	model_forget_texts(a);
+	keys_forget_texts(a);
 	free(a);
 }
 
@@ -365,7 +290,7 @@ static void fold_pg_done(struct agent *a, const struct event *ev)
 {
 	struct pending p;
 
-	if (!take_pending(a, ev->ticket, &p))
+	if (!state_take(a, ev->ticket, &p))
 		return;
 	if (p.kind == TICKET_JOB && ev->ticket == a->job.ticket)
 		job_answer(a, ev);
@@ -385,7 +310,7 @@ static void fold_answer(struct agent *a, const struct event *ev)
 {
 	struct pending p;
 
-	if (!take_pending(a, ev->ticket, &p))
+	if (!state_take(a, ev->ticket, &p))
 		return;
 	if (ev->type == EVENT_ETCD)
 		store_answer(a, &p, ev);
@@ -452,12 +377,12 @@ static void fold(struct agent *a, const struct event *ev)
 		fold_answer(a, ev);
 		return;
 	case EVENT_SAVED:
-		if (take_pending(a, ev->ticket, &saved))
+		if (state_take(a, ev->ticket, &saved))
 			regress_saved(a, ev);
 		return;
 	case EVENT_WATCH:
 		if (!a->view.regressed)
-			model_fold_watch(a, ev->watch);
+			keys_fold_watch(a, ev->watch);
 		a->view.dcs_seen_at_ms = a->view.now_ms;
 		return;
 	case EVENT_WATCH_LOST:
@@ -521,7 +446,7 @@ static void probe_cycle(struct agent *a)
 	struct pg_req req = { .op = PGOP_PROBE };
 	int64_t age = a->view.now_ms - a->probe_at_ms;
 
-	if ((!a->probe_now && age < probe_every_ms(a)) || agent_waits_for(a, TICKET_PROBE))
+	if ((!a->probe_now && age < probe_every_ms(a)) || state_waits_for(a, TICKET_PROBE))
 		return;
 	/* All that counts now is how far the old leader's WAL has come here. */
 	req.brief = is_handing_over(a);
@@ -568,7 +493,7 @@ void agent_step(struct agent *a, const struct event *ev)
 {
 	assert(a->started || ev->type == EVENT_START);
 
-	a->view.now_ms = MAX_OF(a->view.now_ms, agent_now(a));
+	a->view.now_ms = MAX_OF(a->view.now_ms, state_now(a));
 	a->view.wall_us = a->port.wall_us(a->port.ctx);
 	if (ev->type != EVENT_TIMER)
 		recorder_event(&a->recorder, ev);
@@ -576,7 +501,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	if (a->quit_said)
 		return;
 	decide_and_act(a);
-	store_page(a);
+	term_page(a);
 	store_cycle(a);
 	upkeep_cycle(a);
 	regress_cycle(a);

@@ -38,7 +38,7 @@ static void put_config(struct agent *a, uint64_t id, const struct command *cmd)
 	char *merged;
 	bool changed = true;
 
-	if (agent_waits_for(a, TICKET_CONFIG)) {
+	if (state_waits_for(a, TICKET_CONFIG)) {
 		command_answer(a, id, 503, "another change of the configuration is under way");
 		return;
 	}
@@ -451,7 +451,7 @@ static void request_cycle(struct agent *a)
 	int64_t grace_ms = MAX_OF(a->view.cfg.loop_wait_ms * 3 / 2, (int64_t)OVERDUE_LEAST_MS);
 	int64_t late_ms = (a->view.wall_us - r->scheduled_at_us) / 1000;
 
-	if (!agent_leads(a) || !r->present || a->stopping || a->view.handover_begun)
+	if (!state_leads(a) || !r->present || a->stopping || a->view.handover_begun)
 		return;
 	if (r->scheduled_at_us != 0 && late_ms < 0)
 		return;
@@ -529,6 +529,6 @@ void command_cycle(struct agent *a)
 	else if (a->waiting.phase == WAITING_END)
 		end_cycle(a);
 	else if (a->waiting.phase == WAITING_WRITE && a->waiting.scheduled_at_us != 0 &&
-		 !agent_waits_for(a, TICKET_COMMAND))
+		 !state_waits_for(a, TICKET_COMMAND))
 		write_request(a);
 }

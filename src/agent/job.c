@@ -70,7 +70,7 @@ void job_run(struct agent *a, const struct pg_req *req)
 	a->job.op = req->op;
 	a->job.stop = req->stop;
 	a->job.since_ms = a->view.now_ms;
-	a->job.ticket = agent_ticket(a, TICKET_JOB, 0, "");
+	a->job.ticket = state_ticket(a, TICKET_JOB, 0, "");
 	if (req->op == PGOP_PROMOTE || req->op == PGOP_START_PRIMARY)
 		a->view.pg.role = ROLE_PRIMARY; /* from now on it may take writes */
 	if (req->op == PGOP_START_PRIMARY)
@@ -86,9 +86,9 @@ void job_run(struct agent *a, const struct pg_req *req)
 
 void job_ask(struct agent *a, enum ticket_kind kind, const struct pg_req *req)
 {
-	if (agent_waits_for(a, kind))
+	if (state_waits_for(a, kind))
 		return;
-	a->port.pg(a->port.ctx, agent_ticket(a, kind, a->view.cluster.leader_epoch, ""), req);
+	a->port.pg(a->port.ctx, state_ticket(a, kind, a->view.cluster.leader_epoch, ""), req);
 }
 
 static void back_off(struct agent *a, uint32_t failures)

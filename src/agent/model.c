@@ -9,426 +9,6 @@
 #include "base/log.h"
 #include "core/timeline.h"
 
-/* Position in the array of members, sorted by name; true when it is there. */
-static bool find_member(const struct cluster *c, const char *name, uint32_t *ret_at)
-{
-	uint32_t i = 0;
-
-	while (i < c->nmembers && strcmp(c->members[i].name, name) < 0)
-		i++;
-	*ret_at = i;
-	return i < c->nmembers && str_eq(c->members[i].name, name);
-}
-
-/* A value that cannot be read is said once and the last good one stays. */
-static void say_garbage(struct agent *a, const char *key, const struct err *err)
-{
-	if (str_eq(a->said_garbage, key))
-		return;
-	str_clip(a->said_garbage, sizeof(a->said_garbage), key);
-	log_warning("etcd key '%s' cannot be read, the last good value stays in force: %s", key,
-		    err->msg);
-}
-
-/* GET /cluster shows parts of other members' keys that decide nothing here. */
-static void keep_text(struct agent *a, const char *name, const struct etcd_kv *kv)
-{
-	uint32_t i = 0;
-
-	while (i < a->nmember_texts && !str_eq(a->member_texts[i].name, name))
-		i++;
-	if (i < a->nmember_texts) {
-		free((char *)(uintptr_t)a->member_texts[i].name);
-		free((char *)(uintptr_t)a->member_texts[i].text);
-		a->member_texts[i] = a->member_texts[--a->nmember_texts];
-	}
-	if (kv->deleted || a->nmember_texts == MEMBERS_MAX)
-		return;
-	a->member_texts[a->nmember_texts].name = str_dup(name);
-	a->member_texts[a->nmember_texts++].text = str_ndup(kv->value, kv->len);
-}
-
-void model_forget_texts(struct agent *a)
-{
-	while (a->nmember_texts > 0) {
-		a->nmember_texts--;
-		free((char *)(uintptr_t)a->member_texts[a->nmember_texts].name);
-		free((char *)(uintptr_t)a->member_texts[a->nmember_texts].text);
-	}
-}
-
-static void fold_member(struct agent *a, const char *name, const struct etcd_kv *kv)
-{
-	struct cluster *c = &a->view.cluster;
-	struct member m;
-	struct err err = { 0 };
-	uint32_t at;
-	bool known = find_member(c, name, &at);
-
-	if (kv->deleted) {
-		keep_text(a, name, kv);
-		if (!known)
-			return;
-		memmove(&c->members[at], &c->members[at + 1],
-			(c->nmembers - at - 1) * sizeof(c->members[0]));
-		c->nmembers--;
-		return;
-	}
-	if (record_member_parse(name, kv->value, kv->len, &m, &err) < 0) {
-		say_garbage(a, kv->key, &err);
-		return;
-	}
-	if (!known) {
-		if (c->nmembers == MEMBERS_MAX) {
-			(void)err_set(&err, ERR_RANGE, "more than %d members", MEMBERS_MAX);
-			say_garbage(a, kv->key, &err);
-			return;
-		}
-		memmove(&c->members[at + 1], &c->members[at],
-			(c->nmembers - at) * sizeof(c->members[0]));
-		c->nmembers++;
-	}
-	keep_text(a, name, kv);
-	m.lease_id = kv->lease_id;
-	m.mod_revision = kv->mod_revision;
-	c->members[at] = m;
-}
-
-/* A sign of life of the leader: its holder's term runs no longer than from now. */
-static void leader_lives(struct agent *a)
-{
-	a->view.sign_at_ms = a->view.now_ms;
-	a->view.sign_ttl_ms = a->view.cfg.ttl_ms;
-}
-
-static void leader_vanished(struct agent *a)
-{
-	struct cluster *c = &a->view.cluster;
-
-	/* Without beats the key itself was the only sign, and it was there until now. */
-	if (a->view.sign_at_ms == 0 || !c->beat_present || c->beat_epoch != c->leader_epoch)
-		leader_lives(a);
-	c->leader[0] = '\0';
-	c->leader_epoch = 0;
-	c->leader_mod_revision = 0;
-	c->leader_lease_id = 0;
-	a->view.leader_gone_at_ms = a->view.now_ms;
-}
-
-void model_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision)
-{
-	struct cluster *c = &a->view.cluster;
-	bool gone = kv == NULL || kv->deleted;
-
-	if (revision < a->leader_revision)
-		return;
-	a->leader_revision = revision;
-	if (gone) {
-		if (c->leader[0] != '\0' || !c->leader_known)
-			leader_vanished(a);
-		c->leader_known = true;
-		return;
-	}
-	c->leader_known = true;
-	if (str_copy(c->leader, sizeof(c->leader), kv->value) < 0 || c->leader[0] == '\0')
-		str_clip(c->leader, sizeof(c->leader), "(unreadable)");
-	if (kv->create_revision != c->leader_epoch || a->view.sign_at_ms == 0)
-		leader_lives(a);
-	c->leader_epoch = kv->create_revision;
-	c->leader_mod_revision = kv->mod_revision;
-	c->leader_lease_id = kv->lease_id;
-	a->view.leader_gone_at_ms = 0;
-	a->view.last_epoch = MAX_OF(a->view.last_epoch, kv->create_revision);
-	str_clip(a->last_leader, sizeof(a->last_leader), c->leader);
-}
-
-/* A complete read is the truth; a stream may lag behind what our own answers told. */
-static void fold_beat(struct agent *a, const struct etcd_kv *kv, bool complete)
-{
-	struct cluster *c = &a->view.cluster;
-	struct err err = { 0 };
-	struct beat beat;
-
-	if (kv->deleted) {
-		c->beat_present = false;
-		return;
-	}
-	if (c->beat_present && kv->mod_revision == c->beat_mod_revision)
-		return;
-	if (!complete && kv->mod_revision < c->beat_mod_revision)
-		return;
-	if (record_beat_parse(kv->value, kv->len, &beat, &err) < 0) {
-		say_garbage(a, kv->key, &err);
-		return;
-	}
-	if (beat.epoch == BEAT_EPOCH_OWN)
-		beat.epoch = kv->mod_revision;
-	c->beat_present = true;
-	c->beat_epoch = beat.epoch;
-	c->beat_mod_revision = kv->mod_revision;
-	if (beat.epoch < a->view.last_epoch)
-		return;
-	leader_lives(a);
-	a->view.sign_ttl_ms = beat.ttl_ms;
-}
-
-static void fold_release(struct agent *a, const struct etcd_kv *kv)
-{
-	struct cluster *c = &a->view.cluster;
-	struct release r;
-	struct err err = { 0 };
-
-	if (kv->deleted) {
-		c->release = (struct release){ 0 };
-		return;
-	}
-	if (record_release_parse(kv->value, kv->len, &r, &err) < 0) {
-		say_garbage(a, kv->key, &err);
-		return;
-	}
-	r.mod_revision = kv->mod_revision;
-	/* What a store says that an operator had to accept is of another history. */
-	r.present = kv->mod_revision > a->view.accepted_revision;
-	if (c->release.mod_revision != r.mod_revision) {
-		a->view.release_seen_at_ms = a->view.now_ms;
-		a->probe_now = true; /* is all of the old leader's WAL here? */
-	}
-	c->release = r;
-}
-
-static void fold_request(struct agent *a, const struct etcd_kv *kv)
-{
-	struct cluster *c = &a->view.cluster;
-	struct request r = { 0 };
-	struct err err = { 0 };
-
-	if (!kv->deleted && kv->mod_revision > a->view.accepted_revision &&
-	    record_request_parse(kv->value, kv->len, &r, &err) < 0) {
-		say_garbage(a, kv->key, &err);
-		return;
-	}
-	r.mod_revision = kv->deleted ? 0 : kv->mod_revision;
-	if (c->request.mod_revision != r.mod_revision)
-		a->view.handover_checkpointed = false;
-	c->request = r;
-}
-
-static void fold_init(struct agent *a, const struct etcd_kv *kv)
-{
-	struct cluster *c = &a->view.cluster;
-
-	if (kv->deleted) {
-		c->init = INIT_ABSENT;
-		c->sysid[0] = '\0';
-		a->view.init_mine = false;
-		return;
-	}
-	if (kv->mod_revision != c->init_mod_revision && c->init == INIT_PENDING)
-		a->view.init_mine = a->view.init_mine && kv->len == 0;
-	c->init_mod_revision = kv->mod_revision;
-	c->init = record_init_parse(kv->value, kv->len, c->sysid);
-}
-
-static bool is_too_long(struct agent *a, const struct etcd_kv *kv, const char *key)
-{
-	size_t limit = record_size_limit(key);
-	struct err err = { 0 };
-
-	if (kv->deleted || kv->len <= limit)
-		return false;
-	(void)err_set(&err, ERR_RANGE, "more than %zu kB", limit / 1024);
-	say_garbage(a, kv->key, &err);
-	return true;
-}
-
-static void fold_text(char **text, const struct etcd_kv *kv)
-{
-	free(*text);
-	*text = kv->deleted ? NULL : str_ndup(kv->value, kv->len);
-}
-
-static bool is_document(const struct etcd_kv *kv)
-{
-	_cleanup_(freep) char *text = str_ndup(kv->value, kv->len);
-	_cleanup_(freep) char *same = NULL;
-	bool changed;
-
-	same = restmsg_config_merge(text, "{}", &changed);
-	return same != NULL;
-}
-
-/* What is no JSON object counts as absent, and the last good one stays in force: the leader then
- * writes it again. */
-static void fold_config(struct agent *a, const struct etcd_kv *kv)
-{
-	struct cluster *c = &a->view.cluster;
-	struct err err = { 0 };
-
-	c->config_mod_revision = kv->deleted ? 0 : kv->mod_revision;
-	if (!kv->deleted && c->config_present && str_eq(a->config_text, kv->value))
-		return;
-	c->config_present = !kv->deleted && kv->len > 0 && !is_too_long(a, kv, "config") &&
-			    is_document(kv);
-	if (c->config_present) {
-		fold_text(&a->config_text, kv);
-		agent_configure(a, a->config_text);
-	} else if (!kv->deleted && kv->len > 0) {
-		(void)err_set(&err, ERR_PARSE, "not a JSON object");
-		say_garbage(a, kv->key, &err);
-	}
-}
-
-static void fold_history(struct agent *a, const struct etcd_kv *kv)
-{
-	struct err err = { 0 };
-
-	if (!kv->deleted && str_eq(a->history_text, kv->value))
-		return;
-	fold_text(&a->history_text, kv);
-	a->view.cluster.history_timeline = 0;
-	if (a->history_text == NULL)
-		return;
-	if (record_history_timeline(kv->value, kv->len, &a->view.cluster.history_timeline,
-				    &err) < 0)
-		say_garbage(a, kv->key, &err);
-}
-
-/* The newest state counts, whichever way it came. A value that cannot be read still has a revision,
- * which whoever takes the key has to name. */
-static void fold_begun(struct agent *a, const struct etcd_kv *kv, bool complete)
-{
-	struct cluster *c = &a->view.cluster;
-	struct err err = { 0 };
-
-	if (!complete && kv->mod_revision < c->begun_mod_revision)
-		return;
-	c->begun_timeline = 0;
-	c->begun_by[0] = '\0';
-	c->begun_mod_revision = kv->deleted ? 0 : kv->mod_revision;
-	if (!kv->deleted &&
-	    record_begun_parse(kv->value, kv->len, &c->begun_timeline, c->begun_by, &err) < 0)
-		say_garbage(a, kv->key, &err);
-}
-
-static void fold_status(struct agent *a, const struct etcd_kv *kv)
-{
-	struct status_key status;
-	struct err err = { 0 };
-
-	if (kv->deleted)
-		return;
-	if (record_status_parse(kv->value, kv->len, &status, &err) < 0) {
-		say_garbage(a, kv->key, &err);
-		return;
-	}
-	a->status_key = status;
-	a->view.cluster.status_optime_lsn = status.optime_lsn;
-}
-
-static void fold_sync(struct agent *a, const struct etcd_kv *kv)
-{
-	struct sync_key sync = { 0 };
-	struct err err = { 0 };
-
-	if (!kv->deleted && record_sync_parse(kv->value, kv->len, &sync, &err) < 0) {
-		say_garbage(a, kv->key, &err);
-		return;
-	}
-	a->view.cluster.sync = sync;
-}
-
-/* One key below the prefix. Keys of others below it are none of ours. */
-static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
-{
-	size_t skip = strlen(a->config->prefix);
-	const char *key;
-
-	if (!str_starts(kv->key, a->config->prefix))
-		return;
-	key = kv->key + skip;
-	/* These two are believed to be there whatever they hold. */
-	if (str_eq(key, "leader"))
-		model_fold_leader(a, kv, MAX_OF(kv->mod_revision, revision));
-	else if (str_eq(key, "config"))
-		fold_config(a, kv);
-	else if (is_too_long(a, kv, key))
-		return;
-	else if (str_starts(key, "members/") && strchr(key + 8, '/') == NULL)
-		fold_member(a, key + 8, kv);
-	else if (str_eq(key, "pgha/beat"))
-		fold_beat(a, kv, revision != 0);
-	else if (str_eq(key, "pgha/release"))
-		fold_release(a, kv);
-	else if (str_eq(key, "pgha/timeline"))
-		fold_begun(a, kv, revision != 0);
-	else if (str_eq(key, "failover"))
-		fold_request(a, kv);
-	else if (str_eq(key, "initialize"))
-		fold_init(a, kv);
-	else if (str_eq(key, "status"))
-		fold_status(a, kv);
-	else if (str_eq(key, "history"))
-		fold_history(a, kv);
-	else if (str_eq(key, "sync"))
-		fold_sync(a, kv);
-}
-
-/* A complete read replaces everything: what it does not hold is gone. */
-void model_fold_kvs(struct agent *a, const struct etcd_rep *rep)
-{
-	static const char *const singles[] = { "pgha/beat", "pgha/release", "pgha/timeline",
-					       "failover",	"initialize",	"config",
-					       "history",	"sync" };
-	struct cluster *c = &a->view.cluster;
-	const struct etcd_kv *leader = NULL;
-	char key[ETCD_KEY_SIZE];
-
-	if (rep->revision < a->stream_revision)
-		return; /* an answer from the past */
-	a->stream_revision = rep->revision;
-	c->revision = rep->revision;
-	c->nmembers = 0;
-	model_forget_texts(a);
-	for (size_t s = 0; s < ARRAY_LEN(singles); s++) {
-		struct etcd_kv gone = { .key = key, .deleted = true };
-		bool found = false;
-
-		(void)str_printf(key, sizeof(key), "%s%s", a->config->prefix, singles[s]);
-		for (size_t i = 0; i < rep->kvs.n && !found; i++)
-			found = str_eq(rep->kvs.items[i].key, key);
-		if (!found)
-			fold_kv(a, &gone, rep->revision);
-	}
-	/* The beat comes after the leader, which says what epoch counts. */
-	(void)str_printf(key, sizeof(key), "%sleader", a->config->prefix);
-	for (size_t i = 0; i < rep->kvs.n; i++)
-		if (str_eq(rep->kvs.items[i].key, key))
-			leader = &rep->kvs.items[i];
-	model_fold_leader(a, leader, rep->revision);
-	for (size_t i = 0; i < rep->kvs.n; i++)
-		if (&rep->kvs.items[i] != leader)
-			fold_kv(a, &rep->kvs.items[i], rep->revision);
-	if (a->view.cluster_read_at_ms == 0)
-		a->view.cluster_read_at_ms = a->view.now_ms;
-	a->read_at_ms = a->view.now_ms;
-	a->cluster_dirty = true;
-}
-
-void model_fold_watch(struct agent *a, const struct etcd_watch_msg *msg)
-{
-	for (size_t i = 0; i < msg->events.n; i++) {
-		const struct etcd_kv *kv = &msg->events.items[i];
-
-		/* Streams may repeat themselves (etcd before 3.4.25 and others). */
-		if (kv->mod_revision <= a->stream_revision)
-			continue;
-		fold_kv(a, kv, 0);
-		a->cluster_dirty = true;
-	}
-	a->stream_revision = MAX_OF(a->stream_revision, msg->revision);
-	a->view.cluster.revision = a->stream_revision;
-}
-
 static bool is_serving(const struct view *v)
 {
 	return v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY;
@@ -440,8 +20,8 @@ static void refresh_vote(const struct agent *a, struct vote *vote)
 {
 	/* A list from before the question says nothing of one that came since. */
 	if (vote->heard && !vote->failed)
-		vote->answered = !agent_leads(a) || a->walsenders_at_ms >= vote->asked_at_ms;
-	if (!agent_leads(a) || !vote->answered)
+		vote->answered = !state_leads(a) || a->walsenders_at_ms >= vote->asked_at_ms;
+	if (!state_leads(a) || !vote->answered)
 		return;
 	vote->streaming = false;
 	for (uint32_t i = 0; i < a->nwalsenders; i++) {
@@ -492,7 +72,7 @@ static void fold_clocks(struct agent *a)
 	struct view *v = &a->view;
 	bool planned = v->restart != RESTART_NONE || v->handover_begun;
 
-	if (!agent_leads(a) || is_serving(v) || planned || v->pg.boot_unfinished)
+	if (!state_leads(a) || is_serving(v) || planned || v->pg.boot_unfinished)
 		v->crash_since_ms = 0;
 	else if (v->crash_since_ms == 0)
 		v->crash_since_ms = v->now_ms;
@@ -617,7 +197,7 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 	if (v->pg.run == PG_DOWN)
 		a->following = (struct upstream){ 0 };
 	if (v->pg.run == PG_UP && a->job.ticket == 0 && !job_start_is_young(a) &&
-	    (!agent_leads(a) || is_serving(v)))
+	    (!state_leads(a) || is_serving(v)))
 		v->start_failures = 0;
 	if (ev->type == EVENT_PG_PROBE)
 		fold_probe(a, ev);
@@ -690,7 +270,7 @@ static void give_handover_up(struct agent *a)
 static void refresh_handover(struct agent *a)
 {
 	struct view *v = &a->view;
-	bool leads = agent_leads(a);
+	bool leads = state_leads(a);
 	bool settled = a->job.ticket == 0 && a->settle_ticket == 0;
 
 	if (!leads) {
@@ -732,7 +312,7 @@ void model_refresh(struct agent *a)
 	/* A lease that is over by the clock is forgotten once nothing can write under it. */
 	if (v->lease.epoch != 0 && lease_state(&v->lease, v->now_ms) == LEASE_OVER &&
 	    (down || v->pg.role == ROLE_REPLICA || v->mode == MODE_PAUSED)) {
-		store_session_lost(a);
+		term_lost(a);
 		a->board_dirty = true;
 	}
 	if (v->lease.epoch == 0)

@@ -25,7 +25,7 @@ static uint32_t put_next(struct agent *a, struct etcd_req *req)
 	_cleanup_(freep) char *text = record_begun_text(number, a->view.name, a->instance);
 	char key[ETCD_KEY_SIZE];
 
-	agent_key(a, "pgha/timeline", key);
+	state_key(a, "pgha/timeline", key);
 	etcd_cmp_number(req, key, ETCD_CMP_MOD, c->begun_mod_revision);
 	etcd_then_put(req, key, text, 0);
 	return number;
@@ -74,7 +74,7 @@ void number_give_back(struct agent *a, struct etcd_req *req)
 	if (!number_at_hand(a) || c->begun_timeline < 2)
 		return;
 	text = record_begun_text(c->begun_timeline - 1, a->view.name, a->instance);
-	agent_key(a, "pgha/timeline", key);
+	state_key(a, "pgha/timeline", key);
 	etcd_cmp_number(req, key, ETCD_CMP_MOD, c->begun_mod_revision);
 	etcd_then_put(req, key, text, 0);
 }
@@ -85,16 +85,16 @@ void number_take(struct agent *a)
 	char key[ETCD_KEY_SIZE];
 	uint32_t number;
 
-	if (agent_waits_for(a, TICKET_NUMBER) || a->view.now_ms < a->number_retry_ms)
+	if (state_waits_for(a, TICKET_NUMBER) || a->view.now_ms < a->number_retry_ms)
 		return;
 	a->number_retry_ms = a->view.now_ms + RETRY_MS;
 	etcd_req_init_txn(&req, a->session.ttl_ms / 2);
 	req.urgent = true;
-	agent_key(a, "leader", key);
+	state_key(a, "leader", key);
 	etcd_cmp_value(&req, key, a->view.name);
 	etcd_cmp_number(&req, key, ETCD_CMP_CREATE, a->view.lease.epoch);
 	number = put_next(a, &req);
-	a->port.etcd(a->port.ctx, agent_ticket(a, TICKET_NUMBER, number, ""), &req);
+	a->port.etcd(a->port.ctx, state_ticket(a, TICKET_NUMBER, number, ""), &req);
 	etcd_req_done(&req);
 }
 

@@ -20,7 +20,7 @@ static void save(struct agent *a)
 {
 	a->saved = a->durable;
 	a->saved_at_ms = a->view.now_ms;
-	a->port.save(a->port.ctx, agent_ticket(a, TICKET_SAVE, 0, ""), &a->durable);
+	a->port.save(a->port.ctx, state_ticket(a, TICKET_SAVE, 0, ""), &a->durable);
 }
 
 static void regressed(struct agent *a, const char *why)
@@ -210,7 +210,7 @@ void regress_cycle(struct agent *a)
 {
 	raise_marks(a);
 	enrol_again(a);
-	if (!agent_waits_for(a, TICKET_SAVE) && is_news(a))
+	if (!state_waits_for(a, TICKET_SAVE) && is_news(a))
 		save(a);
 }
 

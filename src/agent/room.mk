@@ -2,7 +2,11 @@ noinst_LIBRARIES += src/libagent.a
 src_libagent_a_CPPFLAGS = $(AM_CPPFLAGS) -DPGHA_VERSION='"$(PACKAGE_VERSION)"'
 src_libagent_a_SOURCES = \
 	src/agent/agent.c src/agent/agent.h src/agent/event.h src/agent/port.h src/agent/state.h \
+	src/agent/state.c \
+	src/agent/keys.c \
 	src/agent/model.c \
+	src/agent/txn.c \
+	src/agent/term.c \
 	src/agent/store.c \
 	src/agent/regress.c \
 	src/agent/upkeep.c \

@@ -210,42 +210,72 @@ struct agent {
 };
 
 /* agent.c */
-uint64_t agent_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name);
-struct pending *agent_pending(struct agent *a, enum ticket_kind kind);
-bool agent_waits_for(struct agent *a, enum ticket_kind kind);
-int64_t agent_now(const struct agent *a);
 void agent_configure(struct agent *a, const char *dynamic);
-bool agent_leads(const struct agent *a);
-/* A key of this cluster. */
-const char *agent_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE]);
 
-/* model.c: facts into the view */
-void model_fold_kvs(struct agent *a, const struct etcd_rep *rep);
-void model_fold_watch(struct agent *a, const struct etcd_watch_msg *msg);
-void model_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision);
+/* state.c */
+int64_t state_now(const struct agent *a);
+/* It holds a lease, be it near its end. */
+bool state_leads(const struct agent *a);
+/* A key of this cluster. */
+const char *state_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE]);
+uint64_t state_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name);
+struct pending *state_pending(struct agent *a, enum ticket_kind kind);
+bool state_waits_for(struct agent *a, enum ticket_kind kind);
+bool state_take(struct agent *a, uint64_t ticket, struct pending *ret);
+
+/* keys.c: the cluster's keys into the view */
+void keys_fold_read(struct agent *a, const struct etcd_rep *rep);
+void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg);
+/* NULL: there is none. */
+void keys_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision);
+void keys_fold_else_leader(struct agent *a, const struct etcd_rep *rep);
+void keys_forget_texts(struct agent *a);
+
+/* model.c: other facts into the view */
 void model_fold_pg(struct agent *a, const struct event *ev);
 void model_forget_position(struct agent *a);
 bool model_ended_clean(const struct view *v);
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev);
 void model_refresh(struct agent *a);
-void model_forget_texts(struct agent *a);
 
-/* store.c: etcd */
+/* txn.c: parts of a transaction */
+void txn_cmp_number(struct agent *a, struct etcd_req *req, const char *name,
+		    enum etcd_target target, int64_t number);
+void txn_cmp_value(struct agent *a, struct etcd_req *req, const char *name, const char *text);
+void txn_then_put(struct agent *a, struct etcd_req *req, const char *name, const char *value,
+		  int64_t lease_id);
+void txn_then_delete(struct agent *a, struct etcd_req *req, const char *name);
+void txn_else_get(struct agent *a, struct etcd_req *req, const char *name);
+/* Sends it, whatever kind of request it is, and frees it. */
+struct pending *txn_send(struct agent *a, enum ticket_kind kind, int64_t number,
+			 struct etcd_req *req);
+
+/* term.c: the lease and its proof */
+void term_cycle(struct agent *a);
+void term_grant(struct agent *a);
+void term_granted(struct agent *a, const struct event *ev);
+void term_kept(struct agent *a, const struct pending *p, const struct event *ev);
+bool term_writes_beats(const struct agent *a);
+void term_then_beat(struct agent *a, struct etcd_req *req, int64_t epoch);
+void term_prove(struct agent *a);
+void term_proof_answered(struct agent *a, const struct pending *p, const struct event *ev);
+void term_proven(struct agent *a, int64_t epoch, int64_t sent_at_ms);
+void term_lost(struct agent *a);
+void term_page(struct agent *a);
+
+/* store.c: taking and giving the key, and what else is asked of etcd */
 void store_start(struct agent *a);
 void store_cycle(struct agent *a);
 void store_answer(struct agent *a, const struct pending *p, const struct event *ev);
 void store_acquire(struct agent *a);
 void store_takeover(struct agent *a);
 void store_release(struct agent *a, const char *to);
-void store_prove(struct agent *a);
 void store_race(struct agent *a);
 void store_unrace(struct agent *a);
 void store_enrol(struct agent *a);
 void store_clear_request(struct agent *a, const char *why);
 void store_put_config(struct agent *a, uint64_t command_id, const char *json, bool if_unchanged);
 void store_put_request(struct agent *a, const struct request *request);
-void store_session_lost(struct agent *a);
-void store_page(struct agent *a);
 
 /* number.c: numbers of timelines, taken before a promotion can use them */
 /* Into the transaction that takes the key, where a promotion may follow; 0: none. */

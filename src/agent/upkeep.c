@@ -17,9 +17,9 @@ static void leader_put(struct agent *a, enum ticket_kind kind, const char *name,
 	char key[ETCD_KEY_SIZE];
 
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
-	etcd_cmp_number(&req, agent_key(a, "leader", key), ETCD_CMP_CREATE, a->view.lease.epoch);
-	etcd_then_put(&req, agent_key(a, name, key), value, 0);
-	a->port.etcd(a->port.ctx, agent_ticket(a, kind, 0, ""), &req);
+	etcd_cmp_number(&req, state_key(a, "leader", key), ETCD_CMP_CREATE, a->view.lease.epoch);
+	etcd_then_put(&req, state_key(a, name, key), value, 0);
+	a->port.etcd(a->port.ctx, state_ticket(a, kind, 0, ""), &req);
 	etcd_req_done(&req);
 }
 
@@ -42,7 +42,7 @@ static char *member_text(struct agent *a, bool positions)
 	out.api_url = api;
 	out.state = publish_state(a);
 	out.role = publish_role(a);
-	out.checkpoint_pending = a->checkpoint_pending && agent_leads(a);
+	out.checkpoint_pending = a->checkpoint_pending && state_leads(a);
 	out.tags_json = c->tags_json;
 	out.pending_restart = pg->pending_restart;
 	out.pending_restart_reason_json = changes;
@@ -72,12 +72,12 @@ static void put_member(struct agent *a, char *text)
 
 	(void)str_printf(name, sizeof(name), "members/%s", a->view.name);
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
-	etcd_then_put(&req, agent_key(a, name, key), text, a->session.lease_id);
+	etcd_then_put(&req, state_key(a, name, key), text, a->session.lease_id);
 	free(a->member_text);
 	a->member_text = text;
 	a->member_at_ms = a->view.now_ms;
 	a->member_urgent = false;
-	a->port.etcd(a->port.ctx, agent_ticket(a, TICKET_MEMBER, 0, ""), &req);
+	a->port.etcd(a->port.ctx, state_ticket(a, TICKET_MEMBER, 0, ""), &req);
 	etcd_req_done(&req);
 }
 
@@ -88,7 +88,7 @@ void upkeep_member(struct agent *a)
 	bool moved = a->session.lease_id != a->member_lease_id;
 	char *text;
 
-	if (a->session.lease_id == 0 || agent_waits_for(a, TICKET_MEMBER))
+	if (a->session.lease_id == 0 || state_waits_for(a, TICKET_MEMBER))
 		return;
 	if (!due && !moved && !a->member_urgent && a->member_text != NULL)
 		return;
@@ -143,7 +143,7 @@ static void refresh_retained(struct agent *a)
 		if (!a->view.cluster.members[i].tags.nostream)
 			keep_seen(a, slot);
 	}
-	if (!agent_leads(a) && a->view.cfg.member_slots_ttl_ms > 0)
+	if (!state_leads(a) && a->view.cfg.member_slots_ttl_ms > 0)
 		for (uint32_t i = 0; i < a->status_key.nretain; i++)
 			keep_seen(a, a->status_key.retain[i]);
 	for (uint32_t i = 0; i < a->nretained; i++) {
@@ -171,7 +171,7 @@ static void slots_cycle(struct agent *a)
 	char own[NAME_SIZE];
 
 	if (!a->view.cfg.use_slots || a->view.pg.run != PG_UP || !a->sql_ok || !known ||
-	    agent_waits_for(a, TICKET_SLOTS) || a->job.ticket != 0)
+	    state_waits_for(a, TICKET_SLOTS) || a->job.ticket != 0)
 		return;
 	if (a->view.now_ms - a->slots_at_ms < a->view.cfg.loop_wait_ms)
 		return;
@@ -184,7 +184,7 @@ static void slots_cycle(struct agent *a)
 		if (str_eq(a->retained[i].name, own))
 			continue;
 		str_clip(want->name, sizeof(want->name), a->retained[i].name);
-		if (!agent_leads(a))
+		if (!state_leads(a))
 			want->advance_lsn = published_slot(a, want->name);
 		req.nslots++;
 	}
@@ -212,7 +212,7 @@ static void status_cycle(struct agent *a)
 	struct status_key st;
 	char *text;
 
-	if (agent_waits_for(a, TICKET_STATUS) || a->view.pg.flush_lsn == 0)
+	if (state_waits_for(a, TICKET_STATUS) || a->view.pg.flush_lsn == 0)
 		return;
 	if (a->view.now_ms - a->status_at_ms < a->view.cfg.loop_wait_ms &&
 	    a->status_epoch == a->view.lease.epoch)
@@ -239,7 +239,7 @@ static void write_history(struct agent *a)
 	char iso[ISO_TEXT_MAX];
 	char *text, *more;
 
-	if (h->n == 0 || h->timeline != a->view.pg.timeline || agent_waits_for(a, TICKET_HISTORY))
+	if (h->n == 0 || h->timeline != a->view.pg.timeline || state_waits_for(a, TICKET_HISTORY))
 		return;
 	record_iso_time(a->port.wall_us(a->port.ctx), 'T', iso);
 	text = record_history_append(a->history_text, last->timeline, last->end_lsn,
@@ -266,7 +266,7 @@ static void history_cycle(struct agent *a)
 		write_history(a);
 		return;
 	}
-	if (agent_waits_for(a, TICKET_OWN_HISTORY))
+	if (state_waits_for(a, TICKET_OWN_HISTORY))
 		return;
 	str_clip(req.upstream.name, NAME_SIZE, a->view.name);
 	str_clip(req.upstream.host, HOST_SIZE, a->config->pg.connect_host);
@@ -288,12 +288,12 @@ static void missing_keys_cycle(struct agent *a)
 	struct cluster *c = &a->view.cluster;
 
 	if (c->init != INIT_SET && c->init != INIT_UNKNOWN && a->view.pg.sysid[0] != '\0' &&
-	    !agent_waits_for(a, TICKET_INIT)) {
+	    !state_waits_for(a, TICKET_INIT)) {
 		log_notice("writing the system identifier %s of the cluster '%s'",
 			   a->view.pg.sysid, a->config->scope);
 		leader_put(a, TICKET_INIT, "initialize", a->view.pg.sysid);
 	}
-	if (!c->config_present && !agent_waits_for(a, TICKET_CONFIG)) {
+	if (!c->config_present && !state_waits_for(a, TICKET_CONFIG)) {
 		const char *json = a->dynamic != NULL ? a->dynamic : a->config->bootstrap.dcs_json;
 
 		leader_put(a, TICKET_CONFIG, "config", json != NULL ? json : "{}");
@@ -305,7 +305,7 @@ static void leader_cycle(struct agent *a)
 	struct view *v = &a->view;
 	bool serves = v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY && a->sql_ok;
 
-	if (!agent_leads(a) || lease_state(&v->lease, v->now_ms) != LEASE_HELD || !serves ||
+	if (!state_leads(a) || lease_state(&v->lease, v->now_ms) != LEASE_HELD || !serves ||
 	    v->pg.boot_unfinished || !str_eq(v->cluster.leader, v->name))
 		return;
 	missing_keys_cycle(a);
