@@ -5,6 +5,7 @@ dist_noinst_SCRIPTS += \
 	scripts/check-man.sh \
 	scripts/check-tidy.sh \
 	scripts/demo \
+	scripts/faults \
 	scripts/install-deps \
 	scripts/test \
 	scripts/test-checks.sh

@@ -18,11 +18,12 @@ import signal
 
 import pytest
 
-from lib import cgroup, net
+from lib import cgroup, disk, net
 from lib.cluster import Cluster
 from lib.node import pg_bin, pg_lib
 from lib.proc import alive, kill, run, tail, wait_for
 from lib.reaper import run_below_reaper
+from lib.wallclock import WallClock
 from lib.writers import build_prober
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -107,6 +108,7 @@ def remove_leftovers():
 
 
 def remove_run(run_id, work):
+    disk.remove_below(work)
     for name in cgroup.leftovers(run_id + "-"):
         cgroup.Cgroup(name).remove()
     for ns in re.findall(r"^(%s-\S+)" % run_id, run("ip", "netns", "list").stdout, re.M):
@@ -209,8 +211,8 @@ class Shared:
         self.args = args
         self.cluster = None
 
-    def get(self, record, fence_lib=None):
-        if self.cluster is not None and self.cluster.fenced != (fence_lib is not None):
+    def get(self, record, fence_lib=None, disks=False):
+        if self.cluster is not None and self.cluster.kind != (fence_lib is not None, disks):
             self.drop()
         if self.cluster is not None:
             try:
@@ -220,13 +222,13 @@ class Shared:
             except Exception as e:
                 print("the shared cluster does not become whole, making a new one: %s" % e)
                 self.drop()
-        cluster = self.new(record, fence_lib)
+        cluster = self.new(record, fence_lib, disks)
         cluster.start()
         return cluster
 
-    def new(self, record, fence_lib=None):
+    def new(self, record, fence_lib=None, disks=False):
         self.drop()
-        self.cluster = Cluster(*self.args, fence_lib=fence_lib)
+        self.cluster = Cluster(*self.args, fence_lib=fence_lib, disks=disks)
         record.append(self.cluster)
         return self.cluster
 
@@ -259,6 +261,20 @@ def turn():
 def fenced(shared, record, fence_lib):
     """The same with the module in every server."""
     return shared.get(record, fence_lib)
+
+
+@pytest.fixture
+def on_disks(shared, record, fence_lib):
+    """The same where all data, also that of etcd, is on file systems of their own."""
+    if not os.path.exists("/dev/loop-control"):
+        pytest.skip("no loop devices on this machine")
+    return shared.get(record, fence_lib, disks=True)
+
+
+@pytest.fixture(scope="session")
+def wall_clock(hosts):
+    """A wall clock that can be set; see wallclock.c."""
+    return WallClock(hosts[1])
 
 
 @pytest.fixture

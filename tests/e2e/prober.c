@@ -4,10 +4,13 @@
  *
  * prober TABLE PERIOD_MS DEADLINE_MS FILE NAME=CONNINFO[|CONNINFO...] ...
  *
+ * PERIOD_MS 0: the next attempt follows at once, but after a refusal.
+ *
  * A target with one conninfo is pinned to that server whatever its role; with several it moves
  * on when one refuses, as a routed client would. Each commit carries an id of its own. FILE gets
  * a line per attempt whose row may exist:
- *     ok|unknown TARGET ID INVOKE_NS DONE_NS TIMELINE HOST
+ *     ok|unknown TARGET ID INVOKE_NS DONE_NS TIMELINE POSITION HOST
+ * where POSITION is the end of the WAL before the row was committed, in bytes,
  * and at the end, per target and SQLSTATE, a count of the attempts that were refused:
  *     refused TARGET SQLSTATE COUNT
  * then "end". Times are CLOCK_MONOTONIC of this machine, which all hosts of a test share. A
@@ -18,6 +21,7 @@
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,6 +36,7 @@
 #define ID_SPAN 1000000000LL
 #define CONNECT_DEADLINE_NS (1000 * NS_PER_MS)
 #define RECONNECT_NS (20 * NS_PER_MS)
+#define PAUSE_NS (5 * NS_PER_MS) /* after a refusal, of those who pause for nothing else */
 
 enum phase { OFF, CONNECTING, IDLE, BUSY };
 
@@ -47,6 +52,7 @@ struct target {
 	int at;
 	int64_t index;
 	int64_t seq;
+	int64_t period_ns;
 	enum phase phase;
 	bool broken; /* sending failed, perhaps half way */
 	bool noted;  /* the outcome of the attempt is known, ReadyForQuery is still to come */
@@ -87,13 +93,13 @@ static const char *host_of(const struct target *t)
 }
 
 static void note(FILE *out, struct target *t, const char *what, int64_t done_ns,
-		 const char *timeline)
+		 const char *timeline, const char *position)
 {
 	if (t->noted)
 		return;
 	t->noted = true;
-	fprintf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %s %s\n", what, t->name,
-		current_id(t), t->since_ns, done_ns, timeline, host_of(t));
+	fprintf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %s %s %s\n", what, t->name,
+		current_id(t), t->since_ns, done_ns, timeline, position, host_of(t));
 }
 
 static void refuse(struct target *t, const char *sqlstate)
@@ -142,7 +148,7 @@ static void connect_step(struct target *t, int64_t now)
 	}
 }
 
-static void attempt(struct target *t, const char *table, int64_t now, int64_t period_ns)
+static void attempt(struct target *t, const char *table, int64_t now)
 {
 	char sql[256];
 
@@ -151,10 +157,11 @@ static void attempt(struct target *t, const char *table, int64_t now, int64_t pe
 	 * pg_control_checkpoint() it is right from the first commit after a promotion. */
 	snprintf(sql, sizeof(sql),
 		 "INSERT INTO %s (id) VALUES (%" PRId64
-		 ") RETURNING substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)",
+		 ") RETURNING substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), "
+		 "pg_current_wal_insert_lsn() - '0/0'",
 		 table, current_id(t));
 	t->since_ns = now;
-	t->due_ns = now + period_ns;
+	t->due_ns = now + (t->period_ns != 0 ? t->period_ns : PAUSE_NS);
 	t->phase = BUSY;
 	t->noted = false;
 	t->broken = !PQsendQuery(t->conn, sql) || PQflush(t->conn) < 0;
@@ -173,12 +180,14 @@ static void answer(FILE *out, struct target *t, PGresult *res, int64_t now)
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK) {
 		snprintf(timeline, sizeof(timeline), "%s", PQgetvalue(res, 0, 0));
-		note(out, t, "ok", now, timeline);
+		note(out, t, "ok", now, timeline, PQgetvalue(res, 0, 1));
+		if (t->period_ns == 0)
+			t->due_ns = now;
 		return;
 	}
 	sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	if (!tells_outcome(sqlstate)) {
-		note(out, t, "unknown", now, "0");
+		note(out, t, "unknown", now, "0", "0");
 		return;
 	}
 	if (!t->noted)
@@ -204,7 +213,7 @@ static void busy_step(FILE *out, struct target *t, int64_t now)
 		PQclear(res);
 	}
 	if (lost || PQstatus(t->conn) == CONNECTION_BAD || (refused && t->nconninfo > 1)) {
-		note(out, t, "unknown", now, "0");
+		note(out, t, "unknown", now, "0", "0");
 		disconnect(t, now, RECONNECT_NS);
 	}
 }
@@ -214,12 +223,12 @@ static void expire(FILE *out, struct target *t, int64_t now, int64_t deadline_ns
 	if (t->phase == CONNECTING && now - t->since_ns > CONNECT_DEADLINE_NS) {
 		disconnect(t, now, RECONNECT_NS);
 	} else if (t->phase == BUSY && now - t->since_ns > deadline_ns) {
-		note(out, t, "unknown", now, "0");
+		note(out, t, "unknown", now, "0", "0");
 		disconnect(t, now, RECONNECT_NS);
 	}
 }
 
-static bool add_target(struct target *t, int64_t index, char *arg)
+static bool add_target(struct target *t, int64_t index, char *arg, int64_t period_ns)
 {
 	char *rest = strchr(arg, '=');
 	char *one;
@@ -229,6 +238,7 @@ static bool add_target(struct target *t, int64_t index, char *arg)
 	*rest++ = '\0';
 	t->name = arg;
 	t->index = index + 1;
+	t->period_ns = period_ns;
 	while ((one = strsep(&rest, "|")) != NULL && t->nconninfo < ALTERNATIVES_MAX)
 		t->conninfo[t->nconninfo++] = one;
 	return t->nconninfo > 0;
@@ -257,7 +267,7 @@ static void step(FILE *out, struct target *t, const struct pollfd *pfd)
 }
 
 static bool round_of(FILE *out, struct target *targets, int n, const char *table,
-		     int64_t period_ns, int64_t deadline_ns)
+		     int64_t deadline_ns)
 {
 	struct pollfd pfds[TARGETS_MAX];
 	int64_t now = now_ns();
@@ -270,7 +280,7 @@ static bool round_of(FILE *out, struct target *targets, int n, const char *table
 		if (t->phase == OFF && now >= t->due_ns)
 			connect_start(t, now);
 		else if (t->phase == IDLE && now >= t->due_ns)
-			attempt(t, table, now, period_ns);
+			attempt(t, table, now);
 		pfds[i] = (struct pollfd){ .fd = t->conn ? PQsocket(t->conn) : -1,
 					   .events = (short)wanted(t) };
 	}
@@ -287,7 +297,7 @@ static void finish(FILE *out, struct target *targets, int n)
 {
 	for (int i = 0; i < n; i++) {
 		if (targets[i].phase == BUSY)
-			note(out, &targets[i], "unknown", now_ns(), "0");
+			note(out, &targets[i], "unknown", now_ns(), "0", "0");
 		for (int k = 0; k < targets[i].nrefusals; k++)
 			fprintf(out, "refused %s %s %ld\n", targets[i].name,
 				targets[i].refusals[k].sqlstate, targets[i].refusals[k].count);
@@ -305,7 +315,8 @@ int main(int argc, char **argv)
 	if (n < 1 || n > TARGETS_MAX)
 		return 2;
 	for (int i = 0; i < n; i++)
-		if (!add_target(&targets[i], i, argv[5 + i]))
+		if (!add_target(&targets[i], i, argv[5 + i],
+				strtoll(argv[2], NULL, 10) * NS_PER_MS))
 			return 2;
 	out = fopen(argv[4], "we");
 	if (!out)
@@ -313,9 +324,11 @@ int main(int argc, char **argv)
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
 	signal(SIGPIPE, SIG_IGN);
+	/* An answer is to be noted when it comes, however busy the machine; where that is not
+	 * permitted it is noted later, which hides nothing. */
+	(void)sched_setscheduler(0, SCHED_RR, &(struct sched_param){ .sched_priority = 1 });
 	while (!stopping)
-		if (!round_of(out, targets, n, argv[1], strtoll(argv[2], NULL, 10) * NS_PER_MS,
-			      strtoll(argv[3], NULL, 10) * NS_PER_MS))
+		if (!round_of(out, targets, n, argv[1], strtoll(argv[3], NULL, 10) * NS_PER_MS))
 			return 1;
 	finish(out, targets, n);
 	return fclose(out) == 0 ? 0 : 1;

@@ -7,13 +7,18 @@ EXTRA_DIST += \
 	tests/e2e/lib/cgroup.py \
 	tests/e2e/lib/checker.py \
 	tests/e2e/lib/cluster.py \
+	tests/e2e/lib/disk.py \
 	tests/e2e/lib/etcd.py \
 	tests/e2e/lib/host.py \
+	tests/e2e/lib/measure.py \
 	tests/e2e/lib/net.py \
 	tests/e2e/lib/node.py \
 	tests/e2e/lib/proc.py \
 	tests/e2e/lib/reaper.py \
+	tests/e2e/lib/rounds.py \
 	tests/e2e/lib/scenario.py \
+	tests/e2e/lib/table.py \
+	tests/e2e/lib/wallclock.py \
 	tests/e2e/lib/writers.py \
 	tests/e2e/prober.c \
 	tests/e2e/test_badinput.py \
@@ -27,7 +32,8 @@ EXTRA_DIST += \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_scenarios.py \
-	tests/e2e/test_switchover.py
+	tests/e2e/test_switchover.py \
+	tests/e2e/wallclock.c
 
 # Real PostgreSQL and etcd on network namespaces: needs root, takes minutes, so not in `check`.
 check-e2e: $(sbin_PROGRAMS) $(bin_PROGRAMS)

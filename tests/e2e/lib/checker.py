@@ -5,8 +5,9 @@ Pure functions, so that planted violations can test the tests."""
 
 from collections import defaultdict, namedtuple
 
-# One attempt whose row may exist. node: where it was committed; times in ns of one clock.
-Op = namedtuple("Op", "outcome target node id invoke done timeline")
+# One attempt whose row may exist. node: where it was committed; times in ns of one clock; lsn: where
+# WAL ended just before the row was committed, 0 for unknown.
+Op = namedtuple("Op", "outcome target node id invoke done timeline lsn", defaults=(0,))
 
 
 class Report:
@@ -39,9 +40,9 @@ def parse(lines, node_of):
     for line in lines:
         word = line.split()
         if word[0] in ("ok", "unknown"):
-            outcome, target, ident, invoke, done, timeline, host = word
+            outcome, target, ident, invoke, done, timeline, lsn, host = word
             ops.append(Op(outcome, target, node_of(target, host), int(ident), int(invoke),
-                          int(done), int(timeline, 16)))
+                          int(done), int(timeline, 16), int(lsn)))
         elif word[0] == "refused":
             refused[(word[1], word[2])] += int(word[3])
         elif word[0] == "end":

@@ -17,7 +17,7 @@ TTL_S = int(os.environ.get("PGHA_E2E_TTL", "5"))
 DCS = {
     "ttl": TTL_S,
     "loop_wait": 1,
-    "retry_timeout": 2,
+    "retry_timeout": max(1, min(2, (TTL_S - 1) // 2)),
     "maximum_lag_on_failover": 1048576,
     "postgresql": {
         "use_pg_rewind": True,
@@ -36,13 +36,18 @@ GATE_S = 0.80 * TTL_S
 CUT_OFF = int(GATE_S * 200)
 ON_THE_WAY = 200
 
+# Of hosts that have disks of their own.
+NODE_DISK_MB = 1024
+ETCD_DISK_MB = 512
+
 # Losing a host costs the lease, etcd's expiry tick, the election and the promotion.
 FAILOVER_S = 3 * TTL_S
 WHOLE_S = 45
 
 
 class Cluster:
-    def __init__(self, net, work, programs, prober, nodes=3, etcd=3, scope=SCOPE, fence_lib=None):
+    def __init__(self, net, work, programs, prober, nodes=3, etcd=3, scope=SCOPE, fence_lib=None,
+                 disks=False):
         self.net = net
         self.work = work
         self.programs = programs
@@ -50,10 +55,12 @@ class Cluster:
         self.scope = scope
         self.prefix = "/service/%s/" % scope
         self.dcs = json.loads(json.dumps(DCS))
-        self.etcd = Etcd(net, work, etcd)
-        self.fenced = fence_lib is not None
-        self.nodes = [Node(net, "n%d" % (i + 1), 11 + i, work, programs, fence_lib)
-                      for i in range(nodes)]
+        if disks:
+            self.dcs["postgresql"]["parameters"]["max_wal_size"] = "128MB"
+        self.etcd = Etcd(net, work, etcd, disk_mb=ETCD_DISK_MB if disks else 0)
+        self.kind = (fence_lib is not None, disks)
+        self.nodes = [Node(net, "n%d" % (i + 1), 11 + i, work, programs, fence_lib,
+                           NODE_DISK_MB if disks else 0) for i in range(nodes)]
         self.local = {}  # changes over the default file, for all nodes
         for n in self.nodes:
             self.reset_config(n)
@@ -182,9 +189,9 @@ class Cluster:
         assert answer.code == 200, answer
         return answer.json()
 
-    def writers(self, out):
+    def writers(self, out, period_ms=None):
         return Writers(self.prober, self.nodes, os.path.join(out, "written.txt"),
-                       self.wait_whole, self.leader)
+                       self.wait_whole, self.leader, period_ms)
 
     def remove_strange_keys(self):
         """What no agent of this cluster writes, or writes again when it is needed."""
@@ -199,6 +206,8 @@ class Cluster:
         """Undo what a test left behind: links, processes, keys, configuration, pause."""
         self.net.heal_all()
         for host in self.etcd.members + self.nodes:
+            if host.disk:
+                host.disk.thaw()
             host.thaw()
         self.etcd.start()
         self.etcd.wait_ready()

@@ -22,30 +22,32 @@ def unb64(text):
 
 
 class EtcdMember(Host):
-    def __init__(self, net, name, octet, work):
+    def __init__(self, net, name, octet, work, disk_mb=0):
         super().__init__(net, name, octet, work)
         self.url = "http://%s:2379" % self.addr
         self.proc = None
+        if disk_mb:
+            self.put_on_disk(os.path.join(self.dir, "disk"), disk_mb)
+        self.data_dir = os.path.join(self.disk.place if self.disk else self.dir, "data")
 
     def start(self, initial_cluster):
-        data = os.path.join(self.dir, "data")
         peer = "http://%s:2380" % self.addr
         self.proc = self.spawn(
-            ["etcd", "--name", self.name, "--data-dir", data,
+            ["etcd", "--name", self.name, "--data-dir", self.data_dir,
              "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
              "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
              "--initial-cluster", initial_cluster, "--initial-cluster-state", "new",
              "--initial-cluster-token", self.net.run_id], log="etcd.log")
 
     def wipe(self):
-        shutil.rmtree(os.path.join(self.dir, "data"), ignore_errors=True)
+        shutil.rmtree(self.data_dir, ignore_errors=True)
 
 
 class Etcd:
     """The cluster of members, and the keys in it."""
 
-    def __init__(self, net, work, n=3, prefix="e", octet=21):
-        self.members = [EtcdMember(net, "%s%d" % (prefix, i + 1), octet + i, work)
+    def __init__(self, net, work, n=3, prefix="e", octet=21, disk_mb=0):
+        self.members = [EtcdMember(net, "%s%d" % (prefix, i + 1), octet + i, work, disk_mb)
                         for i in range(n)]
 
     @property
@@ -93,6 +95,16 @@ class Etcd:
             if st.get("leader") == st["header"]["member_id"]:
                 best = max(best, (int(st.get("raftTerm", 0)), m), key=lambda b: b[0])
         return best[1]
+
+    def give_lead(self, member):
+        """That one leads at return."""
+        def leads():
+            leader = self.leader()
+            if leader is not member:
+                target = self.call(member, "/maintenance/status", {})["header"]["member_id"]
+                self.call(leader, "/maintenance/transfer-leadership", {"targetID": target})
+            return leader is member
+        wait_for("%s leads etcd" % member.name, leads, 10)
 
     def get(self, key):
         kvs = self.ask("/kv/range", {"key": b64(key)}).get("kvs")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from .cgroup import Cgroup
+from .disk import Disk
 from .proc import kill, run
 
 
@@ -48,7 +49,12 @@ class Host:
         os.chmod(self.dir, 0o755)
         self.addr = net.add(name, octet)
         self.cgroup = Cgroup(net.ns(name))
+        self.disk = None
         self._holder = None
+
+    def put_on_disk(self, place, size_mb):
+        """That directory is on a disk of its own, before bind()."""
+        self.disk = Disk(place, size_mb)
 
     # -- namespaces
 
@@ -134,6 +140,8 @@ class Host:
         self.net.heal(self.name)
 
     def remove(self):
+        if self.disk:
+            self.disk.thaw()
         self.cgroup.remove()
         for proc in self.procs:
             proc.popen.poll()
@@ -142,4 +150,6 @@ class Host:
             self._holder.wait()
             self._holder.stdout.close()
         self.net.delete(self.name)
+        if self.disk:
+            self.disk.remove()
         shutil.rmtree(self.dir, ignore_errors=True)

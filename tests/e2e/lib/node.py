@@ -66,9 +66,10 @@ def pg_lib():
 
 
 class Node(Host):
-    """fence_lib: a directory like pg_lib() with the module in it, which this host has instead."""
+    """fence_lib: a directory like pg_lib() with the module in it, which this host has instead;
+    disk_mb: the size of the data's own file system, 0 for none."""
 
-    def __init__(self, net, name, octet, work, programs, fence_lib=None):
+    def __init__(self, net, name, octet, work, programs, fence_lib=None, disk_mb=0):
         super().__init__(net, name, octet, work)
         self.programs = programs
         self.agent = None
@@ -78,6 +79,8 @@ class Node(Host):
         self.sock_dir = os.path.join(self.dir, "sock")
         self.log_dir = os.path.join(self.dir, "pglog")
         run_dir = os.path.join(self.dir, "run")
+        if disk_mb:
+            self.put_on_disk(self.data_parent, disk_mb)
         for d in (self.data_parent, self.sock_dir, self.log_dir, run_dir):
             os.makedirs(d, exist_ok=True)
             chown_postgres(d)
@@ -141,10 +144,10 @@ class Node(Host):
 
     # -- the agent
 
-    def start_agent(self):
+    def start_agent(self, **env):
         assert not self.agent_running(), "pghad already runs on " + self.name
         self.agent = self.spawn([self.programs.pghad, self.conf_path], user="postgres",
-                                log="pghad.log")
+                                log="pghad.log", env=dict(os.environ, **env))
         return self.agent
 
     def agent_running(self):

@@ -32,7 +32,7 @@ class Writers:
 
     count = 0
 
-    def __init__(self, prober, nodes, path, whole, primary):
+    def __init__(self, prober, nodes, path, whole, primary, period_ms=None):
         Writers.count += 1
         self.table = "written_%d" % Writers.count
         self.prober = prober
@@ -41,8 +41,10 @@ class Writers:
         self.whole = whole
         self.primary = primary
         self.popen = None
+        self.period_ms = PERIOD_MS if period_ms is None else period_ms
         self.marks = []
         self.ops = []
+        self.report = None
 
     def __enter__(self):
         self.primary().sql("CREATE TABLE %s (id bigint PRIMARY KEY)" % self.table)
@@ -50,7 +52,7 @@ class Writers:
             wait_for("%s has the table" % n.name,
                      lambda n=n: n.sql1("SELECT to_regclass(%s) IS NOT NULL", self.table), 10)
         self.popen = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", self.prober, self.table, str(PERIOD_MS),
+            ["setpriv", "--pdeathsig", "KILL", self.prober, self.table, str(self.period_ms),
              str(DEADLINE_MS), self.path] + self._targets())
         first = "SELECT EXISTS (SELECT FROM %s)" % self.table
         wait_for("first written row", lambda: self.primary().sql1(first), 10)
@@ -114,7 +116,7 @@ class Writers:
         ops, refused = self.history()
         report = checker.check(ops, self.rows(), refused)
         self.tell(ops, report)
-        self.ops = ops
+        self.ops, self.report = ops, report
         return report.assert_safe(max_lost)
 
     def last_ack_ns(self, node, after_ns=0):
