@@ -208,7 +208,10 @@ static void fold_pg_exit(struct agent *a, const struct event *ev)
 	bool said = ev->text != NULL && ev->text[0] != '\0';
 
 	if (a->job.ticket == 0 || a->job.op != PGOP_STOP)
-		log_warning("Postgres has ended, not by our hand%s%s",
+		log_warning("Postgres has ended, %s%s%s",
+			    a->job.ticket != 0 && a->job.op == PGOP_PROMOTE ?
+				    "before it was promoted" :
+				    "not by our hand",
 			    said ? ", the last complaint in its log: " : "", said ? ev->text : "");
 	job_exited(a);
 	model_fold_pg(a, ev);

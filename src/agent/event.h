@@ -51,7 +51,7 @@ struct event {
 	enum event_type type;
 	int64_t at_ms;   /* CLOCK_BOOTTIME when it happened */
 	uint64_t ticket; /* of the request it answers; commands: the id to answer */
-	int result;      /* 0, or -err_code with *err set */
+	int result;      /* 0, -err_code with *err set, or an answer that port.h names */
 	const struct err *err; /* or NULL */
 
 	/* ETCD: when the attempt that was answered left; a proof counts from here. */

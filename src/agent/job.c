@@ -196,6 +196,8 @@ static void promote_ended(struct agent *a, const struct event *ev)
 		a->checkpoint_retry_ms = 0;
 		return;
 	}
+	if (ev->result == PGOP_RESTARTED)
+		return;
 	a->view.start_failures++;
 	back_off(a, a->view.start_failures);
 }
@@ -219,7 +221,7 @@ void job_answer(struct agent *a, const struct event *ev)
 	if (ev->result < 0)
 		log_warning("Postgres: %s failed after %lld ms: %s", op_names[op], (long long)took,
 			    ev->err != NULL ? ev->err->msg : "no reason given");
-	else if (op != PGOP_FOLLOW && op != PGOP_APPLY)
+	else if (ev->result == 0 && op != PGOP_FOLLOW && op != PGOP_APPLY)
 		log_info("Postgres: %s done in %lld ms", op_names[op], (long long)took);
 
 	switch (op) {

@@ -53,6 +53,10 @@ enum stop_mode {
 	STOP__MAX
 };
 
+/* Answer to a PROMOTE: nothing failed, but Postgres has to be started as a standby first, and was
+ * stopped. Then it is to be ordered again. */
+#define PGOP_RESTARTED 1
+
 /* A server to stream, clone or rewind from. host "" = none (archive recovery only). */
 struct upstream {
 	char name[NAME_SIZE];

@@ -142,17 +142,35 @@ static int take_away(const char *data_dir, uint32_t number, struct err *err)
 	return 0;
 }
 
-int pgnumber_prune(const char *data_dir, uint32_t own, struct err *err)
+/* *ret_end: the first number that has no file. */
+static int walk(const char *data_dir, uint32_t own, uint32_t *ret_newest, uint32_t *ret_end,
+		struct err *err)
 {
-	uint32_t last_real = own;
 	uint32_t n = own + 1;
 	int kind = kind_of(data_dir, n, err);
 
+	*ret_newest = own;
 	for (; kind > 0; kind = kind_of(data_dir, ++n, err))
 		if (kind == 1)
-			last_real = n;
-	/* From the top: a row that is broken in between would hide the rest from the next call. */
-	while (kind == 0 && --n > last_real)
-		kind = take_away(data_dir, n, err);
+			*ret_newest = n;
+	*ret_end = n;
 	return kind;
+}
+
+int pgnumber_newest(const char *data_dir, uint32_t own, uint32_t *ret, struct err *err)
+{
+	uint32_t end;
+
+	return walk(data_dir, own, ret, &end, err);
+}
+
+int pgnumber_prune(const char *data_dir, uint32_t own, struct err *err)
+{
+	uint32_t last_real, n;
+	int rc = walk(data_dir, own, &last_real, &n, err);
+
+	/* From the top: a row that is broken in between would hide the rest from the next call. */
+	while (rc == 0 && --n > last_real)
+		rc = take_away(data_dir, n, err);
+	return rc;
 }

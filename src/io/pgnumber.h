@@ -24,6 +24,9 @@ int pgnumber_reserve(const char *data_dir, uint32_t own, uint32_t above, struct 
  * archive would not find what comes behind them. */
 int pgnumber_archive(const char *data_dir, uint32_t known, uint32_t above,
 		     struct err *err) _must_check_;
+/* The newest timeline of the unbroken row behind `own` that is real; `own` without one. */
+int pgnumber_newest(const char *data_dir, uint32_t own, uint32_t *ret,
+		    struct err *err) _must_check_;
 /* Before a start as standby: takes away those that no real timeline comes behind. Postgres would
  * take the last of them for the newest timeline, and refuse to start. */
 int pgnumber_prune(const char *data_dir, uint32_t own, struct err *err) _must_check_;

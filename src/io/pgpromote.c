@@ -5,12 +5,17 @@
  * The connection is opened before pg_ctl runs, and asked every few milliseconds afterwards, so
  * that the end of recovery is known when it happens. From the moment of the order this postmaster
  * counts as one that may write, whatever becomes of the request.
+ *
+ * Where a promotion would end with a PANIC because of WAL that was received only in part, Postgres
+ * is stopped instead, and the answer says so: the next start mends it.
  */
 #include <inttypes.h>
+#include <signal.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "io/pgdial.h"
+#include "io/pgfork.h"
 #include "io/pgkinds.h"
 #include "io/pgnumber.h"
 #include "io/pgtool.h"
@@ -20,10 +25,11 @@
 #define ASK_MS       2000
 #define PROMOTE_MS   60000 /* where neither the request nor pg_ctl_timeout says */
 
-enum { P_CONNECT = 0, P_NUMBER, P_ORDER, P_ASK, P_ASKED, P_ARCHIVE };
+enum { P_CONNECT = 0, P_FORK, P_NUMBER, P_ORDER, P_ASK, P_ASKED, P_ARCHIVE, P_STOP, P_DOWN };
 
 struct promote {
 	int64_t until_ms;
+	bool restarts;
 	bool asked; /* the answer waited for is that of the question, not of a connection */
 	bool pause;
 	bool in_recovery;
@@ -42,6 +48,33 @@ static int step_connect(struct pgwork *work, struct err *err)
 static int64_t usual_ms(const struct pg *pg)
 {
 	return pg->config->pg.pg_ctl_timeout_ms > 0 ? pg->config->pg.pg_ctl_timeout_ms : PROMOTE_MS;
+}
+
+static int step_fork(struct pgwork *work, struct err *err)
+{
+	struct promote *promote = work->data;
+	struct pg *pg = work->pg;
+	struct pgfork fork;
+	struct err why = { 0 };
+	int rc = 0;
+
+	if (pg->control_known)
+		rc = pgfork_find(pg->config->pg.data_dir, &pg->control, &fork, &why);
+	if (rc < 0)
+		log_warning("cannot tell whether WAL of a new timeline is in the way: %s",
+			    why.msg);
+	if (rc != PGFORK_SHORT)
+		return PGWORK_NEXT;
+	if (pg->fork_stays)
+		return err_set(err, ERR_STATE,
+			       "'%s' ends before what was replayed, and '%s' is not alike",
+			       fork.path, fork.older_path);
+	log_notice("of timeline %" PRIu32 " only WAL from before its beginning was received: "
+		   "Postgres is started again before it is promoted",
+		   fork.timeline);
+	promote->restarts = true;
+	pgwork_jump(work, P_STOP);
+	return PGWORK_NEXT;
 }
 
 /* The row of history files ends with the number that the new timeline has to be above of. */
@@ -134,19 +167,56 @@ static int step_archive(struct pgwork *work, struct err *err _unused_)
 	return PGWORK_DONE;
 }
 
+/* -- instead of it ------------------------------------------------------------------------ */
+
+static int step_stop(struct pgwork *work, struct err *err)
+{
+	struct promote *promote = work->data;
+	struct pg *pg = work->pg;
+
+	if (child_pidfd_signal(pg->life.proc.pidfd, SIGINT) < 0 && pgwatch_runs(pg))
+		return err_set(err, ERR_IO, "cannot signal the postmaster");
+	promote->until_ms = loop_now_ms() + usual_ms(pg);
+	return PGWORK_NEXT;
+}
+
+/* Whoever is left of it is for a STOP to kill. */
+static int step_down(struct pgwork *work, struct err *err)
+{
+	const struct promote *promote = work->data;
+
+	if (!pgwatch_runs(work->pg) && !pgwatch_exit_pending(work->pg))
+		return PGWORK_DONE;
+	if (loop_now_ms() >= promote->until_ms)
+		return err_set(err, ERR_TIMEOUT, "Postgres does not end");
+	return pgwork_again_in(work, ASK_EVERY_MS);
+}
+
+static void answer(struct pgwork *work, struct event *event)
+{
+	const struct promote *promote = work->data;
+
+	if (event->result == 0 && promote->restarts)
+		event->result = PGOP_RESTARTED;
+}
+
 static const struct pgwork_step steps[] = {
 	[P_CONNECT] = { "connect", step_connect },
+	[P_FORK] = { "WAL of a new timeline", step_fork },
 	[P_NUMBER] = { "number of the timeline", step_number },
 	[P_ORDER] = { "pg_ctl promote", step_order },
 	[P_ASK] = { "wait for the end of recovery", step_ask },
 	[P_ASKED] = { "wait for the end of recovery", step_asked },
 	[P_ARCHIVE] = { "archive", step_archive },
+	[P_STOP] = { "stop before a restart", step_stop },
+	[P_DOWN] = { "stop before a restart", step_down },
 	{ NULL, NULL },
 };
 
 const struct pgwork_kind pgpromote_kind = {
 	.steps = steps,
 	.data_size = sizeof(struct promote),
+	.answer = answer,
 };
 
 /* -- pre_promote -------------------------------------------------------------------------- */

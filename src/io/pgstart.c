@@ -15,6 +15,7 @@
 #include "io/pgdir.h"
 #include "io/pgfence.h"
 #include "io/pgfiles.h"
+#include "io/pgfork.h"
 #include "io/pgkinds.h"
 #include "io/pgnumber.h"
 #include "io/pgtool.h"
@@ -24,8 +25,13 @@
 #define COLLECTOR_MS  500   /* for which a log collector outlives its postmaster */
 #define START_MS      60000 /* where pg_ctl_timeout is not configured */
 
+enum {
+	S_CHECK = 0, S_CONTROL, S_FILES, S_FORK, S_FORK_VERIFY, S_SYNC, S_SPAWN, S_WAIT, S_KEEP,
+};
+
 struct start {
 	struct pgconf_want want;
+	struct pgfork fork;
 	int64_t until_ms;
 	int64_t ended_at_ms; /* 0: the postmaster lives */
 };
@@ -138,6 +144,60 @@ static int step_files(struct pgwork *work, struct err *err)
 	pg->follows = start->want.upstream;
 	pg->follows_known = true;
 	return pgdial_pgpass(pg, NULL, err);
+}
+
+/* A look at files that fails is told and keeps nobody from starting: in all other cases than the
+ * one that is mended here it would have been for nothing. */
+static void fork_failed(const struct err *why)
+{
+	log_warning("cannot tell whether WAL of a new timeline is in the way: %s", why->msg);
+}
+
+static int step_fork(struct pgwork *work, struct err *err _unused_)
+{
+	struct start *start = work->data;
+	struct pg *pg = work->pg;
+	struct err why = { 0 };
+	int rc = 0;
+
+	pg->fork_stays = false;
+	if (start->want.standby)
+		rc = pgfork_find(pg->config->pg.data_dir, &pg->control, &start->fork, &why);
+	if (rc < 0)
+		fork_failed(&why);
+	if (rc != PGFORK_SHORT)
+		pgwork_jump(work, S_SYNC);
+	return PGWORK_NEXT;
+}
+
+static int step_fork_verify(struct pgwork *work, struct err *err)
+{
+	struct start *start = work->data;
+	const struct pgfork *fork = &start->fork;
+	struct err why = { 0 };
+	int rc = pgfork_verify(&start->fork, &why);
+
+	if (rc == PGFORK_MORE)
+		return pgwork_again_in(work, 0);
+	work->pg->fork_stays = rc != 0;
+	if (rc < 0)
+		fork_failed(&why);
+	if (rc == PGFORK_DIFFERS)
+		log_warning("'%s' ends before the fork and is not alike '%s': both are left as "
+			    "they are",
+			    fork->path, fork->older_path);
+	if (rc != 0)
+		return PGWORK_NEXT;
+	/* Files were compared over a while: nobody may have been started meanwhile. */
+	rc = pgwatch_must_be_down(work->pg, err);
+	if (rc == 0)
+		rc = pgfork_set_aside(fork, err);
+	if (rc < 0)
+		return rc;
+	log_notice("'%s' is set aside: of timeline %u only WAL from before its beginning was "
+		   "received, which '%s' has too",
+		   fork->path, fork->timeline, fork->older_path);
+	return PGWORK_NEXT;
 }
 
 static int step_sync(struct pgwork *work, struct err *err)
@@ -282,10 +342,16 @@ static void failed(struct pgwork *work, int result _unused_)
 }
 
 static const struct pgwork_step steps[] = {
-	{ "check", step_check },       { "pg_controldata", step_control },
-	{ "settings", step_files },    { "sync", step_sync },
-	{ "start", step_spawn },       { "wait for the postmaster", step_wait },
-	{ "keep settings", step_keep }, { NULL, NULL },
+	[S_CHECK] = { "check", step_check },
+	[S_CONTROL] = { "pg_controldata", step_control },
+	[S_FILES] = { "settings", step_files },
+	[S_FORK] = { "WAL of a new timeline", step_fork },
+	[S_FORK_VERIFY] = { "WAL of a new timeline", step_fork_verify },
+	[S_SYNC] = { "sync", step_sync },
+	[S_SPAWN] = { "start", step_spawn },
+	[S_WAIT] = { "wait for the postmaster", step_wait },
+	[S_KEEP] = { "keep settings", step_keep },
+	{ NULL, NULL },
 };
 
 const struct pgwork_kind pgstart_kind = {

@@ -98,6 +98,7 @@ struct pg {
 	int64_t spare_at_ms; /* not before then it is opened again */
 	int lock_fd; /* held while nobody else may change the data directory */
 	bool mended;
+	bool fork_stays; /* a segment in the way of a promotion could not be set aside */
 
 	struct pgcontrol control;
 	bool control_known;

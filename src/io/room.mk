@@ -43,6 +43,7 @@ src_libio_a_SOURCES += \
 	src/io/pgdsn.c src/io/pgdsn.h \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \
+	src/io/pgfork.c src/io/pgfork.h \
 	src/io/pgguc.c src/io/pgguc.h \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \

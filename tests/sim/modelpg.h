@@ -91,6 +91,7 @@ struct modelpg {
 	bool doomed;      /* ... and waits for the disk: nothing of it will run again */
 	bool half;        /* the truth about the directory, whatever `dir` shows */
 	/* faults */
+	bool short_wal; /* a promotion has to start it again first */
 	int16_t disk_stalled;
 	int16_t start_fails;
 	int16_t clone_fails;

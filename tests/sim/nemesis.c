@@ -243,6 +243,8 @@ static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_
 		pg_count(&node->pg.start_fails, add);
 	if (fault == FAULT_DATA_LOST || fault == FAULT_DATA_FOREIGN)
 		modelpg_replaced(world, id, fault == FAULT_DATA_LOST);
+	if (fault == FAULT_SHORT_WAL)
+		node->pg.short_wal = true;
 	if (fault == FAULT_COPY_FAILS) {
 		pg_count(&node->pg.clone_fails, add);
 		pg_count(&node->pg.rewind_fails, add);

@@ -57,7 +57,8 @@ struct world;
 	X(DATA_LOST, "data-lost", NEEDS_STORY, 0, 0)                           \
 	X(DATA_FOREIGN, "data-foreign", NEEDS_STORY, 0, 0)                     \
 	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
-	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)
+	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)                         \
+	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)
 
 #define NEEDS_GUARD       1
 #define NEEDS_ETCD_FAULTS 2

@@ -325,6 +325,14 @@ static void promote(struct world *world, uint32_t node)
 		pgjobs_job_ends(world, node, -ERR_STATE, "no running standby");
 		return;
 	}
+	if (pg->short_wal) {
+		pg->short_wal = false;
+		pg->job.active = false;
+		modelpg_exited(world, node, true);
+		pg->job.active = true;
+		pgjobs_job_ends(world, node, PGOP_RESTARTED, "stopped, to be started again");
+		return;
+	}
 	if (!mutant_is(world, MUTANT_TIMELINE_REUSED))
 		pg->above_timeline = MAX_OF(pg->above_timeline, pg->job.req.above_timeline);
 	/* The walreceiver ends at once; what it has received is replayed first. */

@@ -76,6 +76,7 @@ EXTRA_DIST += \
 	tests/scenarios/restart-and-reinit.scn \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \
+	tests/scenarios/short-wal.scn \
 	tests/scenarios/stale-keepalive.scn \
 	tests/scenarios/switchover-to-the-dying.scn \
 	tests/scenarios/switchover.scn \
