@@ -52,7 +52,7 @@ play_mutants() {
 			play --mutant "$mutant" --seeds 1..40 \
 				--scenario "$scenarios/agent-and-guard-frozen.scn" ;;
 		timeline-reused)
-			play --mutant "$mutant" --seeds 1..40 \
+			play --mutant "$mutant" --seeds 1..200 \
 				--scenario "$scenarios/promotion-frozen.scn" ;;
 		rewind-unmarked)
 			play --mutant "$mutant" --seeds 1..40 \

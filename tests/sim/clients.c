@@ -8,6 +8,8 @@
 
 #define THINK_MIN_US INT64_C(10000)
 #define THINK_MAX_US INT64_C(250000)
+#define PATIENCE_MIN_US INT64_C(300000)
+#define PATIENCE_MAX_US INT64_C(8000000)
 
 static void on_think(struct world *world, struct ev *ev);
 
@@ -23,19 +25,92 @@ static void think(struct world *world, uint32_t id)
 				 .a = id });
 }
 
-/* The commit record is on disk. A client hears of it unless the module cuts it off. */
+/* A client hears of its commit unless the module cuts it off. */
+static void acknowledge(struct world *world, uint32_t node, uint64_t id, uint32_t confirmed)
+{
+	if (guard_gate_open(world, &world->nodes[node]))
+		oracle_ack(world, node, id, confirmed);
+}
+
+/* Sessions that wait end with their postmaster, and with a shutdown. */
+static bool still_served(const struct world *world, const struct client *client)
+{
+	const struct modelpg *pg = &world->nodes[client->node].pg;
+
+	return client->life == pg->life && pg->state == PGM_UP && pg->primary && !pg->doomed;
+}
+
+/* The client loses patience and cancels, or finds its connection dead. To one that cancels
+ * Postgres says COMMIT, with a warning; the module closes the connection instead. */
+static void on_wait_ends(struct world *world, struct ev *ev)
+{
+	struct client *client = &world->clients.list[ev->a];
+	uint64_t id = client->waits_id;
+
+	if (id != (uint64_t)ev->b)
+		return;
+	client->waits_id = 0;
+	think(world, (uint32_t)ev->a);
+	if (still_served(world, client) && !world->module)
+		acknowledge(world, client->node, id, 0);
+}
+
+static void wait_for_standbys(struct world *world, uint32_t client_id, uint32_t node, uint64_t id,
+			      uint64_t lsn)
+{
+	struct client *client = &world->clients.list[client_id];
+
+	client->node = node;
+	client->waits_id = id;
+	client->waits_lsn = lsn;
+	client->life = world->nodes[node].pg.life;
+	world_after(world, rng_range(&world->rng, PATIENCE_MIN_US, PATIENCE_MAX_US),
+		    (struct ev){ .what = "sync-wait-ends",
+				 .fn = on_wait_ends,
+				 .who = node,
+				 .hold = HOLD_HOST,
+				 .a = client_id,
+				 .b = (int64_t)id });
+}
+
+void clients_confirmed(struct world *world, uint32_t node)
+{
+	const struct modelpg *pg = &world->nodes[node].pg;
+
+	for (uint32_t i = 0; i < world->clients.n; i++) {
+		struct client *client = &world->clients.list[i];
+		uint64_t id = client->waits_id;
+
+		if (id == 0 || client->node != node || !still_served(world, client) ||
+		    pgstream_confirmed(world, node, client->waits_lsn) < pg->sync_count)
+			continue;
+		client->waits_id = 0;
+		acknowledge(world, node, id, pg->sync_count);
+		think(world, i);
+	}
+}
+
+/* The commit record is on disk. A share of the transactions asks for no more than that. */
 static void on_flush(struct world *world, struct ev *ev)
 {
 	struct node *node = &world->nodes[ev->who];
+	bool sync = node->pg.sync_count > 0 && !rng_chance(&world->rng, 100);
 	uint64_t id;
+	uint64_t lsn;
 
-	think(world, (uint32_t)ev->a);
-	if (ev->gen != node->pg.life || !modelpg_writable(&node->pg) || node->pg.doomed)
+	if (ev->gen != node->pg.life || !modelpg_writable(&node->pg) || node->pg.doomed) {
+		think(world, (uint32_t)ev->a);
 		return;
+	}
 	id = ++world->clients.next_id;
-	oracle_commit(world, ev->who, id, modelpg_commit(world, ev->who, id));
-	if (guard_gate_open(world, node))
-		oracle_ack(world, ev->who, id);
+	lsn = modelpg_commit(world, ev->who, id);
+	oracle_commit(world, ev->who, id, lsn);
+	if (sync && !mutant_is(world, MUTANT_SYNC_SKIPPED)) {
+		wait_for_standbys(world, (uint32_t)ev->a, ev->who, id, lsn);
+		return;
+	}
+	think(world, (uint32_t)ev->a);
+	acknowledge(world, ev->who, id, sync ? node->pg.sync_count : 0);
 }
 
 static bool reaches(struct world *world, const struct client *client, const struct node *node)

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "base/parse.h"
 #include "mutant.h"
 #include "node.h"
 #include "oracle.h"
@@ -153,6 +154,33 @@ static void on_started(struct world *world, struct ev *ev)
 		modelpg_came_up(world, ev->who);
 }
 
+/* As the agent has it in the configuration: 'ANY n (*)', or nothing. */
+void modelpg_settings(struct world *world, uint32_t node)
+{
+	const struct agent *agent = world->nodes[node].agent;
+	const struct pairs *settings;
+	uint64_t n;
+
+	if (!agent)
+		return;
+	settings = &agent_config(agent)->pg.parameters;
+	for (size_t i = 0; i < settings->n; i++) {
+		const char *value = settings->items[i].value;
+		char number[2] = { 0 };
+
+		if (!str_eq(settings->items[i].name, "synchronous_standby_names"))
+			continue;
+		if (value && str_starts(value, "ANY "))
+			number[0] = value[4];
+		n = 0;
+		if (number[0] != '\0')
+			(void)parse_uint(number, WORLD_NODES_MAX, &n, NULL);
+		world->nodes[node].pg.sync_count = (uint32_t)n;
+		return;
+	}
+	world->nodes[node].pg.sync_count = 0;
+}
+
 void modelpg_start(struct world *world, uint32_t node, bool as_primary)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
@@ -160,6 +188,7 @@ void modelpg_start(struct world *world, uint32_t node, bool as_primary)
 	assert(pg->state == PGM_DOWN && pg->dir == DIR_PRESENT);
 	oracle_starting(world, node, as_primary);
 	pg->state = PGM_STARTING;
+	modelpg_settings(world, node);
 	pg->life++;
 	pg->pid = rng_range(&world->rng, 300, 4000000);
 	pg->standby_signal = !as_primary;

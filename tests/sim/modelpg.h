@@ -32,6 +32,7 @@ struct pgm_receiver {
 	uint64_t from_life;
 	uint64_t gen;      /* of the connection */
 	uint64_t sent_lsn; /* what the sender has put on the wire */
+	uint64_t told_lsn; /* what the sender was told to be on this standby's disk */
 	bool pump_pending;
 	int64_t last_arrival_us;
 	int64_t cut_since_us; /* 0: the link is up */
@@ -80,6 +81,7 @@ struct modelpg {
 	uint32_t above_timeline; /* a promotion takes a number above this one */
 	bool silent;    /* the postmaster hangs; sessions that exist go on */
 	bool local_replay_done;
+	uint32_t sync_count; /* standbys that have to confirm a commit; 0: none */
 	uint64_t replay_lsn;
 	uint64_t receive_lsn; /* 0: no walreceiver in this life yet */
 	uint32_t receive_timeline;
@@ -118,11 +120,16 @@ void modelpg_vanish(struct world *world, uint32_t node);
 /* Somebody put another disk in its place: an empty one, or one with another cluster's data. */
 void modelpg_replaced(struct world *world, uint32_t node, bool empty);
 
+/* Standbys that have confirmed this position to the primary, as far as it was told. */
+uint32_t pgstream_confirmed(const struct world *world, uint32_t node, uint64_t lsn);
+
 /* A commit becomes durable: it gets a position. */
 uint64_t modelpg_commit(struct world *world, uint32_t node, uint64_t id);
 
 /* used between the model's files */
 void modelpg_start(struct world *world, uint32_t node, bool as_primary);
+/* The settings that matter here, as the agent writes them to the files. */
+void modelpg_settings(struct world *world, uint32_t node);
 void modelpg_came_up(struct world *world, uint32_t node);
 void modelpg_exited(struct world *world, uint32_t node, bool clean);
 void modelpg_bump(struct world *world, struct modelpg *pg);

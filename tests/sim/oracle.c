@@ -321,6 +321,26 @@ static void check_timeline(struct world *world, uint32_t node, const struct term
 	oracle->timeline_max = wal_timeline(wal);
 }
 
+/* All standbys had it, and whoever was promoted was one of them; or enough of them to meet the
+ * members that were asked. */
+static void check_confirmed(struct world *world, uint32_t node, size_t i)
+{
+	struct oracle *oracle = &world->oracle;
+	const struct commit *commit = &oracle->commits[i];
+
+	if (commit->confirmed == 0)
+		return;
+	if (commit->confirmed + 1 >= world->nnodes) {
+		oracle_fail(world, "I3 sync durability",
+			    "%s opens for writes without row %zu, which %s acknowledged at %.3f ms "
+			    "after all %u standbys had confirmed it",
+			    name_of(world, node), i + 1, name_of(world, commit->node),
+			    (double)commit->acked_us / 1000.0, commit->confirmed);
+		return;
+	}
+	oracle->unheard++;
+}
+
 static uint64_t count_lost(struct world *world, uint32_t node)
 {
 	struct oracle *oracle = &world->oracle;
@@ -334,6 +354,7 @@ static uint64_t count_lost(struct world *world, uint32_t node)
 			continue;
 		commit->lost = true;
 		lost++;
+		check_confirmed(world, node, i);
 	}
 	return lost;
 }
@@ -440,14 +461,16 @@ void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn
 			    name_of(world, node), wal_timeline(&world->nodes[node].pg.wal));
 }
 
-void oracle_ack(struct world *world, uint32_t node, uint64_t id)
+void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confirmed)
 {
 	struct oracle *oracle = &world->oracle;
 	const struct term *last = &oracle->terms[oracle->nterms - 1];
 
 	assert(oracle->nterms > 0);
 	oracle->commits[id - 1].acked_us = world->now_us;
+	oracle->commits[id - 1].confirmed = confirmed;
 	oracle->acked++;
+	oracle->confirmed += confirmed > 0;
 	if (last->node == node)
 		return;
 	oracle->commits[id - 1].lost = true;

@@ -23,6 +23,7 @@ struct commit {
 	uint32_t node;
 	uint64_t lsn;
 	int64_t acked_us; /* 0: nobody heard of it */
+	uint32_t confirmed; /* by so many standbys before it was acknowledged */
 	bool lost;        /* acknowledged, and given up by a failover that was allowed to */
 };
 
@@ -52,7 +53,9 @@ struct coverage {
 	uint64_t steps;
 	uint64_t simulated_us;
 	uint64_t acked;
+	uint64_t confirmed; /* of the acknowledged ones, by standbys */
 	uint64_t lost;
+	uint64_t unheard;   /* of the lost ones: some standby had confirmed them */
 	uint64_t terms;
 };
 
@@ -78,7 +81,9 @@ struct oracle {
 
 	int64_t forced_until_us; /* an operator asked for a failover that may lose data */
 	uint64_t acked;
+	uint64_t confirmed;
 	uint64_t lost;
+	uint64_t unheard;
 	uint64_t nreleases;
 	uint64_t rule_changes;
 	bool reached[ORACLE_RULES];
@@ -104,7 +109,8 @@ void oracle_starting(struct world *world, uint32_t node, bool as_primary);
 void oracle_promoted(struct world *world, uint32_t node);
 void oracle_writable(struct world *world, uint32_t node);
 void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn);
-void oracle_ack(struct world *world, uint32_t node, uint64_t id);
+/* confirmed: by so many standbys before. */
+void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confirmed);
 void oracle_initdb(struct world *world, uint32_t node);
 void oracle_discards(struct world *world, uint32_t node);
 void oracle_replaces_data(struct world *world, uint32_t node, uint32_t source);

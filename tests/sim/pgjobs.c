@@ -398,6 +398,7 @@ static void on_job(struct world *world, struct ev *ev)
 		follow(world, ev->who, &pg->job.req);
 		return;
 	case PGOP_APPLY:
+		modelpg_settings(world, ev->who);
 		pgjobs_job_ends(world, ev->who, 0, "applied");
 		return;
 	case PGOP_POST_BOOTSTRAP:

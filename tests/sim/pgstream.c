@@ -118,6 +118,50 @@ static void disconnect_at(struct world *world, struct modelpg *pg, int64_t at_us
 			      .gen = pg->receiver.gen });
 }
 
+uint32_t pgstream_confirmed(const struct world *world, uint32_t node, uint64_t lsn)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (pgstream_is_sender(world, node, i) &&
+		    world->nodes[i].pg.receiver.told_lsn >= lsn)
+			n++;
+	return n;
+}
+
+/* The sender hears what is on the standby's disk; over a cut link when it is mended. */
+static void on_told(struct world *world, struct ev *ev)
+{
+	struct pgm_receiver *receiver = &world->nodes[ev->a].pg.receiver;
+
+	if (ev->gen != receiver->gen || !receiver->connected)
+		return;
+	if (!net_open(&world->net, NET_NODE((uint32_t)ev->a), NET_NODE(ev->who))) {
+		world_after(world, 200000, *ev);
+		return;
+	}
+	receiver->told_lsn = MAX_OF(receiver->told_lsn, (uint64_t)ev->b);
+	clients_confirmed(world, ev->who);
+}
+
+static void tell_sender(struct world *world, const struct modelpg *pg)
+{
+	int64_t delay_us;
+
+	if (world->sync == 0)
+		return;
+	if (!net_pass(world, NET_NODE(pg->node), NET_NODE(pg->receiver.from), &delay_us))
+		delay_us = 250000;
+	world_after(world, delay_us,
+		    (struct ev){ .what = "wal-told",
+				 .fn = on_told,
+				 .who = pg->receiver.from,
+				 .hold = HOLD_HOST,
+				 .gen = pg->receiver.gen,
+				 .a = pg->node,
+				 .b = (int64_t)pg->wal.end_lsn });
+}
+
 static void take_timelines(struct wal *wal, const struct batch *batch)
 {
 	for (uint32_t i = 0; i < batch->ntimelines; i++)
@@ -142,6 +186,7 @@ static void on_batch(struct world *world, struct ev *ev)
 	pg->receive_lsn = pg->wal.end_lsn;
 	pg->replay_lsn = pg->wal.end_lsn;
 	pg->receive_timeline = wal_timeline(&pg->wal);
+	tell_sender(world, pg);
 	if (pg->state == PGM_STARTING && pg->replay_lsn >= pg->min_recovery_lsn)
 		modelpg_came_up(world, ev->who);
 	pgstream_advance(world, ev->who);
@@ -266,6 +311,7 @@ static void on_try(struct world *world, struct ev *ev)
 	pg->receive_timeline = wal_timeline(&pg->wal);
 	world_trace(world, "%s: streams from %s at %lx", world->nodes[ev->who].name,
 		    world->nodes[from].name, (unsigned long)pg->wal.end_lsn);
+	tell_sender(world, pg);
 	pump_later(world, pg, 1000);
 }
 

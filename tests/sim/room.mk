@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/scenarios/initialize-lost-all-down.scn \
 	tests/scenarios/initialize-lost.scn \
 	tests/scenarios/isolated.scn \
+	tests/scenarios/k1-stalled-etcd-leader.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
 	tests/scenarios/paused-failover.scn \
 	tests/scenarios/paused-key-expires.scn \

@@ -34,6 +34,7 @@ struct story {
 	struct binding names[NAMES_MAX];
 	uint32_t nnames;
 	uint64_t lost;
+	uint64_t unheard; /* lost, though a standby had confirmed them */
 	uint64_t acked;
 	uint32_t nterms;
 	uint64_t lives[WORLD_NODES_MAX];
@@ -108,6 +109,11 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->bad_clocks = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "keep-diverged"))
 		options->keep_diverged = on;
+	if (str_eq(word(line, 0), "sync")) {
+		if (parse_uint(word(line, 1), WORLD_NODES_MAX, &value, err) < 0)
+			return err_wrap(err, "line %u", line->number);
+		options->sync = (uint32_t)value;
+	}
 	return 0;
 }
 
@@ -123,6 +129,7 @@ int scenario_options(const char *path, struct options *options, struct err *err)
 	options->module = TRI_NO;
 	options->etcd_faults = TRI_NO;
 	options->bad_clocks = TRI_NO;
+	options->sync = 0;
 	while (read_line(file, &line)) {
 		int r = options_line(&line, options, err);
 
@@ -185,6 +192,7 @@ static void mark(struct story *story)
 	const struct world *world = story->world;
 
 	story->lost = world->oracle.lost;
+	story->unheard = world->oracle.unheard;
 	story->acked = world->oracle.acked;
 	story->nterms = world->oracle.nterms;
 	for (uint32_t i = 0; i < world->nnodes; i++)
@@ -246,6 +254,8 @@ static int condition(const struct story *story, uint32_t at, struct err *err)
 		return final_settled(world, why, sizeof(why));
 	if (str_eq(what, "lost"))
 		return count_is(line, at + 1, world->oracle.lost - story->lost);
+	if (str_eq(what, "confirmed-lost"))
+		return count_is(line, at + 1, world->oracle.unheard - story->unheard);
 	if (str_eq(what, "terms"))
 		return count_is(line, at + 1, world->oracle.nterms - story->nterms);
 	if (str_eq(what, "acked"))
@@ -321,6 +331,19 @@ static int play_for(struct story *story, struct err *err)
 
 /* ---- actions ---- */
 
+/* The leader of etcd's, or one of those behind it. */
+static bool member_by_role(const struct world *world, const char *role, uint64_t *ret)
+{
+	uint64_t leader = (uint64_t)MAX_OF(world->etcd.leader, 0);
+
+	if (!str_eq(role, "leader") && !str_eq(role, "other") && !str_eq(role, "other2"))
+		return false;
+	if (!str_eq(role, "leader"))
+		leader += str_eq(role, "other") ? 1 : 2;
+	*ret = leader % world->etcd.nmembers;
+	return true;
+}
+
 static int play_fault(struct story *story, enum fault fault, uint32_t at, bool end, struct err *err)
 {
 	const struct line *line = &story->line;
@@ -330,8 +353,8 @@ static int play_fault(struct story *story, enum fault fault, uint32_t at, bool e
 	bool member_named = false;
 
 	for (uint32_t i = at; i < line->n; i++) {
-		if (str_eq(word(line, i), "member") && str_eq(word(line, i + 1), "leader")) {
-			member = (uint64_t)MAX_OF(story->world->etcd.leader, 0);
+		if (str_eq(word(line, i), "member") &&
+		    member_by_role(story->world, word(line, i + 1), &member)) {
 			member_named = true;
 			i++;
 		} else if (str_eq(word(line, i), "member")) {
@@ -443,7 +466,7 @@ static int play_line(struct story *story, struct err *err)
 
 	if (story->line.n == 0 || str_eq(first, "nodes") || str_eq(first, "guard") ||
 	    str_eq(first, "module") || str_eq(first, "etcd-faults") ||
-	    str_eq(first, "bad-clocks") || str_eq(first, "keep-diverged"))
+	    str_eq(first, "bad-clocks") || str_eq(first, "sync") || str_eq(first, "keep-diverged"))
 		return 0;
 	if (str_eq(first, "at"))
 		return play_at(story, err);

@@ -56,7 +56,9 @@ static void add_up(const struct world *world, struct coverage *coverage)
 	coverage->steps += world->steps;
 	coverage->simulated_us += (uint64_t)world->now_us;
 	coverage->acked += world->oracle.acked;
+	coverage->confirmed += world->oracle.confirmed;
 	coverage->lost += world->oracle.lost;
+	coverage->unheard += world->oracle.unheard;
 	coverage->terms += world->oracle.nterms;
 }
 
@@ -164,12 +166,14 @@ static int summarize(const struct run *run, const struct coverage *coverage)
 	}
 	if (!run->quiet)
 		printf("%s%s%lu seeds, %lu events, %.1f simulated hours, %lu terms, %lu rows "
-		       "acknowledged, %lu given up, %lu failures\n",
+		       "acknowledged, %lu of them confirmed by standbys, %lu given up, %lu of those "
+		       "confirmed, %lu failures\n",
 		       run->options.scenario ? run->options.scenario : "",
 		       run->options.scenario ? ": " : "", (unsigned long)seeds,
 		       (unsigned long)coverage->steps, (double)coverage->simulated_us / 3.6e9,
 		       (unsigned long)coverage->terms, (unsigned long)coverage->acked,
-		       (unsigned long)coverage->lost, (unsigned long)run->failures);
+		       (unsigned long)coverage->confirmed, (unsigned long)coverage->lost,
+		       (unsigned long)coverage->unheard, (unsigned long)run->failures);
 	if (run->coverage)
 		print_coverage(coverage);
 	return run->failures == 0 ? 0 : 1;
@@ -258,7 +262,7 @@ static const struct option long_options[] = {
 
 int main(int argc, char **argv)
 {
-	struct run run = { .first = 1, .last = 1 };
+	struct run run = { .first = 1, .last = 1, .options.sync = SYNC_DRAWN };
 	struct coverage coverage = { 0 };
 	struct err err = { 0 };
 	int option;

@@ -140,6 +140,19 @@ static bool drawn(struct world *world, enum tristate fixed, uint32_t permille)
 	return fixed == TRI_UNKNOWN ? yes : fixed == TRI_YES;
 }
 
+/* Some clusters have one standby confirm each commit, others all of them. */
+static uint32_t drawn_sync(struct world *world)
+{
+	uint32_t all = world->nnodes - 1;
+	uint64_t draw = rng_below(&world->rng, 1000);
+
+	if (world->options.sync != SYNC_DRAWN)
+		return MIN_OF(world->options.sync, all);
+	if (draw < 600)
+		return 0;
+	return draw < 850 ? 1 : all;
+}
+
 struct world *world_new(const struct options *options)
 {
 	struct world *world = mem_new(1, sizeof(*world));
@@ -158,6 +171,7 @@ struct world *world_new(const struct options *options)
 					 (uint32_t)(rng_chance(&world->rng, 700) ?
 							    3 :
 							    rng_range(&world->rng, 2, 5));
+	world->sync = drawn_sync(world);
 	modeletcd_init(world);
 	world->etcd.faults = drawn(world, options->etcd_faults, 500);
 	world->etcd.loses_events = world->etcd.faults;

@@ -24,6 +24,8 @@
 #define WORLD_SCOPE     "demo"
 #define WORLD_PREFIX    "/service/" WORLD_SCOPE "/"
 
+#define SYNC_DRAWN UINT32_MAX
+
 struct options {
 	uint64_t seed;
 	uint32_t nodes; /* 0: drawn */
@@ -37,6 +39,7 @@ struct options {
 	enum tristate module;
 	enum tristate etcd_faults;
 	enum tristate bad_clocks;
+	uint32_t sync; /* standbys that confirm each commit; SYNC_DRAWN: by chance */
 	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
 };
 
@@ -53,6 +56,7 @@ struct world {
 	bool module;    /* ... and the fence module is loaded */
 	bool bad_clocks; /* rates of up to 10 % */
 	bool wide_lag;
+	uint32_t sync;   /* synchronous_standby_names: 'ANY n (*)'; 0: none */
 
 	uint32_t nnodes;
 	struct node nodes[WORLD_NODES_MAX];
