@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
@@ -117,23 +118,50 @@ void loop_quit(struct loop *loop, int exit_code)
 	loop->exit_code = exit_code;
 }
 
-/* The source may be gone when its callback returns, so only values kept here are used. */
-static void look_at_time(const char *name, int64_t began_ms)
-{
-	int64_t took_ms = loop_now_ms() - began_ms;
+/* How a callback spends its time. Its source may be gone when it returns. */
+struct look {
+	const char *name;
+	int64_t began_ms;
+	struct rusage used;
+};
 
-	if (took_ms > LOOP_SLOW_MS)
-		log_warning("the event loop was held up for %lld ms by '%s'", (long long)took_ms,
-			    name);
+static void look_begin(struct look *look, const struct loop_source *source)
+{
+	look->name = source->name;
+	look->began_ms = loop_now_ms();
+	(void)getrusage(RUSAGE_THREAD, &look->used);
+}
+
+static int64_t worked_ms(const struct rusage *used)
+{
+	return (int64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000 +
+	       (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
+}
+
+/* Who waited did so in a call that blocks, which none of ours should; who was put off had no
+ * processor: the machine is too busy. */
+static void look_end(const struct look *look)
+{
+	int64_t took_ms = loop_now_ms() - look->began_ms;
+	struct rusage used = { 0 };
+
+	if (took_ms <= LOOP_SLOW_MS)
+		return;
+	(void)getrusage(RUSAGE_THREAD, &used);
+	log_warning("the event loop was held up for %lld ms by '%s': worked %lld ms, waited %ld "
+		    "times, was put off %ld times",
+		    (long long)took_ms, look->name,
+		    (long long)(worked_ms(&used) - worked_ms(&look->used)),
+		    used.ru_nvcsw - look->used.ru_nvcsw, used.ru_nivcsw - look->used.ru_nivcsw);
 }
 
 static int on_simple(struct loop_source *source)
 {
-	const char *name = source->name;
-	int64_t began_ms = loop_now_ms();
+	struct look look;
 
+	look_begin(&look, source);
 	source->fn(source->ctx);
-	look_at_time(name, began_ms);
+	look_end(&look);
 	return 0;
 }
 
@@ -150,10 +178,10 @@ static int on_defer(sd_event_source *s _unused_, void *userdata)
 static int on_fd(sd_event_source *s _unused_, int fd, uint32_t revents, void *userdata)
 {
 	struct loop_source *source = userdata;
-	const char *name = source->name;
-	int64_t began_ms = loop_now_ms();
+	struct look look;
 	uint32_t ready = 0;
 
+	look_begin(&look, source);
 	if (revents & EPOLLIN)
 		ready |= LOOP_READ;
 	if (revents & EPOLLOUT)
@@ -161,7 +189,7 @@ static int on_fd(sd_event_source *s _unused_, int fd, uint32_t revents, void *us
 	if (revents & (EPOLLHUP | EPOLLERR))
 		ready |= LOOP_HUP;
 	source->fd_fn(source->ctx, fd, ready);
-	look_at_time(name, began_ms);
+	look_end(&look);
 	return 0;
 }
 
@@ -169,11 +197,11 @@ static int on_signal(sd_event_source *s _unused_, const struct signalfd_siginfo 
 		     void *userdata)
 {
 	struct loop_source *source = userdata;
-	const char *name = source->name;
-	int64_t began_ms = loop_now_ms();
+	struct look look;
 
+	look_begin(&look, source);
 	source->signal_fn(source->ctx, (int)si->ssi_signo);
-	look_at_time(name, began_ms);
+	look_end(&look);
 	return 0;
 }
 

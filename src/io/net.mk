@@ -30,6 +30,7 @@ net_tests = \
 	tests/unit/test_statefile \
 	tests/unit/test_journal \
 	tests/unit/test_notify \
+	tests/unit/test_loop \
 	tests/unit/test_saver \
 	tests/unit/test_srv \
 	tests/unit/test_worker
@@ -71,6 +72,10 @@ tests_unit_test_notify_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_worker_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
+tests_unit_test_loop_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_loop_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_saver_SOURCES = tests/unit/test_saver.c
 tests_unit_test_saver_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
