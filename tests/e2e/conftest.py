@@ -140,11 +140,17 @@ def hosts():
     """The network of this run, with the test runner on its client host; (net, work directory)."""
     if os.geteuid() != 0:
         pytest.exit("tests/e2e needs root: hosts are network namespaces", 2)
+    os.makedirs(OUT, exist_ok=True)
     run_id = "%s%d" % (net.PREFIX, os.getpid())
     work = os.path.join(TMP, run_id)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     with contextlib.ExitStack() as stack:
+        mine = stack.enter_context(open(os.path.join(OUT, "lock"), "w"))
+        try:
+            fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pytest.exit("another run leaves its results in %s: set PGHA_E2E_OUT" % OUT, 2)
         with alone():
             remove_leftovers()
             made_run_dir = not os.path.isdir("/run/pgha")
@@ -212,6 +218,8 @@ class Shared:
         self.cluster = None
 
     def get(self, record, fence_lib=None, disks=False):
+        if disks and not os.path.exists("/dev/loop-control"):
+            pytest.skip("no loop devices on this machine")
         if self.cluster is not None and self.cluster.kind != (fence_lib is not None, disks):
             self.drop()
         if self.cluster is not None:
@@ -266,8 +274,6 @@ def fenced(shared, record, fence_lib):
 @pytest.fixture
 def on_disks(shared, record, fence_lib):
     """The same where all data, also that of etcd, is on file systems of their own."""
-    if not os.path.exists("/dev/loop-control"):
-        pytest.skip("no loop devices on this machine")
     return shared.get(record, fence_lib, disks=True)
 
 

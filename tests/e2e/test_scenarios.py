@@ -4,29 +4,39 @@
 import glob
 import os
 import re
+import sys
 
 import pytest
 
-from lib.cluster import CUT_OFF
-from lib.scenario import Story, lines_of, why_not
+from lib.rounds import Round
+from lib.scenario import Story, lines_of, needs, why_not
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STORIES = sorted(glob.glob(os.path.join(HERE, "..", "scenarios", "*.scn")))
 
 
+def name_of(path):
+    return os.path.basename(path)[:-4]
+
+
 def lost_at_most(path):
-    """What the story allows to be lost on a host that goes, or is cut off with its clients."""
-    for _, words in lines_of(path):
-        if re.search(r"expect lost 0$", " ".join(words)):
-            return 0
-    return CUT_OFF
+    """A story may say that nothing is lost. Any other loses what no standby had received when the
+    primary was cut off or ended, and that Round looks at row by row."""
+    return 0 if any(re.search(r"expect lost 0$", " ".join(words))
+                    for _, words in lines_of(path)) else sys.maxsize
 
 
-@pytest.mark.parametrize("path", STORIES, ids=lambda p: os.path.basename(p)[:-4])
-def test_story(cluster, out, path):
+@pytest.mark.parametrize("path", STORIES, ids=name_of)
+def test_story(request, shared, record, out, path):
     reason = why_not(path)
     if reason:
         pytest.skip("'%s' is for the simulator" % reason)
-    with cluster.writers(out) as w:
-        Story(cluster, w, path).play()
-        w.verdict(max_lost=lost_at_most(path))
+    module, disks = needs(path)
+    cluster = shared.get(record, request.getfixturevalue("fence_lib") if module else None, disks)
+    with Round(cluster, out, "story " + name_of(path)) as r:
+        story = Story(cluster, r.w, path)
+        try:
+            story.play()
+        finally:
+            r.at = story.struck_at
+        r.verdict(lost_at_most(path))

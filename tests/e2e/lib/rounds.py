@@ -19,6 +19,9 @@ from .measure import Watch, branches, latest_past_gate, lost_though_received
 # An answer that was given in time is noted when the prober comes to read it.
 READ_S = 0.3
 
+# What was acknowledged that long before the fault had been sent to the standbys.
+SENT_S = 1
+
 
 class Round:
     def __init__(self, cluster, out, fault, period_ms=None):
@@ -52,6 +55,8 @@ class Round:
                 self._judge()
             assert not self.line.get("beyond"), \
                 "%d rows are lost that a standby had received" % self.line["beyond"]
+            assert not self.line.get("early"), \
+                "%d rows are lost of before the fault" % self.line["early"]
 
     def _judge(self):
         report = self.w.report
@@ -62,6 +67,7 @@ class Round:
             "overlap_ms": report.overlap_ns / 1e6, "gap_ms": round(report.longest_gap_ms()),
             "turns": len({op.timeline for op in self.w.ops if op.outcome == "ok"}) - 1,
             "beyond": len(lost_though_received(report.lost, self.watch.received, left_at)),
+            "early": sum(op.done < (self.at or 0) - SENT_S * 1e9 for op in report.lost),
             "past_gate_us": worst and round(worst), "past_gate": after})
 
     def tell(self, **facts):

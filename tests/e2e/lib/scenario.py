@@ -4,22 +4,29 @@
 tests/sim/scenario.h has the language. Its clock starts when the cluster does; here the cluster is
 there already, so the first line is its beginning. VERBS is what hosts made of namespaces can do."""
 
+import json
 import re
 import signal
 import time
 
-from .proc import kill
+from .proc import kill, wait_for
 
 # What is played. Others are faults that only the model has, and properties of its hosts.
 VERBS = {"let", "mark", "expect", "switchover", "failover", "restart", "reinit", "pause", "resume",
-         "agent-freeze", "agent-kill", "agent-stop", "host-freeze", "host-lost", "isolate",
-         "cut-etcd", "cut-peers", "etcd-outage", "etcd-member-down", "etcd-leader-change",
-         "postmaster-kill", "postmaster-hang"}
+         "resume-in-etcd", "initialize-lost", "accept-store", "etcd-wipe", "data-lost",
+         "agent-freeze", "agent-kill", "agent-stop", "guard-freeze", "agent-and-guard-freeze",
+         "host-freeze", "host-lost", "isolate", "cut-etcd", "cut-peers", "etcd-outage",
+         "etcd-member-down", "etcd-leader-change", "postmaster-kill", "postmaster-hang",
+         "disk-stall", "etcd-member-disk-stall"}
+CONDITIONS = {"leader", "no", "settled", "down", "up", "untouched", "terms", "acked", "lost", "rule"}
+# What hosts are, as the first lines of a story have it.
+HOSTS = {("guard", "on"), ("module", "on"), ("module", "off"), ("nodes", "3")}
 NODE_WORDS = {"leader", "standby", "standby2"}
 
 # A machine that runs eleven servers at once is slower than the model.
 PATIENCE = 2.0
 LOOK_S = 0.1
+LOOK_LIMIT_S = 10
 
 
 def seconds(text):
@@ -38,10 +45,25 @@ def lines_of(path):
 def why_not(path):
     """What keeps this story from being played on hosts; None if nothing does."""
     for _, words in lines_of(path):
-        verb = words[2] if words[0] in ("at", "within", "for") else words[0]
-        if verb not in VERBS or "promoting" in words:
-            return "promoting" if "promoting" in words else verb
+        if words[0] not in ("at", "within", "for"):
+            if tuple(words) not in HOSTS:
+                return " ".join(words)
+            continue
+        if words[2] not in VERBS:
+            return words[2]
+        if words[2] == "expect" and words[3] not in CONDITIONS:
+            return words[3]
+        if "promoting" in words:
+            return "promoting"
     return None
+
+
+def needs(path):
+    """What the story needs of its hosts: (the module, disks)."""
+    found = list(lines_of(path))
+    return (any(words == ["module", "on"] for _, words in found),
+            any("disk-stall" in words[2:3] or "etcd-member-disk-stall" in words[2:3]
+                for _, words in found))
 
 
 class Story:
@@ -49,10 +71,21 @@ class Story:
         self.cluster, self.writers, self.path = cluster, writers, path
         self.names = {}
         self.zero = None
+        self.struck_at = None  # when the first fault was made
         self.ends = []  # (when, what to do), in no order
-        self.marked = (time.monotonic_ns(), self._terms(), self._postmasters())
+        self.logged_from = {n.name: n.log_size() for n in cluster.nodes}
+        self.marked = self._mark("begin")
 
     # -- looking
+
+    def _mark(self, what):
+        at = self.writers.mark(what)
+        return (at, self._terms(), self._postmasters())
+
+    def _rule_reached(self, number):
+        """By whoever, and whenever."""
+        return any("rule %s " % number in n.logged_since(self.logged_from[n.name])
+                   for n in self.cluster.nodes)
 
     def _terms(self):
         return max((h[0] for h in self.cluster.history()), default=0)
@@ -80,6 +113,8 @@ class Story:
             return leader is not None and leader != self.node(words[2]).name
         if words == ["no", "leader"]:
             return self.cluster.leader_name() is None
+        if words[0] == "rule":
+            return self._rule_reached(words[1])
         if words[0] == "down":
             return not self.node(words[1]).postgres_pids()
         if words[0] == "up":
@@ -95,6 +130,11 @@ class Story:
             return True  # the verdict at the end counts
         raise ValueError("%s: unknown condition %s" % (self.path, words))
 
+    @staticmethod
+    def _looked_at(look):
+        """etcd may need a moment before it answers, which is not what the story is about."""
+        return wait_for("a look at the cluster", look, LOOK_LIMIT_S)
+
     # -- doing
 
     def _hactl(self, *args):
@@ -102,6 +142,53 @@ class Story:
 
     def _asked(self):
         return next((n for n in self.cluster.nodes if n.agent_running()), self.cluster.nodes[0])
+
+    def _resume_in_etcd(self):
+        """As another tool would: nobody is told."""
+        key = self.cluster.prefix + "config"
+        config = json.loads(self.cluster.etcd.get(key))
+        config.pop("pause", None)
+        self.cluster.etcd.put(key, json.dumps(config))
+
+    def _etcd_wipe(self):
+        etcd = self.cluster.etcd
+        etcd.stop()
+        for m in etcd.members:
+            m.wipe()
+        etcd.start()
+
+    def _once(self, verb, words):
+        """Faults that are over when they are made; false for others."""
+        cluster = self.cluster
+        if verb == "etcd-leader-change":
+            cluster.etcd.leader().kill_all()
+            cluster.etcd.start()
+        elif verb == "etcd-wipe":
+            self._etcd_wipe()
+        elif verb == "initialize-lost":
+            cluster.etcd.delete(cluster.prefix + "initialize")
+        elif verb == "resume-in-etcd":
+            self._resume_in_etcd()
+        elif verb == "data-lost":
+            node = self.node(words[1])
+            for pid in node.postgres_pids():
+                kill(pid)
+            node.wipe_data()
+        elif verb == "postmaster-kill":
+            kill(self.node(words[1]).postmaster_pid())
+        else:
+            return False
+        return True
+
+    def _disk_stall(self, hosts):
+        for host in hosts:
+            host.disk.freeze()
+        return lambda: [host.disk.thaw() for host in hosts]
+
+    def _freeze(self, pids):
+        for pid in pids:
+            kill(pid, signal.SIGSTOP)
+        return lambda: [kill(pid, signal.SIGCONT) for pid in pids]
 
     def _etcd_members(self, words):
         etcd = self.cluster.etcd
@@ -117,6 +204,10 @@ class Story:
     def fault(self, words):
         """Make it; returns how to end it."""
         verb, cluster = words[0], self.cluster
+        if self._once(verb, words):
+            return None
+        if verb == "etcd-member-disk-stall":
+            return self._disk_stall(self._etcd_members(words))
         if verb == "etcd-outage":
             for m in cluster.etcd.members:
                 m.freeze()
@@ -125,14 +216,15 @@ class Story:
             for m in self._etcd_members(words):
                 m.kill_all()
             return cluster.etcd.start
-        if verb == "etcd-leader-change":
-            cluster.etcd.leader().kill_all()
-            cluster.etcd.start()
-            return None
         node = self.node(words[1])
+        if verb == "disk-stall":
+            return self._disk_stall([node])
         if verb == "agent-freeze":
-            node.agent.kill(signal.SIGSTOP)
-            return lambda: node.agent.kill(signal.SIGCONT)
+            return self._freeze([node.agent.pid])
+        if verb == "guard-freeze":
+            return self._freeze(node.pids_of("pgha-guard"))
+        if verb == "agent-and-guard-freeze":
+            return self._freeze([node.agent.pid] + node.pids_of("pgha-guard"))
         if verb == "agent-kill":
             node.kill_agent()
             return node.start_agent
@@ -154,13 +246,8 @@ class Story:
         if verb == "cut-peers":
             self._cut(node, [n for n in cluster.nodes if n is not node])
             return node.heal
-        if verb == "postmaster-kill":
-            kill(node.postmaster_pid())
-            return None
         if verb == "postmaster-hang":
-            pid = node.postmaster_pid()
-            kill(pid, signal.SIGSTOP)
-            return lambda: kill(pid, signal.SIGCONT)
+            return self._freeze([node.postmaster_pid()])
         raise ValueError("%s: unknown fault %s" % (self.path, verb))
 
     def act(self, words):
@@ -168,9 +255,9 @@ class Story:
         if verb == "let":
             self.names[words[1]] = self.node(words[3])
         elif verb == "mark":
-            self.marked = (self.writers.mark("mark"), self._terms(), self._postmasters())
+            self.marked = self._looked_at(lambda: self._mark("mark"))
         elif verb == "expect":
-            assert self.holds(words[1:]), " ".join(words)
+            assert self._looked_at(lambda: [self.holds(words[1:])])[0], " ".join(words)
         elif verb == "switchover":
             to = ["--candidate", self.node(words[1]).name] if len(words) > 1 else []
             self._hactl("switchover", *to)
@@ -180,12 +267,16 @@ class Story:
             self._hactl(verb, self.cluster.scope, self.node(words[1]).name)
         elif verb in ("pause", "resume"):
             self.cluster.hactl(verb, check=False)
+        elif verb == "accept-store":
+            for n in self.cluster.nodes:
+                self.cluster.hactl("dcs", "accept", "--force", node=n, check=False)
         else:
             self._fault_for(words)
 
     def _fault_for(self, words):
         lasts = words[words.index("for") + 1] if "for" in words else None
-        self.writers.mark(" ".join(words))
+        at = self.writers.mark(" ".join(words))
+        self.struck_at = self.struck_at or at
         end = self.fault(words)
         if lasts and lasts != "ever" and end:
             self.ends.append((time.monotonic() + seconds(lasts), end))
@@ -212,6 +303,8 @@ class Story:
             return False
 
     def line(self, words):
+        if tuple(words) in HOSTS:
+            return
         span = seconds(words[1])
         if words[0] == "at":
             now = time.monotonic()
@@ -230,10 +323,18 @@ class Story:
         else:
             raise ValueError("%s: line %s" % (self.path, words))
 
-    def play(self):
+    def _play_lines(self):
         for number, words in lines_of(self.path):
             try:
                 self.line(words)
             except AssertionError as e:
                 raise AssertionError("line %d: %s" % (number, e)) from None
         self._until(max((i[0] for i in self.ends), default=0) + LOOK_S)
+
+    def play(self):
+        try:
+            self._play_lines()
+        finally:
+            # What comes next finds nobody frozen or cut off, however this one ended.
+            for _, end in self.ends:
+                end()
