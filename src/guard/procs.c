@@ -87,6 +87,23 @@ static bool is_postgres(const struct procs *procs, pid_t pid)
 	       (name[8] == '\0' || strchr(" -.0123456789", name[8]));
 }
 
+/* "postgres: walsender USER ADDRESS STATE", with the cluster's name before it where it has one. Who
+ * calls a database user so only lives as long as a walsender does. */
+static bool is_sender(const struct procs *procs, pid_t pid)
+{
+	_cleanup_(closep) int fd = -1;
+	char text[256];
+	ssize_t len;
+
+	(void)str_printf(text, sizeof(text), "%d/cmdline", (int)pid);
+	fd = openat(procs->dir_fd, text, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	return str_starts(text, "postgres: ") && strstr(text, ": walsender ") != NULL;
+}
+
 static bool work_dir(const struct procs *procs, pid_t pid, struct stat *ret)
 {
 	char path[32];
@@ -132,8 +149,10 @@ static void add_entry(struct procs *procs, const struct target *t, const char *n
 
 	if (name[0] < '1' || name[0] > '9' || parse_int(name, 1, INT32_MAX, &pid, NULL) < 0)
 		return;
-	if (pid != getpid() && procs->n < PROCS_MAX && belongs(procs, t, (pid_t)pid, &found))
-		procs->items[procs->n++] = found;
+	if (pid == getpid() || procs->n == PROCS_MAX || !belongs(procs, t, (pid_t)pid, &found))
+		return;
+	found.sender = is_sender(procs, (pid_t)pid);
+	procs->items[procs->n++] = found;
 }
 
 int procs_find(struct procs *procs, const struct leasepage_facts *facts)
@@ -164,6 +183,14 @@ bool procs_is_parent(const struct procs *procs, const struct proc *proc)
 			return true;
 	}
 	return false;
+}
+
+bool procs_sleeps(const struct procs *procs, const struct proc *proc)
+{
+	struct proc now;
+
+	return read_stat(procs, proc->pid, &now) && now.start_ticks == proc->start_ticks &&
+	       now.state == 'S';
 }
 
 bool procs_lives(const struct procs *procs, const struct proc *proc)

@@ -21,6 +21,7 @@ struct proc {
 	pid_t parent;
 	int64_t start_ticks;
 	char state; /* as in proc(5) */
+	bool sender; /* a walsender by its title */
 };
 
 struct procs {
@@ -38,6 +39,8 @@ int procs_find(struct procs *procs, const struct leasepage_facts *facts);
 bool procs_is_parent(const struct procs *procs, const struct proc *proc);
 /* False when the process is no longer the one that was found. */
 bool procs_signal(const struct procs *procs, const struct proc *proc, int signo);
+/* It lives and waits for nothing but an event: it is asleep, and not on a disk. */
+bool procs_sleeps(const struct procs *procs, const struct proc *proc);
 /* Does exactly this process still live? */
 bool procs_lives(const struct procs *procs, const struct proc *proc);
 

@@ -4,8 +4,16 @@
  */
 #include "guard/strike.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+
+#include "guard/wake.h"
+
+#define DRAIN_MS      100
+#define DRAIN_GAP_MS  50 /* before the gate: the kill itself takes a moment */
+#define DRAIN_LOOK_MS 3
+#define DRAIN_LOOKS   3
 
 int strike_open(struct strike *strike, struct err *err)
 {
@@ -75,12 +83,61 @@ static void kill_one(struct strike *s, const struct proc *proc)
 		s->struck[s->nstruck++] = *proc;
 }
 
-static void kill_all(struct strike *s, const struct leasepage_facts *facts, bool postmasters)
+enum victim { VICTIM_BACKEND, VICTIM_SENDER, VICTIM_POSTMASTER };
+
+static enum victim victim_of(const struct strike *s, const struct leasepage_facts *facts, size_t i)
+{
+	if (is_postmaster(s, facts, i))
+		return VICTIM_POSTMASTER;
+	return s->procs.items[i].sender ? VICTIM_SENDER : VICTIM_BACKEND;
+}
+
+static void kill_all(struct strike *s, const struct leasepage_facts *facts, enum victim which)
 {
 	for (size_t i = 0; i < s->procs.n; i++) {
-		if (is_postmaster(s, facts, i) == postmasters)
+		if (victim_of(s, facts, i) == which)
 			kill_one(s, &s->procs.items[i]);
 	}
+}
+
+/* Some walsender is there that may have something to send: it works, waits for a disk, or is in
+ * the middle of a handful of both. */
+static bool somebody_sends(const struct strike *s, const struct leasepage_facts *facts)
+{
+	for (size_t i = 0; i < s->procs.n; i++) {
+		const struct proc *proc = &s->procs.items[i];
+
+		if (victim_of(s, facts, i) == VICTIM_SENDER && procs_lives(&s->procs, proc) &&
+		    !procs_sleeps(&s->procs, proc))
+			return true;
+	}
+	return false;
+}
+
+/* What was acknowledged just now is flushed, and the walsenders know; with the backends dead
+ * nothing more comes. They have sent it all when they are found asleep again and again. Never up
+ * to the gate: from then on Postgres has to be gone. */
+static void drain(const struct strike *s, const struct leasepage_facts *facts)
+{
+	int64_t now = wake_now_ms();
+	int64_t until = MIN_OF(now + DRAIN_MS, facts->gate_at_ms - DRAIN_GAP_MS);
+	int quiet = 0;
+
+	while (quiet < DRAIN_LOOKS && now < until) {
+		quiet = somebody_sends(s, facts) ? 0 : quiet + 1;
+		if (quiet < DRAIN_LOOKS)
+			(void)poll(NULL, 0, DRAIN_LOOK_MS);
+		now = wake_now_ms();
+	}
+}
+
+static bool has_senders(const struct strike *s, const struct leasepage_facts *facts)
+{
+	for (size_t i = 0; i < s->procs.n; i++) {
+		if (victim_of(s, facts, i) == VICTIM_SENDER)
+			return true;
+	}
+	return false;
 }
 
 int strike_round(struct strike *s, const struct leasepage_facts *facts, strike_due_fn due,
@@ -100,7 +157,10 @@ int strike_round(struct strike *s, const struct leasepage_facts *facts, strike_d
 		continue_postmasters(s);
 		return STRIKE_SPARED;
 	}
-	kill_all(s, facts, false);
-	kill_all(s, facts, true);
+	kill_all(s, facts, VICTIM_BACKEND);
+	if (has_senders(s, facts))
+		drain(s, facts);
+	kill_all(s, facts, VICTIM_SENDER);
+	kill_all(s, facts, VICTIM_POSTMASTER);
 	return found;
 }

@@ -3,7 +3,8 @@
  * strike - kills every process of one Postgres, round by round
  *
  * A round stops the postmaster first, so that nothing more is forked, asks once more whether the
- * term is over, kills the children, then the postmaster. Rounds go on until a look around finds
+ * term is over, kills the children, then the postmaster. The walsenders among them live some
+ * milliseconds longer, where the gate is far enough: what was acknowledged last is sent. Rounds go on until a look around finds
  * nothing and everything that was killed is seen dead.
  */
 #ifndef PGHA_GUARD_STRIKE_H

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 
 #define TERM_MS 1200
 
-static struct node *one, *two;
+static struct node *one, *two, *three;
 static struct leasepage page;
 static char guard_path[512];
 static char lease_path[256];
@@ -177,6 +178,62 @@ static void everything_dies_at_the_deadline_and_nothing_else(void)
 	disarm(LEASEPAGE_PAUSED);
 	pause_ms(TERM_MS + 300);
 	CHECK(living(one) > 3);
+	rig_kill(guard, SIGKILL);
+}
+
+/* What of both was over first, by their pidfds. */
+static bool dies_first(int first, int second)
+{
+	struct pollfd fds[2] = { { .fd = first, .events = POLLIN },
+				 { .fd = second, .events = POLLIN } };
+
+	CHECK(poll(fds, 2, 10000) > 0);
+	return fds[0].revents != 0 && fds[1].revents == 0;
+}
+
+/* What was acknowledged last has been flushed, and is on its way to the standby. */
+static void walsenders_die_after_the_backends(void)
+{
+	static const char *const sender = "backend_type = 'walsender'";
+	struct leasepage_facts facts;
+	pid_t guard, client, pid;
+	int backend_fd, sender_fd;
+
+	if (one->state.run != PG_UP || living(one) == 0)
+		start(one);
+	node_join(three, one);
+	guard = guard_start(false);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	client = node_sql_begin(one, "select pg_sleep(100)");
+	while ((pid = node_backend(one, "query = 'select pg_sleep(100)'")) == 0)
+		;
+	backend_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* The order is not that of their pids. */
+	CHECK(node_backend(one, sender) < pid);
+	sender_fd = (int)syscall(SYS_pidfd_open, node_backend(one, sender), 0);
+	CHECK(backend_fd >= 0 && sender_fd >= 0);
+	facts = arm(one, TERM_MS);
+	facts.gate_at_ms += 2000;
+	leasepage_write(&page, &facts);
+	CHECK(dies_first(backend_fd, sender_fd));
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(guard_says().kill_proven_at_ms < facts.gate_at_ms && living(one) == 0);
+	close(backend_fd);
+	close(sender_fd);
+	rig_kill(client, SIGKILL);
+
+	/* One that never comes to rest is not waited for until the gate. */
+	disarm(LEASEPAGE_STOPPED);
+	start(one);
+	while ((pid = node_backend(one, sender)) == 0)
+		pause_ms(10);
+	kill(pid, SIGSTOP);
+	facts = arm(one, TERM_MS);
+	facts.gate_at_ms += 2000;
+	leasepage_write(&page, &facts);
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(guard_says().kill_proven_at_ms < facts.gate_at_ms && living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
 	rig_kill(guard, SIGKILL);
 }
 
@@ -379,6 +436,7 @@ int main(void)
 	page = (struct leasepage)LEASEPAGE_CLOSED;
 	one = node_new(2041);
 	two = node_new(2042);
+	three = node_new(2043);
 	RUN(everything_dies_at_the_deadline_and_nothing_else);
 	RUN(leftovers_of_a_dead_postmaster_die_too);
 	RUN(a_guardian_that_resumes_late_reads_the_page_first);
@@ -389,5 +447,6 @@ int main(void)
 	RUN(it_ends_only_when_it_is_not_needed);
 	RUN(it_may_run_before_any_agent);
 	RUN(it_allocates_nothing_while_it_kills);
+	RUN(walsenders_die_after_the_backends);
 	return 0;
 }

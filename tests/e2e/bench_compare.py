@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The same faults for pgha and for Patroni, on the same hosts, under the same writers:
+scripts/bench compare
+
+PGHA_BENCH_RUNS says how often each fault is made. One line of JSON a system and fault is
+appended to the file that PGHA_BENCH_OUT names. pgha must not lose what it may not lose and must
+never have two primaries: that fails. What Patroni does is told, not judged."""
+
+import json
+import os
+import signal
+import statistics
+import time
+
+import pytest
+
+from lib import checker
+from lib.cluster import CUT_OFF, Cluster, WHOLE_S
+from lib.patroni import PROGRAM, PatroniCluster
+from lib.proc import kill
+
+RUNS = int(os.environ.get("PGHA_BENCH_RUNS", "5"))
+# How long an agent stays away after somebody else leads: what goes on so long may go on for ever.
+AWAY_S = 10
+
+DEFAULT = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
+FASTEST = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
+SYSTEMS = {
+    "pgha, ttl 5": (Cluster, {"ttl": 5}),
+    "pgha, ttl 3": (Cluster, {"ttl": 3}),
+    "Patroni, 30/10/10": (PatroniCluster, DEFAULT),
+    "Patroni, 20/1/3": (PatroniCluster, FASTEST),
+}
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def system(request, hosts, programs, prober):
+    kind, dcs = SYSTEMS[request.param]
+    if kind is PatroniCluster and not os.path.exists(PROGRAM):
+        pytest.skip("no " + PROGRAM)
+    cluster = kind(*hosts, programs, prober, dcs=dcs)
+    cluster.title = request.param
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Told as a table at the end, worst outage last."""
+    found = []
+    yield found
+    line = "%-18s %-18s %5s %10s %8s %8s %14s %6s"
+    print("\n" + line % ("fault", "system", "runs", "median ms", "least", "most",
+                         "two primaries", "lost"))
+    for r in sorted(found, key=lambda r: r["fault"]):
+        print(line % (r["fault"], r["system"], r["runs"], r["median_ms"], r["min_ms"],
+                      r["max_ms"], "%d ms" % r["two_primaries_ms"], r["lost_rows"]))
+
+
+def recovery_s(cluster):
+    return 3 * cluster.dcs["ttl"] + 2 * cluster.dcs["loop_wait"] + 10
+
+
+def switchover(cluster, old):
+    new = cluster.nodes[(cluster.nodes.index(old) + 1) % len(cluster.nodes)]
+    answer = old.rest("/switchover", "POST", {"leader": old.name, "candidate": new.name},
+                      timeout=60)
+    assert answer.code == 200, answer
+
+
+def postmaster_killed(cluster, old):
+    kill(old.postmaster_pid())
+
+
+def host_lost(cluster, old):
+    old.unplug()
+    cluster.wait_leader(other_than=old, deadline_s=recovery_s(cluster))
+    time.sleep(1)
+    old.heal()
+
+
+def agent_killed(cluster, old):
+    old.kill_agent()
+    cluster.wait_leader(other_than=old, deadline_s=recovery_s(cluster))
+    time.sleep(AWAY_S)
+    old.start_agent()
+
+
+def agent_frozen(cluster, old):
+    old.agent.kill(signal.SIGSTOP)
+    cluster.wait_leader(other_than=old, deadline_s=recovery_s(cluster))
+    time.sleep(AWAY_S)
+    old.agent.kill(signal.SIGCONT)
+
+
+# What asynchronous replication may lose of pgha: rows of a host that was cut off with its clients.
+FAULTS = {switchover: 0, postmaster_killed: 0, host_lost: CUT_OFF, agent_killed: 0, agent_frozen: 0}
+
+
+def outage_ms(acks, since_ns, until_ns):
+    inside = [op for op in acks if since_ns <= op.done < until_ns]
+    return max((g[0] for g in checker.gaps(inside, longer_than_ns=0)), default=0) / 1e6
+
+
+def overlap_ms(acks, since_ns, until_ns):
+    """From the first acknowledgement on a newer timeline to the last one on an older."""
+    inside = [op for op in acks if since_ns <= op.done < until_ns]
+    newest = max((op.timeline for op in inside), default=0)
+    first = min((op.done for op in inside if op.timeline == newest), default=0)
+    return max((op.done - first for op in inside if op.timeline < newest and op.done > first),
+               default=0) / 1e6
+
+
+def judge(cluster, w, allowed):
+    cluster.wait_whole(recovery_s(cluster) + WHOLE_S)
+    w.stop()
+    ops, refused = w.history()
+    report = checker.check(ops, w.rows(), refused)
+    if isinstance(cluster, PatroniCluster):
+        print(report.summary())
+    else:
+        report.assert_safe(allowed)
+    return report, [op for op in ops if op.outcome == "ok"]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
+def test_compare(system, fault, out, results):
+    with system.writers(out) as w:
+        for _ in range(RUNS):
+            old = system.wait_leader(deadline_s=recovery_s(system))
+            w.mark(old.name)
+            fault(system, old)
+            system.wait_whole(recovery_s(system) + WHOLE_S)
+        w.mark("end")
+        report, acks = judge(system, w, FAULTS[fault] * RUNS)
+    spans = [(since, until) for (since, _), (until, _) in zip(w.marks, w.marks[1:])]
+    outages = [outage_ms(acks, *span) for span in spans]
+    overlaps = [overlap_ms(acks, *span) for span in spans]
+    result = {"system": system.title, "fault": fault.__name__, "runs": RUNS,
+              "median_ms": round(statistics.median(outages)), "min_ms": round(min(outages)),
+              "max_ms": round(max(outages)), "two_primaries_ms": round(max(overlaps)),
+              "lost_rows": len(report.lost), "acknowledged": report.acked,
+              "load": round(os.getloadavg()[0], 1), "all_ms": [round(t) for t in outages]}
+    results.append(result)
+    print(json.dumps(result))
+    path = os.environ.get("PGHA_BENCH_OUT")
+    if path:
+        with open(path, "a", encoding="utf-8") as f:
+            f.write(json.dumps(result) + "\n")

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: PostgreSQL
+"""patroni - Debian's Patroni in the place of pghad, on the same hosts with the same file"""
+
+import json
+
+from .cluster import Cluster
+from .node import Node
+
+PROGRAM = "/usr/bin/patroni"
+
+
+class PatroniNode(Node):
+    def default_config(self, scope, etcd_hosts, dcs):
+        config = super().default_config(scope, etcd_hosts, dcs)
+        config["log"] = {"level": "INFO"}
+        return config
+
+    def start_agent(self):
+        assert not self.agent_running(), "patroni already runs on " + self.name
+        self.agent = self.spawn([PROGRAM, self.conf_path], user="postgres", log="pghad.log")
+        return self.agent
+
+
+class PatroniCluster(Cluster):
+    """dcs: changes over the dynamic configuration of the product's own clusters."""
+
+    def __init__(self, *args, dcs, **kw):
+        super().__init__(*args, node_class=PatroniNode, dcs=dcs, **kw)
+
+    def is_whole(self):
+        """As far as Patroni 3.0 tells: it shows a standby as running whether it streams or not."""
+        leader = self.leader()
+        if leader.rest("/primary").code != 200:
+            raise ValueError("/primary of %s is not 200" % leader.name)
+        timeline = leader.timeline()
+        streaming = {r[0] for r in leader.sql(
+            "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'")}
+        for n in self.nodes:
+            if n is leader:
+                continue
+            if n.name not in streaming or n.timeline() != timeline:
+                raise ValueError("%s does not stream from %s" % (n.name, leader.name))
+            if n.rest("/replica").code != 200:
+                raise ValueError("/replica of %s is not 200" % n.name)
+        return leader
+
+
+def version(node):
+    return json.loads(node.rest("/patroni").text)["patroni"]["version"]
