@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	tests/e2e/README.md \
+	tests/e2e/bench_compare.py \
 	tests/e2e/bench_switchover.py \
 	tests/e2e/conftest.py \
 	tests/e2e/gate.txt \
@@ -13,6 +14,7 @@ EXTRA_DIST += \
 	tests/e2e/lib/measure.py \
 	tests/e2e/lib/net.py \
 	tests/e2e/lib/node.py \
+	tests/e2e/lib/patroni.py \
 	tests/e2e/lib/proc.py \
 	tests/e2e/lib/reaper.py \
 	tests/e2e/lib/rounds.py \

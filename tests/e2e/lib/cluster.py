@@ -47,20 +47,20 @@ WHOLE_S = 45
 
 class Cluster:
     def __init__(self, net, work, programs, prober, nodes=3, etcd=3, scope=SCOPE, fence_lib=None,
-                 disks=False):
+                 disks=False, node_class=Node, dcs=None):
         self.net = net
         self.work = work
         self.programs = programs
         self.prober = prober
         self.scope = scope
         self.prefix = "/service/%s/" % scope
-        self.dcs = json.loads(json.dumps(DCS))
+        self.dcs = merge(json.loads(json.dumps(DCS)), dcs or {})
         if disks:
             self.dcs["postgresql"]["parameters"]["max_wal_size"] = "128MB"
         self.etcd = Etcd(net, work, etcd, disk_mb=ETCD_DISK_MB if disks else 0)
         self.kind = (fence_lib is not None, disks)
-        self.nodes = [Node(net, "n%d" % (i + 1), 11 + i, work, programs, fence_lib,
-                           NODE_DISK_MB if disks else 0) for i in range(nodes)]
+        self.nodes = [node_class(net, "n%d" % (i + 1), 11 + i, work, programs, fence_lib,
+                                 NODE_DISK_MB if disks else 0) for i in range(nodes)]
         self.local = {}  # changes over the default file, for all nodes
         for n in self.nodes:
             self.reset_config(n)
