@@ -4,8 +4,8 @@
  *
  * A round stops the postmaster first, so that nothing more is forked, asks once more whether the
  * term is over, kills the children, then the postmaster. The walsenders among them live some
- * milliseconds longer, where the gate is far enough: what was acknowledged last is sent. Rounds go on until a look around finds
- * nothing and everything that was killed is seen dead.
+ * milliseconds longer, where the gate is far enough: what was acknowledged last is sent. Rounds go
+ * on until a look around finds nothing and everything that was killed is seen dead.
  */
 #ifndef PGHA_GUARD_STRIKE_H
 #define PGHA_GUARD_STRIKE_H
