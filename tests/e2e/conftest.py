@@ -4,6 +4,8 @@
 Environment: PGHA_BUILD, the build directory (default: the newest build* of the tree);
 PGHA_E2E_TMP, where hosts keep their files (default: in memory where there is enough of it, else
 /tmp); PGHA_E2E_KEEP=1 keeps them; PGHA_E2E_OUT, where reports and failures go (default: out/);
+PGHA_E2E_TTL, the lease's term in seconds (5); PGHA_E2E_PATIENCE, how many times longer than usual
+things may take (1);
 PGHA_HOSTS=prefix/number, names and addresses of the hosts (default: pgha/77). Runs go side by side,
 under one prefix or under several; those of one prefix remove each other's leftovers."""
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lib.cluster import CUT_OFF, GATE_S, ON_THE_WAY, TTL_S
+from lib.cluster import CUT_OFF, FAILOVER_S, GATE_S, ON_THE_WAY, TTL_S
 from lib.proc import DeathWatch, kill, stays, wait_for
 from lib.rounds import READ_S, Round
 
@@ -283,6 +283,7 @@ def test_etcd_leader_paused_again_and_again(fenced, out):
                 member.thaw()
             stays("at most one primary", lambda: len(fenced.primaries()) <= 1, 1)
         r.verdict(ON_THE_WAY)
+        assert r.line["gap_ms"] < FAILOVER_S * 1000, "at worst it costs a failover"
 
 
 def test_wall_clock_stepped_back(fenced, out, wall_clock):

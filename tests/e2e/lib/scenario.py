@@ -9,6 +9,7 @@ import re
 import signal
 import time
 
+from . import cluster
 from .proc import kill, wait_for
 
 # What is played. Others are faults that only the model has, and properties of its hosts.
@@ -24,7 +25,7 @@ HOSTS = {("guard", "on"), ("module", "on"), ("module", "off"), ("nodes", "3")}
 NODE_WORDS = {"leader", "standby", "standby2"}
 
 # A machine that runs eleven servers at once is slower than the model.
-PATIENCE = 2.0
+PATIENCE = 2.0 * cluster.PATIENCE
 LOOK_S = 0.1
 LOOK_LIMIT_S = 10
 
