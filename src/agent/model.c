@@ -323,6 +323,7 @@ void model_refresh(struct agent *a)
 		v->init_mine = false;
 	if (v->cluster.init == INIT_ABSENT || v->cluster.init == INIT_SET)
 		v->boot_failed = false;
+	hang_refresh(a);
 	refresh_handover(a);
 	refresh_election(a);
 	fold_clocks(a);

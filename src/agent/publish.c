@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/vitals.h"
 
 /* Message ids of the journal catalog. */
 #define MSG_RULE   "6f6c1f1c5d0b4b0f9f3bb5c9a7d1e001"
@@ -185,6 +186,7 @@ static void fill_rule(const struct agent *a, struct status *st)
 	st->rule_since_wall_us = a->rule_since_wall_us;
 	st->lease_epoch = a->view.lease.epoch;
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
+	str_clip(st->trouble, sizeof(st->trouble), vitals_trouble(&a->view.pg));
 	st->store_regressed = a->view.regressed;
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
 	st->explain_json = explain_json(a);

@@ -11,6 +11,7 @@ src_libagent_a_SOURCES = \
 	src/agent/regress.c \
 	src/agent/upkeep.c \
 	src/agent/act.c \
+	src/agent/hang.c \
 	src/agent/job.c \
 	src/agent/number.c \
 	src/agent/command.c \

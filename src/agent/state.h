@@ -192,6 +192,7 @@ struct agent {
 	char said_leader[NAME_SIZE];
 	char said_garbage[ETCD_KEY_SIZE];
 	char said_note[REASON_SIZE];
+	char said_trouble[REASON_SIZE];
 	bool board_dirty;
 	int64_t board_at_ms;
 	char *cluster_json;
@@ -319,6 +320,9 @@ enum view_job job_view(const struct agent *a);
 /* act.c */
 void act_run(struct agent *a);
 void act_ask_votes(struct agent *a);
+
+/* hang.c: a Postgres that has not ended and does not work */
+void hang_refresh(struct agent *a);
 
 /* command.c */
 void command_run(struct agent *a, uint64_t id, const struct command *command);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/vitals.h"
 
 #define CHECKPOINT_RETRY_MS 5000
 
@@ -48,6 +49,7 @@ static char *member_text(struct agent *a, bool positions)
 	out.pending_restart_reason_json = changes;
 	out.scheduled_restart_json = schedule;
 	out.pause = a->view.cfg.pause;
+	out.trouble = vitals_trouble(pg);
 	if (positions && a->sql_ok && pg->run == PG_UP) {
 		out.has_lsn = true;
 		out.in_recovery = pg->role != ROLE_PRIMARY;

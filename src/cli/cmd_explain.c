@@ -108,6 +108,31 @@ static void print_fence(const struct tree_node *fence)
 	print_line("killed", text.data);
 }
 
+static void print_postgres(const struct tree_node *postgres)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *connections = node_str(postgres, "connections");
+	const char *disk = node_str(postgres, "disk");
+	int64_t for_ms = 0;
+
+	if (postgres == NULL)
+		return;
+	buf_printf(&text, "new connections %s", connections);
+	if (!str_eq(connections, "open") && node_int(postgres, "connections_for_ms", &for_ms))
+		buf_printf(&text, " for %lld s", (long long)(for_ms / 1000));
+	buf_printf(&text, "; disk of the WAL %s", disk);
+	if (!str_eq(disk, "ok") && node_int(postgres, "disk_for_ms", &for_ms))
+		buf_printf(&text, " for %lld s", (long long)(for_ms / 1000));
+	if (node_text(postgres, "disk_error") != NULL)
+		buf_printf(&text, " (%s)", node_str(postgres, "disk_error"));
+	if (node_bool(postgres, "receiver_silent", false) &&
+	    node_int(postgres, "receiver_age_ms", &for_ms))
+		buf_printf(&text, "; no word of the upstream for %lld s",
+			   (long long)(for_ms / 1000));
+	print_line("postgres", text.data);
+	print_line("trouble", node_text(postgres, "trouble"));
+}
+
 /* Votes and ranks, whatever the rule looked at, a few blanks in. What says nothing is left out. */
 static void print_details(const struct tree_node *details)
 {
@@ -141,6 +166,7 @@ static void print_pgha(const struct tree_node *pgha)
 	print_since(pgha);
 	print_lease(pgha);
 	print_fence(tree_child(pgha, "fence"));
+	print_postgres(tree_child(pgha, "postgres"));
 	print_line("situation", node_text(pgha, "situation"));
 	print_line("note", node_text(pgha, "note"));
 	print_details(tree_child(pgha, "explain"));

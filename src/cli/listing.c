@@ -2,7 +2,7 @@
 /*
  * listing - the member table of list and topology
  *
- * Columns and cells are those of patronictl 4.1.4.
+ * Columns and cells are those of patronictl 4.1.4; Trouble is ours.
  */
 #include "cli/listing.h"
 
@@ -29,6 +29,7 @@ enum column {
 	PENDING_REASON,
 	SCHEDULED,
 	TAGS,
+	TROUBLE,
 	COLUMN__MAX
 };
 
@@ -48,6 +49,7 @@ static const struct table_column columns[COLUMN__MAX] = {
 	[PENDING_REASON] = { .name = "Pending restart reason" },
 	[SCHEDULED]      = { .name = "Scheduled restart" },
 	[TAGS]           = { .name = "Tags" },
+	[TROUBLE]        = { .name = "Trouble" },
 };
 
 /* What a member must have for an optional column to be shown. */
@@ -56,6 +58,7 @@ static const char *const optional_keys[COLUMN__MAX] = {
 	[PENDING_REASON] = "pending_restart_reason",
 	[SCHEDULED]      = "scheduled_restart",
 	[TAGS]           = "tags",
+	[TROUBLE]        = "trouble",
 };
 /* clang-format on */
 
@@ -244,6 +247,7 @@ static void add_row(struct work *work, const struct place *place)
 	add_scheduled(work, row, member);
 	if (tags != NULL && tags->type == TREE_MAP && tags->first != NULL)
 		node_add_copy(&work->rows, row, columns[TAGS].name, tags);
+	add_cell(work, row, TROUBLE, node_str(member, "trouble"));
 }
 
 /* Who this member streams from: another replica if its tag names one, else the leader. */
@@ -324,7 +328,8 @@ static void add_rows(struct work *work)
 
 static bool is_shown(const struct work *work, enum column column)
 {
-	if (optional_keys[column] == NULL || work->listing->extended)
+	/* What is ours stays away from who reads the columns of patronictl by their number. */
+	if (optional_keys[column] == NULL || (work->listing->extended && column != TROUBLE))
 		return true;
 	for (const struct tree_node *m = picture_members(work->picture); m != NULL; m = m->next)
 		if (node_truthy(m, optional_keys[column]))

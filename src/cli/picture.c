@@ -214,6 +214,7 @@ static void add_member(struct picture *picture, struct tree_node *list, const st
 	const char *replication = node_str(value, "replication_state");
 	struct tree *doc = &picture->doc;
 	struct tree_node *member = node_add(doc, list, NULL, TREE_MAP);
+	const char *trouble;
 
 	if (member == NULL)
 		return;
@@ -232,6 +233,9 @@ static void add_member(struct picture *picture, struct tree_node *list, const st
 		if (node != NULL)
 			node_add_copy(doc, member, copied[i], node);
 	}
+	trouble = node_text(value ? tree_child(value, "pgha") : NULL, "trouble");
+	if (trouble != NULL)
+		node_add_text(doc, member, "trouble", trouble);
 	if (!leads)
 		add_lags(doc, member, value, optime_lsn);
 }

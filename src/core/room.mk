@@ -3,6 +3,7 @@ src_libcore_a_SOURCES = \
 	src/core/types.h src/core/config.h src/core/view.h \
 	src/core/lease.c src/core/lease.h \
 	src/core/timeline.c src/core/timeline.h \
+	src/core/vitals.c src/core/vitals.h \
 	src/core/rank.c src/core/rank.h \
 	src/core/situation.c src/core/situation.h \
 	src/core/rules.c src/core/rules.h \
@@ -10,7 +11,7 @@ src_libcore_a_SOURCES = \
 
 if HAVE_CRITERION
 core_tests = tests/rules/test_rules tests/unit/test_lease tests/unit/test_timeline \
-	tests/unit/test_rank tests/unit/test_decide
+	tests/unit/test_rank tests/unit/test_decide tests/unit/test_vitals
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 tests_rules_test_rules_SOURCES = tests/rules/test_rules.c
@@ -28,6 +29,9 @@ tests_unit_test_rank_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c
 tests_unit_test_decide_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_decide_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
+tests_unit_test_vitals_SOURCES = tests/unit/test_vitals.c
+tests_unit_test_vitals_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_vitals_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 endif
 
 # The rendered table: kept in the tree, proven true by make check.

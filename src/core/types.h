@@ -217,6 +217,48 @@ enum data_dir {
 	DIR__MAX
 };
 
+/* Whether new sessions come in: each time asked by a connection of its own. */
+#define DOORS(X)                                                                       \
+	X(UNKNOWN, "unknown") /* not asked: no postmaster that is ready */             \
+	X(OPEN, "open")                                                                \
+	X(FULL, "full")       /* an answer: every connection slot is taken */          \
+	X(CLOSED, "closed")   /* nobody listens where it should */                     \
+	X(SILENT, "silent")   /* no answer in time */                                  \
+	X(STOPPED, "stopped") /* nor can there be: the postmaster's process is stopped */
+
+enum pg_door {
+#define X(n, t) DOOR_##n,
+	DOORS(X)
+#undef X
+	DOOR__MAX
+};
+
+/* Whether a small file can be written durably where the WAL lies. */
+#define DISKS(X)                                                                   \
+	X(UNKNOWN, "unknown")                                                      \
+	X(OK, "ok")                                                                \
+	X(FULL, "full")       /* no room for another segment of WAL */             \
+	X(FAILED, "failed")   /* an error of the device, or it is read-only */     \
+	X(STALLED, "stalled") /* a write does not end */
+
+enum pg_disk {
+#define X(n, t) DISK_##n,
+	DISKS(X)
+#undef X
+	DISK__MAX
+};
+
+struct vitals {
+	enum pg_door door;
+	enum pg_disk disk;
+	/* Since when; of a door that is silent: when the first connection without an answer
+	 * left, of a stalled disk: when its write began. */
+	int64_t door_since_at_ms;
+	int64_t disk_since_at_ms;
+	int64_t disk_took_ms; /* the newest write that ended */
+	char disk_error[64];  /* FULL, FAILED: as the kernel says it */
+};
+
 #define SETTING_SIZE       256
 #define SETTING_CHANGES_MAX 32
 
@@ -259,6 +301,12 @@ struct pg_state {
 	uint16_t upstream_port;
 	char upstream_slot[NAME_SIZE];
 	uint64_t latest_end_lsn; /* walreceiver: newest position the upstream reported */
+	/* Streaming: since the newest message of the upstream, by the server's own clock. Silent:
+	 * for longer than a living upstream ever is. */
+	int64_t receiver_age_ms;
+	bool receiver_silent;
+
+	struct vitals vitals; /* of the present life, and of the disk */
 };
 
 /* One line of a timeline history file: `timeline` ended at `end_lsn` and the next one began. */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "io/pgdir.h"
+#include "io/pgdoor.h"
 #include "io/pgkinds.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
@@ -61,6 +62,7 @@ void pg_free(struct pg *pg)
 	for (size_t i = 0; i < PGWORK_OTHERS_MAX; i++)
 		pgwork_free(pg->others[i]);
 	child_free(pg->sweeper);
+	pgdoor_free(pg->door);
 	pgconn_free(pg->conn);
 	pgconn_free(pg->spare);
 	pgproc_done(&pg->life.proc);

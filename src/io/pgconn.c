@@ -278,6 +278,12 @@ static void on_connecting(void *ctx, int fd _unused_, uint32_t ready _unused_)
 		return;
 	case PGRES_POLLING_FAILED:
 	case PGRES_POLLING_ACTIVE:
+		/* The server asked for one, so it lives; that none was given is our own affair. */
+		if (PQconnectionNeedsPassword(conn->pq)) {
+			rc = err_set(&err, ERR_SQL, "the server wants a password");
+			(void)str_copy(err.sqlstate, sizeof(err.sqlstate), "28P01");
+			break;
+		}
 		rc = connect_error(PQerrorMessage(conn->pq), &err);
 		break;
 	}

@@ -167,6 +167,21 @@ void pgdial_local(struct pg *pg, struct pgconn *conn, bool replication, int64_t 
 	pgconn_open(conn, p.items, p.n, deadline_ms, done, ctx);
 }
 
+void pgdial_knock(struct pg *pg, struct pgconn *conn, int64_t deadline_ms, pgconn_fn done,
+		  void *ctx)
+{
+	struct auth auth = pg->config->pg.superuser;
+	struct params p = { 0 };
+
+	auth.password = NULL;
+	add_local(&p, pg, false);
+	add_database(&p, pg, false);
+	add_auth(&p, pg, &auth);
+	add(&p, "passfile", "/nonexistent");
+	add_session(&p, PGDIAL_STATEMENT_MS, true);
+	pgconn_open(conn, p.items, p.n, deadline_ms, done, ctx);
+}
+
 static int own_conn(struct pgwork *work, struct err *err)
 {
 	return work->conn ? 0 : pgconn_new(work->pg->loop, &work->conn, err);

@@ -19,6 +19,11 @@
 void pgdial_local(struct pg *pg, struct pgconn *conn, bool replication, int64_t statement_ms,
 		  int64_t deadline_ms, pgconn_fn done, void *ctx);
 
+/* The same without a password, for who wants to know no more than whether anybody answers: no key
+ * has to be derived, and a server that asks for a password (28P01) has answered. */
+void pgdial_knock(struct pg *pg, struct pgconn *conn, int64_t deadline_ms, pgconn_fn done,
+		  void *ctx);
+
 /* Opens the spare connection if there is none, without waiting for it. */
 void pgdial_spare(struct pg *pg);
 

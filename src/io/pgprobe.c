@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "io/pgdial.h"
 #include "io/pgdir.h"
+#include "io/pgdoor.h"
 #include "io/pgguc.h"
 #include "io/pgkinds.h"
 #include "io/pgtool.h"
@@ -94,6 +95,7 @@ static int step_look(struct pgwork *work, struct err *err _unused_)
 	probe->until_ms = loop_now_ms() + timeout_ms;
 	loop_timer_at(work->deadline, probe->until_ms + CONTROL_MS);
 	pgwatch_look(pg);
+	pgdoor_look(pg);
 	if (pgwatch_runs(pg))
 		pg->state.role = role_unheard(pg);
 	if (pgwatch_runs(pg) && !pg->life.unborn)
@@ -135,7 +137,8 @@ static int step_finish(struct pgwork *work, struct err *err _unused_)
 	if (s->run != PG_DOWN && s->run != PG_LEFTOVERS)
 		return PGWORK_DONE;
 	s->timeline = s->control_timeline;
-	s->streaming = false;
+	s->streaming = s->receiver_silent = false;
+	s->receiver_age_ms = 0;
 	s->upstream_host[0] = '\0';
 	s->upstream_slot[0] = '\0';
 	s->upstream_port = 0;

@@ -93,6 +93,7 @@ static int read_stat(pid_t pid, struct pgproc *ret)
 	char path[64];
 	unsigned long long start = 0;
 	int parent = 0, session = 0;
+	char state = 0;
 	const char *rest;
 
 	(void)str_printf(path, sizeof(path), "/proc/%d/stat", (int)pid);
@@ -101,15 +102,23 @@ static int read_stat(pid_t pid, struct pgproc *ret)
 	rest = strrchr(text.data, ')');
 	/* Fields 3 to 22 of proc(5): state, parent, group, session, ..., start time. */
 	if (!rest || sscanf(rest + 1,
-			    " %*c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
+			    " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
 			    " %*d %llu",
-			    &parent, &session, &start) != 3)
+			    &state, &parent, &session, &start) != 4)
 		return PGPROC_NONE;
 	ret->pid = pid;
 	ret->parent = parent;
 	ret->session = session;
 	ret->start_ticks = start;
+	ret->state = state;
 	return 0;
+}
+
+char pgproc_state(pid_t pid)
+{
+	struct pgproc proc;
+
+	return read_stat(pid, &proc) == 0 ? proc.state : 0;
 }
 
 static bool is_postgres(pid_t pid)

@@ -50,12 +50,15 @@ struct pgproc {
 	pid_t parent;
 	pid_t session;
 	uint64_t start_ticks; /* since boot: with the pid this names one life */
+	char state; /* as proc(5) has it: 'T' stopped by a signal, 'D' waiting for a disk */
 	int pidfd;            /* owned; -1 when only looked at */
 };
 
 /* Opens a pidfd and proves the process by /proc. 0 or PGPROC_NONE. */
 int pgproc_open(const char *data_dir, pid_t pid, struct pgproc *ret, struct err *err) _must_check_;
 void pgproc_done(struct pgproc *proc); /* closes the pidfd */
+/* Its state at this moment, as in struct pgproc; 0: there is no such process. */
+char pgproc_state(pid_t pid);
 
 /* All living postgres processes of the directory, without those of session `except` (0: none),
  * which is that of a child of ours. Returns how many there are, at most max of them filled in

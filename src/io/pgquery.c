@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "io/sqltext.h"
 
+#define RECEIVER_ANSWER_MS 5000 /* that the upstream may take */
+
 typedef int (*read_fn)(const struct pgrows *rows, void *ret, struct err *err);
 
 static void send(const struct pgquery *q, const struct sql *sql, const char *const *values,
@@ -79,6 +81,8 @@ enum probe_column {
 	P_MIN_RECOVERY,
 	P_MIN_RECOVERY_TLI,
 	P_CAN_REWIND,
+	P_RECEIVER_AGE,
+	P_RECEIVER_TIMEOUT,
 	P__MAX
 };
 
@@ -137,6 +141,25 @@ static int read_numbers(const struct pgrows *rows, struct pg_state *s, struct er
 	return 0;
 }
 
+/* A walreceiver that hears nothing for half of its timeout asks for an answer (10 to 18), so a
+ * living upstream is never silent for much longer. Without a timeout it never asks. */
+static int read_receiver(const struct pgrows *rows, struct pg_state *s, struct err *err)
+{
+	int64_t timeout_ms = 0;
+	int rc = get_i64(rows, 0, P_RECEIVER_AGE, &s->receiver_age_ms, err);
+
+	if (rc == 0)
+		rc = parse_duration_ms(pgrows_text(rows, 0, P_RECEIVER_TIMEOUT), "ms", &timeout_ms,
+				       err);
+	if (rc < 0)
+		return rc;
+	if (!s->streaming)
+		s->receiver_age_ms = 0;
+	s->receiver_silent = timeout_ms > 0 &&
+			     s->receiver_age_ms > timeout_ms / 2 + RECEIVER_ANSWER_MS;
+	return 0;
+}
+
 static int read_probe(const struct pgrows *rows, void *ret, struct err *err)
 {
 	struct pg_state s = *(struct pg_state *)ret;
@@ -154,6 +177,9 @@ static int read_probe(const struct pgrows *rows, void *ret, struct err *err)
 	s.control_end_lsn = 0;
 	s.replay_paused = pgrows_true(rows, 0, P_PAUSED);
 	s.streaming = str_eq(pgrows_text(rows, 0, P_STATUS), "streaming");
+	rc = read_receiver(rows, &s, err);
+	if (rc < 0)
+		return rc;
 	s.has_restore_command = pgrows_true(rows, 0, P_RESTORE);
 	s.can_rewind = pgrows_true(rows, 0, P_CAN_REWIND);
 	(void)str_copy(s.sysid, sizeof(s.sysid), pgrows_text(rows, 0, P_SYSID));

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "io/pgconf.h"
 #include "io/pgdir.h"
+#include "io/pgdoor.h"
 #include "io/pgkinds.h"
 #include "io/pgwal.h"
 
@@ -43,7 +44,8 @@ void pgwatch_forget(struct pg *pg)
 	pg->state.postmaster_pid = 0;
 	pg->state.postmaster_start_us = 0;
 	pg->state.role = ROLE_UNKNOWN;
-	pg->state.streaming = false;
+	pg->state.streaming = pg->state.receiver_silent = false;
+	pg->state.receiver_age_ms = 0;
 	pg->state.pending_restart = false;
 	pg->state.flush_lsn = pg->state.receive_lsn = pg->state.replay_lsn = 0;
 	pg->nchanges = 0;
@@ -52,6 +54,7 @@ void pgwatch_forget(struct pg *pg)
 		pgconn_close(pg->conn);
 	pgconn_free(TAKE(pg->spare));
 	pg->spare_at_ms = 0;
+	pgdoor_forget(pg);
 }
 
 static void on_exit_of(void *ctx, int fd _unused_, uint32_t ready _unused_)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "io/pgdoor.h"
 
 static void finish(struct pgwork *work, struct pgwork **place, int result, const struct err *err)
 {
@@ -31,6 +32,7 @@ static void finish(struct pgwork *work, struct pgwork **place, int result, const
 		work->kind->answer(work, &event);
 	if (pg->stop && pg->stop != work)
 		pgwork_kick(pg->stop);
+	pgdoor_tell(pg, &pg->state.vitals);
 	event.pg = &pg->state;
 	pg->deliver(pg->ctx, &event);
 	pgwork_free(work);

@@ -83,6 +83,8 @@ struct pglife {
 	int64_t identify_at_ms; /* not before then its timeline is asked over replication */
 };
 
+struct pgdoor;
+
 struct pg {
 	struct loop *loop;
 	pg_event_fn deliver;
@@ -96,6 +98,7 @@ struct pg {
 	 * cycle must not open one each time. A chain that uses it takes it out of here. */
 	struct pgconn *spare;
 	int64_t spare_at_ms; /* not before then it is opened again */
+	struct pgdoor *door;
 	int lock_fd; /* held while nobody else may change the data directory */
 	bool mended;
 	bool fork_stays; /* a segment in the way of a promotion could not be set aside */

@@ -40,6 +40,7 @@ src_libio_a_SOURCES += \
 	src/io/pgdial.c src/io/pgdial.h \
 	src/io/pgdir.c src/io/pgdir.h \
 	src/io/pgdiscard.c \
+	src/io/pgdoor.c src/io/pgdoor.h \
 	src/io/pgdsn.c src/io/pgdsn.h \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \

@@ -44,6 +44,7 @@ struct member_out {
 	const char *scheduled_restart_json; /* or NULL */
 	bool pause;
 	const char *pgha_version; /* goes into "pgha":{"version":...}: we write and honour beats */
+	const char *trouble; /* there too: what is wrong with the server; "" nothing, NULL too */
 };
 
 char *record_member_text(const struct member_out *out);

@@ -143,6 +143,8 @@ char *record_member_text(const struct member_out *out)
 	if (out->pgha_version) {
 		buf_str(&text, ",\"pgha\":{\"version\":");
 		jtext_add_string(&text, out->pgha_version, strlen(out->pgha_version));
+		if (out->trouble && *out->trouble)
+			add_text(&text, "trouble", out->trouble);
 		buf_ch(&text, '}');
 	}
 	buf_ch(&text, '}');

@@ -72,6 +72,7 @@ struct status {
 	char situation[320]; /* "leader=other lease=none pg=up ..." */
 	int64_t lease_epoch;
 	int64_t rule_since_wall_us;
+	char trouble[REASON_SIZE]; /* with a Postgres that has not ended; "" none */
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
 	char *explain_json;     /* votes, ranks: object; NULL none */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */

@@ -185,6 +185,45 @@ static void add_sql_facts(struct buf *body, const struct restview *view)
 	add_replication(body, status);
 }
 
+static const char *const door_names[DOOR__MAX] = {
+#define X(n, t) [DOOR_##n] = t,
+	DOORS(X)
+#undef X
+};
+
+static const char *const disk_names[DISK__MAX] = {
+#define X(n, t) [DISK_##n] = t,
+	DISKS(X)
+#undef X
+};
+
+/* Whether the server lets anybody in, and whether its disk takes a write. */
+static void add_vitals(struct buf *body, const struct restview *view)
+{
+	const struct pg_state *pg = &view->status->pg;
+	const struct vitals *v = &pg->vitals;
+
+	add_key(body, "postgres");
+	buf_ch(body, '{');
+	add_text(body, "connections", door_names[v->door]);
+	if (v->door != DOOR_UNKNOWN)
+		add_number(body, "connections_for_ms", view->now_ms - v->door_since_at_ms);
+	add_text(body, "disk", disk_names[v->disk]);
+	if (v->disk != DISK_UNKNOWN) {
+		add_number(body, "disk_for_ms", view->now_ms - v->disk_since_at_ms);
+		add_number(body, "disk_write_ms", v->disk_took_ms);
+	}
+	if (v->disk_error[0])
+		add_text(body, "disk_error", v->disk_error);
+	if (pg->streaming) {
+		add_number(body, "receiver_age_ms", pg->receiver_age_ms);
+		add_bool(body, "receiver_silent", pg->receiver_silent);
+	}
+	if (view->status->trouble[0])
+		add_text(body, "trouble", view->status->trouble);
+	buf_ch(body, '}');
+}
+
 /* What pgha says beyond Patroni: which rule it is on, and why; how long its lease is proven. */
 static void add_pgha(struct buf *body, const struct restview *view)
 {
@@ -211,6 +250,7 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		add_text(body, "store", "regressed");
 		add_text(body, "store_why", status->store_why);
 	}
+	add_vitals(body, view);
 	add_json(body, "fence", status->fence_json, NULL);
 	add_json(body, "explain", status->explain_json, NULL);
 	buf_ch(body, '}');

@@ -207,6 +207,38 @@ static void add_state(struct buf *body, const struct restview *view)
 	buf_printf(body, "} %d\n", state == STATE_UNKNOWN ? -1 : (int)state);
 }
 
+/* One question each, so that an alert needs no table of numbers. */
+static void add_vitals(struct buf *body, const struct restview *view)
+{
+	const struct pg_state *pg = &view->status->pg;
+	const struct vitals *v = &pg->vitals;
+
+	add_gauge(body, view, "pgha_postgres_answers",
+		  "Value is 1 if the newest new connection to Postgres was answered, 0 otherwise.",
+		  v->door == DOOR_OPEN || v->door == DOOR_FULL);
+	add_gauge(body, view, "pgha_postgres_silent",
+		  "Value is 1 if Postgres runs and answers no new connection, 0 otherwise.",
+		  v->door == DOOR_SILENT || v->door == DOOR_STOPPED);
+	add_gauge(body, view, "pgha_postmaster_stopped",
+		  "Value is 1 if the process of the postmaster is stopped, 0 otherwise.",
+		  v->door == DOOR_STOPPED);
+	add_gauge(body, view, "pgha_wal_disk_full",
+		  "Value is 1 if there is no room for another segment of WAL, 0 otherwise.",
+		  v->disk == DISK_FULL);
+	add_gauge(body, view, "pgha_wal_disk_failed",
+		  "Value is 1 if the disk of the WAL takes no writes, 0 otherwise.",
+		  v->disk == DISK_FAILED);
+	add_gauge(body, view, "pgha_wal_disk_stalled",
+		  "Value is 1 if a small write where the WAL lies does not end, 0 otherwise.",
+		  v->disk == DISK_STALLED);
+	add_seconds(body, view, "pgha_wal_disk_write_seconds",
+		    "Seconds that the newest small write where the WAL lies took.",
+		    v->disk_took_ms * 1000);
+	add_gauge(body, view, "pgha_receiver_silent",
+		  "Value is 1 if the walreceiver hears nothing of its upstream, 0 otherwise.",
+		  pg->receiver_silent);
+}
+
 static void add_pgha(struct buf *body, const struct restview *view)
 {
 	const struct status *status = view->status;
@@ -235,6 +267,7 @@ static void add_pgha(struct buf *body, const struct restview *view)
 	add_counter(body, view, "pgha_guard_kills_total",
 		    "How often this guardian had to kill Postgres.",
 		    (uint64_t)status->guard_kills);
+	add_vitals(body, view);
 	add_gauge(body, view, "pgha_rule", "Id of the rule that the last cycle decided by.",
 		  status->rule_id);
 	add_seconds(body, view, "pgha_rule_since", "Epoch seconds since that rule is in force.",

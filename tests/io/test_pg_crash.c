@@ -4,8 +4,10 @@
  */
 #include <arpa/inet.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/child.h"
@@ -109,6 +111,69 @@ static void a_stopped_postmaster_is_silent(void)
 	node_until(one, PG_UP, ROLE_PRIMARY);
 }
 
+static void probe_until(enum pg_door door)
+{
+	int64_t until_ms = loop_now_ms() + 20000;
+
+	while (one->state.vitals.door != door) {
+		CHECK(loop_now_ms() < until_ms, "door %d instead of %d", one->state.vitals.door,
+		      door);
+		CHECK(node_do(one, PGOP_PROBE) == 0, "%s", one->err.msg);
+		pgrig_step();
+	}
+}
+
+/* The session that is kept goes on answering, whatever the postmaster does. */
+static void a_closed_door_is_found_behind_an_open_session(void)
+{
+	pid_t pid = (pid_t)one->state.postmaster_pid;
+	_cleanup_(buf_done) struct buf from = { 0 }, to = { 0 };
+	int64_t since_ms;
+
+	probe_until(DOOR_OPEN);
+	since_ms = loop_now_ms();
+	kill(pid, SIGSTOP);
+	probe_until(DOOR_STOPPED);
+	CHECK(one->state.run == PG_UP && one->sql_ok);
+	CHECK(one->state.vitals.door_since_at_ms >= since_ms);
+	since_ms = one->state.vitals.door_since_at_ms;
+	kill(pid, SIGCONT);
+	probe_until(DOOR_OPEN);
+	CHECK(one->state.vitals.door_since_at_ms > since_ms);
+
+	/* Another may be there, who knows: nobody listens, that is all. */
+	buf_printf(&from, "%s/.s.PGSQL.22001", rig_dir());
+	buf_printf(&to, "%s.away", from.data);
+	one->config.pg.use_unix_socket = true;
+	node_configure(one);
+	CHECK(rename(from.data, to.data) == 0);
+	probe_until(DOOR_CLOSED);
+	CHECK(one->state.run == PG_UP && one->sql_ok);
+	CHECK(rename(to.data, from.data) == 0);
+	probe_until(DOOR_OPEN);
+	one->config.pg.use_unix_socket = false;
+	node_configure(one);
+}
+
+/* What a debugger holds is not stopped by a signal: only the missing answer tells. */
+static void silence_is_an_answer_that_did_not_come(void)
+{
+	pid_t pid = (pid_t)one->state.postmaster_pid;
+	int64_t held_at_ms = loop_now_ms();
+
+	one->config.ha.retry_timeout_ms = 500;
+	CHECK(ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0);
+	CHECK(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0);
+	CHECK(waitpid(pid, NULL, __WALL) == pid);
+	probe_until(DOOR_SILENT);
+	CHECK(one->state.run == PG_UP && one->sql_ok);
+	CHECK(one->state.vitals.door_since_at_ms >= held_at_ms);
+	CHECK(loop_now_ms() - one->state.vitals.door_since_at_ms >= 500);
+	CHECK(ptrace(PTRACE_DETACH, pid, NULL, NULL) == 0);
+	probe_until(DOOR_OPEN);
+	one->config.ha.retry_timeout_ms = 0;
+}
+
 static void a_silent_server_keeps_its_last_role(void)
 {
 	struct pg_req req = { .op = PGOP_PROBE, .timeout_ms = 300 };
@@ -136,9 +201,10 @@ static void too_many_clients_is_an_answer(void)
 	do {
 		node_restart_agent(one);
 		CHECK(node_do(one, PGOP_PROBE) == 0);
-	} while (one->sql_ok);
+	} while (one->sql_ok || one->err.code == ERR_TIMEOUT);
 	CHECK(one->state.run == PG_UP, "%d", one->state.run);
 	CHECK(str_eq(one->err.sqlstate, "53300"), "%s %s", one->err.sqlstate, one->err.msg);
+	probe_until(DOOR_FULL);
 	for (int i = 0; i < SESSIONS_MAX; i++)
 		rig_kill(clients[i], SIGKILL);
 	CHECK(node_stop(one, STOP_FAST) == 0);
@@ -288,6 +354,8 @@ int main(void)
 	RUN(starts_after_a_crash);
 	RUN(survives_the_crash_of_a_backend);
 	RUN(a_stopped_postmaster_is_silent);
+	RUN(a_closed_door_is_found_behind_an_open_session);
+	RUN(silence_is_an_answer_that_did_not_come);
 	RUN(a_silent_server_keeps_its_last_role);
 	RUN(too_many_clients_is_an_answer);
 	RUN(stop_grows_harder_with_time);

@@ -201,6 +201,24 @@ Test(listing, shows_all_columns_when_extended)
 	cr_assert(strstr(text.data, "\tPending restart\tPending restart reason\tScheduled restart\tTags\n"));
 }
 
+Test(listing, shows_trouble_when_a_member_has_some)
+{
+	static const char *const keys[] = {
+		"leader", "a",
+		"members/a",
+		"{\"conn_url\":\"postgres://h1:5432/postgres\",\"state\":\"running\",\"pgha\":"
+		"{\"version\":\"0.1.0\",\"trouble\":\"the disk of the WAL is full\"}}",
+		NULL,
+	};
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	draw(keys, &picture);
+	listing_print(&(struct listing){ .format = TABLE_TSV }, &picture, &text);
+	cr_assert(strstr(text.data, "\tTrouble\n"), "%s", text.data);
+	cr_assert(strstr(text.data, "\tthe disk of the WAL is full\n"), "%s", text.data);
+}
+
 static const char *role_of(const struct picture *picture, const char *name)
 {
 	return tree_child(picture_member(picture, name), "role")->text;

@@ -64,6 +64,7 @@ static const struct member_out full_member = {
 	.scheduled_restart_json = "{\"schedule\":\"2030-01-01T10:00:00+02:00\"}",
 	.pause = true,
 	.pgha_version = "0.1.0",
+	.trouble = "the postmaster is stopped",
 };
 
 Test(record, writes_every_field_of_a_member)
@@ -78,7 +79,8 @@ Test(record, writes_every_field_of_a_member)
 			       "\"pending_restart_reason\":{\"max_connections\":{\"old_value\":\"50\"}},"
 			       "\"xlog_location\":9,"
 			       "\"scheduled_restart\":{\"schedule\":\"2030-01-01T10:00:00+02:00\"},"
-			       "\"pause\":true,\"pgha\":{\"version\":\"0.1.0\"}}");
+			       "\"pause\":true,\"pgha\":{\"version\":\"0.1.0\","
+			       "\"trouble\":\"the postmaster is stopped\"}}");
 }
 
 Test(record, reads_back_the_member_it_wrote)

@@ -32,7 +32,8 @@ Test(restcluster, lists_the_members_as_patroni_does)
 	struct cluster *c = new_cluster();
 	const struct member_text texts[] = {
 		{ "node1", "garbage" },
-		{ "node0", "{\"tags\":{\"clonefrom\":true},\"unknown\":1}" },
+		{ "node0", "{\"tags\":{\"clonefrom\":true},\"unknown\":1,\"pgha\":{\"version\":"
+			   "\"0.1.0\",\"trouble\":\"it hangs\"}}" },
 	};
 	_cleanup_(freep) char *text =
 		restmsg_cluster_json_full("batman", c, texts, ARRAY_LEN(texts), false, false);
@@ -41,7 +42,8 @@ Test(restcluster, lists_the_members_as_patroni_does)
 		text,
 		"{\"members\": [{\"name\": \"node0\", \"role\": \"leader\", \"state\": \"running\", "
 		"\"api_url\": \"http://127.0.0.1:18008/patroni\", \"host\": \"127.0.0.1\", "
-		"\"port\": 15432, \"timeline\": 1, \"tags\": {\"clonefrom\": true}}, {\"name\": "
+		"\"port\": 15432, \"timeline\": 1, \"tags\": {\"clonefrom\": true}, \"trouble\": "
+		"\"it hangs\"}, {\"name\": "
 		"\"node1\", \"role\": \"replica\", \"state\": \"streaming\", \"api_url\": "
 		"\"http://127.0.0.1:18009/patroni\", \"host\": \"127.0.0.1\", \"port\": 15433, "
 		"\"timeline\": 1, \"receive_lag\": 0, \"receive_lsn\": \"0/4000000\", "

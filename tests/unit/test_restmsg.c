@@ -214,6 +214,12 @@ Test(restmsg, says_which_rule_it_is_on_and_why)
 	struct rest_answer answer;
 
 	s->rule_id = 301;
+	s->pg.vitals.door = DOOR_STOPPED;
+	s->pg.vitals.disk = DISK_STALLED;
+	s->pg.vitals.disk_took_ms = 25;
+	s->pg.vitals.door_since_at_ms = NOW - 4000;
+	s->pg.vitals.disk_since_at_ms = NOW - 3000;
+	(void)str_copy(s->trouble, sizeof(s->trouble), "the disk of the WAL stands still");
 	(void)str_copy(s->rule_name, sizeof(s->rule_name), "lead");
 	(void)str_copy(s->rule_why, sizeof(s->rule_why), "we hold \"the\" lease");
 	(void)str_copy(s->situation, sizeof(s->situation), "leader=me lease=held");
@@ -227,7 +233,10 @@ Test(restmsg, says_which_rule_it_is_on_and_why)
 			   "lease\", \"situation\": \"leader=me lease=held\", \"since\": "
 			   "\"2026-11-21T06:03:29.794974+00:00\", \"leader\": true, \"writable\": "
 			   "true, \"lease_epoch\": 42, \"lease_remaining_ms\": 2000, \"note\": "
-			   "\"rewound from node1\", \"explain\": {\"votes\": [{\"name\": "
+			   "\"rewound from node1\", \"postgres\": {\"connections\": \"stopped\", "
+			   "\"connections_for_ms\": 4000, \"disk\": \"stalled\", "
+			   "\"disk_for_ms\": 3000, \"disk_write_ms\": 25, \"trouble\": "
+			   "\"the disk of the WAL stands still\"}, \"explain\": {\"votes\": [{\"name\": "
 			   "\"node0\"}]}}}"));
 	rest_answer_done(&answer);
 	restmsg_get(s, NOW + 2000, "GET", "/patroni", NULL, &answer);
@@ -600,6 +609,30 @@ Test(restmsg, lists_metrics_in_patronis_order)
 	}
 	cr_assert(strstr(text, "# TYPE patroni_xlog_location counter\n"));
 	cr_assert(strstr(text, "# TYPE patroni_xlog_replayed_timestamp gauge\n"));
+	status_free(s);
+}
+
+Test(restmsg, measures_what_is_wrong_with_the_server)
+{
+	static const char *const lines[] = {
+		"pgha_postgres_answers{scope=\"batman\",name=\"node2\"} 0\n",
+		"pgha_postgres_silent{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_postmaster_stopped{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_wal_disk_full{scope=\"batman\",name=\"node2\"} 0\n",
+		"pgha_wal_disk_failed{scope=\"batman\",name=\"node2\"} 0\n",
+		"pgha_wal_disk_stalled{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_wal_disk_write_seconds{scope=\"batman\",name=\"node2\"} 0.025\n",
+		"pgha_receiver_silent{scope=\"batman\",name=\"node2\"} 0\n",
+	};
+	struct status *s = new_primary();
+	_cleanup_(freep) char *text = NULL;
+
+	s->pg.vitals.door = DOOR_STOPPED;
+	s->pg.vitals.disk = DISK_STALLED;
+	s->pg.vitals.disk_took_ms = 25;
+	text = metrics_of(s, NOW);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		cr_assert(strstr(text, lines[i]), "%s", lines[i]);
 	status_free(s);
 }
 
