@@ -104,6 +104,16 @@ static void standby(struct agent *a, enum pg_op op)
 	job_run(a, &req);
 }
 
+static void follow_nobody(struct agent *a)
+{
+	struct pg_req req = { .op = PGOP_FOLLOW };
+
+	if (a->seal.done_at_ms != 0 || a->job.ticket != 0)
+		return;
+	a->following = req.upstream;
+	job_run(a, &req);
+}
+
 static void copy_data(struct agent *a, enum pg_op op)
 {
 	struct pg_req req = { .op = op };
@@ -145,6 +155,9 @@ static void run_pg(struct agent *a)
 		return;
 	case PGV_FOLLOW:
 		standby(a, PGOP_FOLLOW);
+		return;
+	case PGV_SEAL:
+		follow_nobody(a);
 		return;
 	case PGV_REWIND:
 		copy_data(a, PGOP_REWIND);
@@ -212,23 +225,30 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 	struct view *v = &a->view;
 	struct vote *vote = vote_of(v, m->name);
 	struct peer_req req = { .timeout_ms = VOTE_TIMEOUT_MS };
+	int64_t ballot = v->election_open ? v->ballot : 0;
 	bool fresh;
 
 	if (vote == NULL)
 		return;
 	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
+		vote->ballot == ballot &&
 		(pending || v->now_ms - vote->asked_at_ms < VOTE_AGAIN_MS);
 	if (fresh)
 		return;
 	*vote = (struct vote){ 0 };
 	str_clip(vote->name, sizeof(vote->name), m->name);
 	vote->asked_at_ms = v->now_ms;
+	vote->ballot = ballot;
 	/* Whoever was leader is probably gone; an election does not wait long for it. */
 	if (!state_leads(a) && str_eq(m->name, a->last_leader))
 		req.timeout_ms = VOTE_OLD_LEADER_MS;
 	str_clip(req.name, sizeof(req.name), m->name);
 	str_clip(req.api_url, sizeof(req.api_url), m->api_url);
-	a->port.peer(a->port.ctx, state_ticket(a, TICKET_PEER, 0, m->name), &req);
+	/* A Patroni member cannot seal; it tells where it is, as it does to its own. */
+	req.ballot = m->is_pgha ? ballot : 0;
+	str_clip(req.scope, sizeof(req.scope), a->config->scope);
+	str_clip(req.candidate, sizeof(req.candidate), v->name);
+	a->port.peer(a->port.ctx, state_ticket(a, TICKET_PEER, ballot, m->name), &req);
 	if (state_leads(a))
 		a->probe_now = true; /* who streams from here at this moment? */
 }
@@ -238,6 +258,8 @@ void act_ask_votes(struct agent *a)
 	bool pending = state_waits_for(a, TICKET_PEER);
 	struct view *v = &a->view;
 
+	if (v->election_open && !seal_candidate(a))
+		return;
 	for (uint32_t i = 0; i < v->cluster.nmembers; i++)
 		if (!str_eq(v->cluster.members[i].name, v->name) &&
 		    v->cluster.members[i].api_url[0] != '\0')

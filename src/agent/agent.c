@@ -199,6 +199,9 @@ static void fold_start(struct agent *a, const struct event *ev)
 	if (a->durable.accepted != 0)
 		v->accepted_at_ms = v->now_ms; /* how long ago is not known */
 	a->apply_wanted = true;
+	seal_start(a);
+	if (a->durable.accepted != 0)
+		v->accepted_at_ms = v->now_ms; /* how long ago is not known */
 	store_start(a);
 	a->probe_now = true;
 }
@@ -508,6 +511,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	store_cycle(a);
 	upkeep_cycle(a);
 	regress_cycle(a);
+	seal_cycle(a);
 	probe_cycle(a);
 	publish_cycle(a);
 	wake_cycle(a);

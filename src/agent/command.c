@@ -508,6 +508,9 @@ void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 	case CMD_DELETE_SWITCHOVER:
 		delete_switchover(a, id);
 		return;
+	case CMD_SEAL:
+		seal_command(a, id, cmd);
+		return;
 	case CMD_ACCEPT_STORE:
 		accept_store(a, id);
 		return;

@@ -49,6 +49,7 @@ void model_fold_vote(struct agent *a, const struct pending *p, const struct even
 			*vote = *ev->vote;
 			str_clip(vote->name, sizeof(vote->name), p->name);
 			vote->asked_at_ms = p->since_ms;
+			vote->ballot = p->number;
 			vote->heard = true;
 			refresh_vote(a, vote);
 		}
@@ -326,5 +327,6 @@ void model_refresh(struct agent *a)
 	hang_refresh(a);
 	refresh_handover(a);
 	refresh_election(a);
+	seal_refresh(a);
 	fold_clocks(a);
 }

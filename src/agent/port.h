@@ -90,10 +90,14 @@ struct pg_req {
 	struct slot_want slots[SLOTS_MAX];
 };
 
+/* Where are you? With a ballot: stop receiving, promise it, and tell where you are then. */
 struct peer_req {
 	char name[NAME_SIZE];
-	char api_url[URL_SIZE]; /* GET of this; 2 s at most */
+	char api_url[URL_SIZE]; /* GET of this, or POST /seal there; 2 s at most */
 	int64_t timeout_ms;
+	int64_t ballot;        /* 0: only tell */
+	char scope[NAME_SIZE]; /* with a ballot: who asks */
+	char candidate[NAME_SIZE];
 };
 
 /* The durable record: survives reboots, lies outside the data directory. The high-water marks of
@@ -104,6 +108,8 @@ struct durable {
 	int64_t epoch;     /* newest epoch of any leader */
 	int64_t accepted;  /* an operator accepted another store; claims up to here are not of it */
 	bool regressed;    /* etcd told less than this; stays until an operator accepts it */
+	int64_t promised;  /* newest ballot: nothing is received from an epoch below it while ... */
+	bool sealed;       /* ... this holds */
 	uint32_t timeline; /* of the cluster */
 	char sysid[SYSID_SIZE];
 };

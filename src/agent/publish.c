@@ -187,6 +187,7 @@ static void fill_rule(const struct agent *a, struct status *st)
 	st->lease_epoch = a->view.lease.epoch;
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
 	str_clip(st->trouble, sizeof(st->trouble), vitals_trouble(&a->view.pg));
+	st->sealed_ballot = a->view.sealed ? a->view.promised : 0;
 	st->store_regressed = a->view.regressed;
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
 	st->explain_json = explain_json(a);
@@ -279,6 +280,18 @@ static struct status *make_status(struct agent *a)
 	fill_cluster(a, st);
 	fill_rule(a, st);
 	return st;
+}
+
+void publish_document(struct agent *a, struct buf *ret)
+{
+	struct status *st = make_status(a);
+	struct rest_answer got = { 0 };
+
+	restmsg_get(st, a->view.now_ms, "GET", "/patroni", NULL, &got);
+	*ret = got.body;
+	got.body = (struct buf){ 0 };
+	rest_answer_done(&got);
+	status_free(st);
 }
 
 static void say_rule(struct agent *a)

@@ -187,7 +187,8 @@ static bool is_news(const struct agent *a)
 	const struct durable *s = &a->saved;
 
 	if (d->cluster_id != s->cluster_id || d->epoch != s->epoch || d->accepted != s->accepted ||
-	    d->regressed != s->regressed || d->timeline != s->timeline ||
+	    d->regressed != s->regressed || d->promised != s->promised ||
+	    d->sealed != s->sealed || d->timeline != s->timeline ||
 	    !str_eq(d->sysid, s->sysid))
 		return true;
 	return d->revision != s->revision && a->view.now_ms - a->saved_at_ms >= SAVE_EVERY_MS;
@@ -218,6 +219,7 @@ void regress_saved(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
 		a->save_failed_said = false;
+		seal_saved(a);
 		return;
 	}
 	if (!a->save_failed_said)
@@ -276,6 +278,10 @@ const char *regress_accept(struct agent *a)
 	d->revision = a->odd_revision;
 	d->accepted = a->odd_revision;
 	d->epoch = 0;
+	d->promised = 0;
+	d->sealed = false;
+	a->view.promised = 0;
+	a->seal.until_ms = 0;
 	d->regressed = false;
 	a->view.regressed = false;
 	a->view.accepted_revision = d->accepted;

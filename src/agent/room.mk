@@ -9,6 +9,7 @@ src_libagent_a_SOURCES = \
 	src/agent/term.c \
 	src/agent/store.c \
 	src/agent/regress.c \
+	src/agent/seal.c \
 	src/agent/upkeep.c \
 	src/agent/act.c \
 	src/agent/hang.c \

@@ -15,7 +15,7 @@
 	X(READ) X(GRANT) X(KEEPALIVE) X(PROOF) X(ACQUIRE) X(TAKEOVER) X(RELEASE) X(MEMBER)  \
 	X(NUMBER)                                                                           \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
-	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE)
+	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -88,6 +88,22 @@ struct restart {
 struct retained {
 	char name[NAME_SIZE]; /* slot name */
 	int64_t seen_at_ms;
+};
+
+#define SEAL_ASKED_MAX 8
+
+/* Somebody waits for our final position. */
+struct seal_asked {
+	uint64_t command_id; /* 0: free */
+	int64_t until_ms;
+};
+
+struct seal {
+	int64_t until_ms;   /* the promise holds until then; 0: none */
+	bool kept;          /* the promise is on disk */
+	int64_t done_at_ms; /* since when the files name no upstream; 0: they may */
+	int64_t retry_ms;   /* ask for a ballot again then */
+	struct seal_asked asked[SEAL_ASKED_MAX];
 };
 
 #define RECORDER_LINES 256
@@ -208,6 +224,7 @@ struct agent {
 	uint64_t odd_cluster_id;
 	uint64_t odd_ticket; /* of the request that told it */
 	char regress_why[REASON_SIZE];
+	struct seal seal;
 };
 
 /* agent.c */
@@ -290,6 +307,18 @@ void number_answered(struct agent *a, const struct pending *p, const struct even
 bool number_at_hand(const struct agent *a);
 void number_use(struct agent *a, struct pg_req *req);
 
+/* seal.c: elections by final positions */
+void seal_start(struct agent *a);
+void seal_refresh(struct agent *a);
+/* Another member asks: we stop receiving, and answer the command when that is done. */
+void seal_command(struct agent *a, uint64_t command_id, const struct command *cmd);
+/* We are the candidate. false: there is no ballot yet. */
+bool seal_candidate(struct agent *a);
+void seal_ballot_answered(struct agent *a, const struct event *ev);
+void seal_followed(struct agent *a, bool nobody);
+void seal_saved(struct agent *a);
+void seal_cycle(struct agent *a);
+
 /* regress.c: the durable record, and an etcd that knows less than it */
 /* true: the answer is of a regressed store; it was dealt with here. */
 bool regress_check(struct agent *a, const struct pending *p, const struct event *ev);
@@ -332,6 +361,8 @@ void command_request_written(struct agent *a, bool written);
 void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...) _printf_(4, 5);
 
 /* publish.c */
+/* Body of GET /patroni as of now. */
+void publish_document(struct agent *a, struct buf *ret);
 void publish_cycle(struct agent *a);
 enum member_state publish_state(const struct agent *a);
 enum member_role publish_role(const struct agent *a);

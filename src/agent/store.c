@@ -424,6 +424,8 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 		takeover_answered(a, ev);
 	else if (p->kind == TICKET_RELEASE)
 		release_answered(a, p, ev);
+	else if (p->kind == TICKET_BALLOT)
+		seal_ballot_answered(a, ev);
 	else if (p->kind == TICKET_INIT)
 		init_answered(a, p, ev);
 	else if (p->kind == TICKET_READ)

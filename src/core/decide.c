@@ -141,12 +141,24 @@ static void wait_for(struct plan *plan, const char *note)
 	str_clip(plan->note, sizeof(plan->note), note);
 }
 
+/* A promise to follow nobody is older than the leader that is seen. */
+static void fill_follow(const struct view *view, struct plan *plan)
+{
+	if (view->seal_wanted) {
+		plan->pg_verb = PGV_SEAL;
+		str_clip(plan->note, sizeof(plan->note),
+			 "promised not to receive from a leader as old as this one");
+	} else if (plan->upstream < 0) {
+		wait_for(plan, "the leader has not published its address yet");
+	}
+}
+
 /* Verbs that need a target, or patience after failures, turn into waiting without them. */
 static void fill_targets(const struct view *view, struct plan *plan)
 {
 	bool backing_off = view->now_ms < view->work_backoff_until_ms;
 
-	plan->upstream = pick_upstream(view);
+	plan->upstream = view->seal_wanted ? -1 : pick_upstream(view);
 	plan->source = -1;
 
 	switch (plan->pg_verb) {
@@ -194,9 +206,12 @@ static void fill_targets(const struct view *view, struct plan *plan)
 		if (backing_off)
 			wait_for(plan, "waiting a while after a failure");
 		return;
+	case PGV_SEAL:
+		if (!view->seal_wanted)
+			plan->pg_verb = PGV_LEAVE;
+		return;
 	case PGV_FOLLOW:
-		if (plan->upstream < 0)
-			wait_for(plan, "the leader has not published its address yet");
+		fill_follow(view, plan);
 		return;
 	case PGV_STOP_FAST:
 		fill_stop(view, plan);

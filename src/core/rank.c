@@ -233,8 +233,17 @@ static uint32_t cluster_timeline(const struct view *view)
 						     view->known_timeline;
 }
 
+/* While the key may be taken, only final positions count: asked for under our ballot. */
+static bool is_asked(const struct view *view, const struct vote *vote)
+{
+	if (!vote_is_usable(view, vote))
+		return false;
+	return !view->election_open || (view->ballot != 0 && vote->ballot == view->ballot);
+}
+
 void rank_me(const struct view *view, struct verdict *ret)
 {
+	bool alone = true;
 	const char *unfit = unfit_me(view);
 	const struct request *req = &view->cluster.request;
 	/* A failover may be forced upon what lags; a switchover whose leader died may not. */
@@ -266,10 +275,15 @@ void rank_me(const struct view *view, struct verdict *ret)
 
 		if (str_eq(m->name, view->name) || m->api_url[0] == '\0' || is_barred(&m->tags))
 			continue;
-		if (vote == NULL || !vote_is_usable(view, vote)) {
+		alone = false;
+		if (vote == NULL || !is_asked(view, vote)) {
 			say(ret, RANK_UNKNOWN, 0, m->name, "its position has to be asked for");
 			return;
 		}
+	}
+	if (view->election_open && !alone && !view->sealed) {
+		say(ret, RANK_UNKNOWN, 0, "", "stops receiving before it compares positions");
+		return;
 	}
 	if (!waits_for_candidate(view, ret))
 		stand_in_line(view, ret);

@@ -21,6 +21,7 @@
 	X(START_PRIMARY, "start-primary")                                                  \
 	X(PROMOTE, "promote")                                                              \
 	X(FOLLOW, "follow")                                                                \
+	X(SEAL, "seal") /* follow nobody, where that was promised; else leave */           \
 	X(REWIND, "rewind")                                                                \
 	X(CLONE, "clone")                                                                  \
 	X(INITDB, "initdb")                                                                \

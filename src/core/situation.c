@@ -134,6 +134,13 @@ static enum leader_claim classify_leader(const struct view *view)
 	return situation_beat_is_stale(view) ? LEADER_STALE : LEADER_OTHER;
 }
 
+bool situation_may_take(const struct view *view)
+{
+	enum leader_claim claim = classify_leader(view);
+
+	return claim == LEADER_VACANT || claim == LEADER_STALE;
+}
+
 static enum lease_state classify_lease(const struct view *view)
 {
 	enum lease_state state = lease_state(&view->lease, view->now_ms);

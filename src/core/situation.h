@@ -121,6 +121,8 @@ const char *situation_mode_name(enum mode mode);
 bool situation_beat_is_stale(const struct view *view);
 /* The leader has removed the WAL that comes next here, and nobody else brings it. */
 bool situation_lacks_wal(const struct view *view);
+/* The key is absent or stale, and by our own clock it may be taken. */
+bool situation_may_take(const struct view *view);
 /* When the holder's term is over by our own clock; 0: no sign was seen. */
 int64_t situation_term_end_ms(const struct view *view);
 /* A guardian is required and none has watched for a term divided by `part`. */

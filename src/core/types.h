@@ -381,6 +381,8 @@ struct vote {
 	bool nofailover;
 	bool watchdog_failed;
 	bool regressed; /* it takes the store for wiped or restored */
+	int64_t ballot; /* it was asked to seal under this one; 0: only to tell */
+	int64_t sealed; /* the highest ballot it is sealed under: its position is final; 0: not */
 	int32_t failover_priority;
 	uint32_t timeline;
 	uint64_t lsn; /* max(received, replayed); primary: location */

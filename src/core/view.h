@@ -92,6 +92,11 @@ struct view {
 	char handover_to[NAME_SIZE]; /* fit successor; "" none found yet */
 
 	/* election */
+	bool election_open;  /* the key may be taken now, and this member could */
+	int64_t ballot;      /* of this election: a revision of etcd while nobody led; 0 none yet */
+	int64_t promised;    /* newest ballot under which this member promised to follow nobody */
+	bool seal_wanted;    /* the promise holds: no WAL of a leader that is older than it */
+	bool sealed;         /* ... it is on disk, and the walreceiver is gone */
 	int64_t election_since_ms; /* since when we see a key that may be taken; 0: none */
 	uint32_t nvotes;
 	struct vote votes[MEMBERS_MAX];

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "wire/record.h"
 #include "wire/restmsg.h"
 
 #define ANSWER_MAX  (256 * 1024)
@@ -106,6 +107,21 @@ static void on_answer(void *ctx, const struct http_rep *rep)
 	free(q);
 }
 
+/* Same scheme, host and port as the api_url, another path. */
+static void seal_request(const struct peer_req *req, char *url, size_t size, struct buf *body)
+{
+	const char *host = strstr(req->api_url, "://");
+	size_t len = host != NULL ? (size_t)(host + 3 - req->api_url) + strcspn(host + 3, "/") :
+				    strlen(req->api_url);
+
+	(void)str_printf(url, size, "%.*s/seal", (int)len, req->api_url);
+	buf_printf(body, "{\"ballot\": %lld, \"scope\": ", (long long)req->ballot);
+	record_quote(body, req->scope);
+	buf_str(body, ", \"candidate\": ");
+	record_quote(body, req->candidate);
+	buf_ch(body, '}');
+}
+
 void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 {
 	struct question *q = mem_new(1, sizeof(*q));
@@ -114,6 +130,8 @@ void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 	struct http_tls tls = { .cacert = peers->cacert, .cert = peers->cert, .key = peers->key,
 				.key_password = peers->key_password,
 				.verify_peer = peers->cert != NULL };
+	_cleanup_(buf_done) struct buf body = { 0 };
+	char url[URL_SIZE + 8];
 	struct http_req call = { .method = "GET", .url = req->api_url,
 				 .username = peers->username, .password = peers->password,
 				 .tls = &tls, .timeout_ms = wait_ms,
@@ -123,6 +141,14 @@ void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 	q->peers = peers;
 	q->ticket = ticket;
 	str_clip(q->name, sizeof(q->name), req->name);
+	if (req->ballot != 0) {
+		seal_request(req, url, sizeof(url), &body);
+		call.method = "POST";
+		call.url = url;
+		call.body = body.data;
+		call.body_len = body.len;
+		call.headers[0] = "Content-Type: application/json";
+	}
 	q->next = peers->first;
 	peers->first = q;
 	q->call = http_start(peers->http, &call);

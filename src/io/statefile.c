@@ -41,8 +41,10 @@ int statefile_save(const char *state_dir, const char *id, const struct durable *
 		return err_set(err, ERR_TOOLONG, "state directory '%s'", state_dir);
 	buf_printf(&text,
 		   STATE_HEAD "\ncluster_id %" PRIu64 "\nrevision %" PRId64 "\nepoch %" PRId64
-			      "\naccepted %" PRId64 "\nregressed %d\ntimeline %u\nsysid %s\n",
-		   d->cluster_id, d->revision, d->epoch, d->accepted, d->regressed, d->timeline,
+			      "\naccepted %" PRId64 "\nregressed %d\npromised %" PRId64
+			      "\nsealed %d\ntimeline %u\nsysid %s\n",
+		   d->cluster_id, d->revision, d->epoch, d->accepted, d->regressed,
+		   d->promised, d->sealed, d->timeline,
 		   d->sysid[0] != '\0' ? d->sysid : "-");
 	buf_printf(&text, "sum %016" PRIx64 "\n", sum_of(text.data, text.len));
 	r = fsx_replace(path, text.data, text.len, err);
@@ -78,6 +80,12 @@ static bool take_line(const char *line, struct durable *d)
 	}
 	if (value_of(line, "accepted", &value))
 		return parse_int(value, 0, INT64_MAX, &d->accepted, NULL) == 0;
+	if (value_of(line, "promised", &value))
+		return parse_int(value, 0, INT64_MAX, &d->promised, NULL) == 0;
+	if (value_of(line, "sealed", &value)) {
+		d->sealed = !str_eq(value, "0");
+		return true;
+	}
 	if (value_of(line, "regressed", &value)) {
 		d->regressed = !str_eq(value, "0");
 		return true;

@@ -75,6 +75,7 @@ struct status {
 	char trouble[REASON_SIZE]; /* with a Postgres that has not ended; "" none */
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
 	char *explain_json;     /* votes, ranks: object; NULL none */
+	int64_t sealed_ballot;  /* > 0: receives from nobody, by a promise of this ballot */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
 	char store_why[REASON_SIZE];
 	char *fence_json;       /* guardian and lease page: object; NULL none */
@@ -132,6 +133,7 @@ enum command_type {
 	CMD_FAILOVER,
 	CMD_DELETE_SWITCHOVER,
 	CMD_ACCEPT_STORE,
+	CMD_SEAL,
 	CMD__MAX
 };
 
@@ -146,6 +148,8 @@ struct command {
 	int32_t scheduled_offset_min; /* of the zone it was given in */
 	bool force;        /* reinitialize */
 	bool from_leader;
+	char scope[NAME_SIZE]; /* SEAL: of the candidate */
+	int64_t ballot;        /* SEAL */
 	/* restart filters */
 	bool restart_pending;
 	char role[NAME_SIZE];

@@ -210,6 +210,8 @@ void restmsg_vote_parse(const char *body, size_t len, struct vote *vote)
 	if (!read_vote_tags(doc, vote))
 		return;
 	vote->watchdog_failed = jtext_true(doc, "watchdog_failed");
+	vote->sealed = json_integer_value(
+		json_object_get(json_object_get(doc, "pgha"), "sealed"));
 	vote->regressed = str_eq(
 		jtext_string(json_object_get(doc, "pgha"), "store"), "regressed");
 	vote->streaming = str_eq(json_string_value(json_object_get(doc, "replication_state")),

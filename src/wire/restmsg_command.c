@@ -325,6 +325,20 @@ static int fill_handover(const struct request_in *in, struct command *ret, struc
 	return copy_names(leader, candidate, ret, text);
 }
 
+static int fill_seal(const struct request_in *in, struct command *ret, struct buf *text)
+{
+	const char *scope = jtext_string(in->doc, "scope");
+	const char *candidate = jtext_string(in->doc, "candidate");
+
+	ret->ballot = json_integer_value(json_object_get(in->doc, "ballot"));
+	if (ret->ballot <= 0 || !scope || !candidate ||
+	    str_copy(ret->scope, sizeof(ret->scope), scope) < 0 ||
+	    record_name_check(candidate, false, NULL) < 0 ||
+	    str_copy(ret->candidate, sizeof(ret->candidate), candidate) < 0)
+		return refuse(BAD_REQUEST, text, "scope, candidate and ballot are needed");
+	return ACCEPT;
+}
+
 static int refuse_failsafe(const struct request_in *in, struct command *ret, struct buf *text)
 {
 	(void)in;
@@ -351,6 +365,7 @@ static const struct command_route routes[] = {
 	{ "POST",   "switchover",   CMD_SWITCHOVER,        BODY_REQUIRED, fill_handover },
 	{ "POST",   "failover",     CMD_FAILOVER,          BODY_REQUIRED, fill_handover },
 	{ "DELETE", "switchover",   CMD_DELETE_SWITCHOVER, BODY_IGNORED,  fill_nothing },
+	{ "POST",   "seal",         CMD_SEAL,              BODY_REQUIRED, fill_seal },
 	{ "POST",   "dcs-accept",   CMD_ACCEPT_STORE,      BODY_IGNORED,  fill_nothing },
 	{ "POST",   "failsafe",     CMD_NONE,              BODY_IGNORED,  refuse_failsafe },
 };

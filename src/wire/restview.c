@@ -246,6 +246,8 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		   view->leads ? status->leader_until_ms - view->now_ms : 0);
 	if (status->note[0])
 		add_text(body, "note", status->note);
+	if (status->sealed_ballot != 0)
+		add_number(body, "sealed", status->sealed_ballot);
 	if (status->store_regressed) {
 		add_text(body, "store", "regressed");
 		add_text(body, "store_why", status->store_why);

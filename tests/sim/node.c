@@ -241,6 +241,7 @@ void node_agent_kill(struct world *world, struct node *node)
 	eclient_forget(world, node->id);
 	ewatch_stop(world, node->id);
 	pgjobs_orphan(world, node->id);
+	port_forget(node);
 }
 
 void node_agent_stop(struct world *world, struct node *node)

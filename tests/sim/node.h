@@ -31,6 +31,10 @@ struct msg {
 struct msg *msg_new(enum event_type type);
 void msg_free(void *msg);
 
+#define NODE_SEALING_MAX 32
+
+struct question;
+
 struct node {
 	struct world *world;
 	uint32_t id;
@@ -71,6 +75,7 @@ struct node {
 	size_t held_cap;
 
 	uint64_t next_command;
+	struct question *sealing[NODE_SEALING_MAX]; /* peers that wait for our answer */
 	int last_answer; /* code of the newest command */
 };
 
@@ -100,6 +105,7 @@ void node_disk_stall(struct world *world, struct node *node, int add);
 void node_etcd_info(struct world *world, struct node *node, int64_t delay_us);
 
 /* port.c: what an agent may ask for. */
+void port_forget(struct node *node);
 void port_bind(struct node *node);
 void port_arm(struct node *node);
 /* guard.c: the guardian and the module, as far as they read the page. */

@@ -484,6 +484,16 @@ void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confir
 			    (double)last->since_us / 1000.0, (long)last->epoch);
 }
 
+void oracle_received(struct world *world, uint32_t node)
+{
+	const struct agent *agent = world->nodes[node].agent;
+
+	if (agent && agent_view(agent)->sealed)
+		oracle_fail(world, "I6 votes",
+			    "%s promised ballot %ld, told its position as final, and receives more",
+			    name_of(world, node), (long)agent_view(agent)->promised);
+}
+
 void oracle_initdb(struct world *world, uint32_t node)
 {
 	for (uint32_t i = 0; i < world->nnodes; i++) {

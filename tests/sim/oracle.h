@@ -111,6 +111,8 @@ void oracle_writable(struct world *world, uint32_t node);
 void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn);
 /* confirmed: by so many standbys before. */
 void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confirmed);
+/* WAL came over a walreceiver. */
+void oracle_received(struct world *world, uint32_t node);
 void oracle_initdb(struct world *world, uint32_t node);
 void oracle_discards(struct world *world, uint32_t node);
 void oracle_replaces_data(struct world *world, uint32_t node, uint32_t source);

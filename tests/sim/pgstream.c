@@ -10,6 +10,7 @@
 
 #include "modelpg.h"
 #include "node.h"
+#include "oracle.h"
 #include "world.h"
 
 #define RECEIVER_TIMEOUT_US INT64_C(10000000)
@@ -178,6 +179,7 @@ static void on_batch(struct world *world, struct ev *ev)
 	    batch->end_lsn <= pg->wal.end_lsn)
 		return;
 	assert(batch->start_lsn == pg->wal.end_lsn);
+	oracle_received(world, ev->who);
 	for (size_t i = 0; i < batch->n; i++)
 		wal_add(&pg->wal, batch->recs[i].lsn, batch->recs[i].id);
 	if (batch->end_lsn > pg->wal.end_lsn)

@@ -96,6 +96,8 @@ struct question {
 	uint64_t life;
 	uint32_t target;
 	uint32_t asker;
+	uint64_t command; /* SEAL: the one that the target answers */
+	struct peer_req req;
 	char name[NAME_SIZE];
 };
 
@@ -125,19 +127,16 @@ static void on_peer_refused(struct world *world, struct ev *ev)
 	peer_failed(world, ev->data, ERR_CONNECT);
 }
 
-static void peer_answers(struct world *world, const struct question *question)
+static void peer_told(struct world *world, const struct question *question, const char *body,
+		      size_t len)
 {
-	struct node *target = &world->nodes[question->target];
-	struct rest_answer answer = { 0 };
 	struct msg *msg = msg_new(EVENT_PEER);
 
-	restmsg_get(target->status, node_now_ms(world, target), "GET", "/patroni", NULL, &answer);
 	msg->event.ticket = question->ticket;
 	(void)str_copy(msg->vote.name, sizeof(msg->vote.name), question->name);
 	msg->vote.answered = true;
-	restmsg_vote_parse(answer.body.data, answer.body.len, &msg->vote);
+	restmsg_vote_parse(body, len, &msg->vote);
 	msg->event.vote = &msg->vote;
-	rest_answer_done(&answer);
 	if (question->life == world->nodes[question->asker].life)
 		node_post(world, &world->nodes[question->asker],
 			  rng_skewed(&world->rng, 200, 8000), msg);
@@ -145,14 +144,92 @@ static void peer_answers(struct world *world, const struct question *question)
 		msg_free(msg);
 }
 
+static void peer_answers(struct world *world, const struct question *question)
+{
+	struct node *target = &world->nodes[question->target];
+	struct rest_answer answer = { 0 };
+
+	restmsg_get(target->status, node_now_ms(world, target), "GET", "/patroni", NULL, &answer);
+	peer_told(world, question, answer.body.data, answer.body.len);
+	rest_answer_done(&answer);
+}
+
+static void on_seal_timeout(struct world *world, struct ev *ev)
+{
+	struct node *target = &world->nodes[ev->who];
+
+	for (uint32_t i = 0; i < NODE_SEALING_MAX; i++) {
+		struct question *question = target->sealing[i];
+
+		if (!question || question->command != ev->gen)
+			continue;
+		target->sealing[i] = NULL;
+		peer_failed(world, question, ERR_TIMEOUT);
+		free(question);
+	}
+}
+
+/* The question lies with the target until it answers, or until the asker has waited enough. */
+static void peer_seals(struct world *world, const struct question *asked)
+{
+	struct node *target = &world->nodes[asked->target];
+	struct command command = { .type = CMD_SEAL, .ballot = asked->req.ballot };
+	struct question *question = mem_new(1, sizeof(*question));
+	uint32_t i = 0;
+
+	while (i < NODE_SEALING_MAX && target->sealing[i])
+		i++;
+	assert(i < NODE_SEALING_MAX);
+	*question = *asked;
+	(void)str_copy(command.scope, sizeof(command.scope), asked->req.scope);
+	(void)str_copy(command.candidate, sizeof(command.candidate), asked->req.candidate);
+	node_command(world, target, &command);
+	question->command = target->next_command;
+	target->sealing[i] = question;
+	world_after(world, asked->req.timeout_ms * 1000,
+		    (struct ev){ .what = "seal-timeout",
+				 .fn = on_seal_timeout,
+				 .who = target->id,
+				 .gen = question->command });
+}
+
+void port_forget(struct node *node)
+{
+	for (uint32_t i = 0; i < NODE_SEALING_MAX; i++) {
+		struct question *question = TAKE(node->sealing[i]);
+
+		if (question)
+			peer_failed(node->world, question, ERR_CONNECT);
+		free(question);
+	}
+}
+
+static void seal_answered(struct node *node, uint64_t command, const char *body)
+{
+	for (uint32_t i = 0; i < NODE_SEALING_MAX; i++) {
+		struct question *question = node->sealing[i];
+
+		if (!question || question->command != command)
+			continue;
+		node->sealing[i] = NULL;
+		if (net_open(&node->world->net, NET_NODE(node->id), NET_NODE(question->asker)))
+			peer_told(node->world, question, body, strlen(body));
+		else
+			peer_failed(node->world, question, ERR_TIMEOUT);
+		free(question);
+	}
+}
+
 static void on_peer_asked(struct world *world, struct ev *ev)
 {
 	const struct question *question = ev->data;
 
-	if (world->nodes[question->target].status)
-		peer_answers(world, question);
-	else
+	if (!world->nodes[question->target].status)
 		peer_failed(world, question, ERR_CONNECT);
+	else if (question->req.ballot != 0)
+		peer_seals(world, question);
+	else
+		peer_answers(world, question);
 }
 
 static bool peer_reachable(const struct world *world, const struct node *node, int target)
@@ -184,6 +261,7 @@ static void port_peer(void *ctx, uint64_t ticket, const struct peer_req *req)
 	ev_fn fn = on_peer_asked;
 
 	*question = (struct question){ .ticket = ticket, .life = node->life, .asker = node->id };
+	question->req = *req;
 	(void)str_copy(question->name, sizeof(question->name), req->name);
 	if (!peer_reachable(world, node, target)) {
 		delay_us = MAX_OF(req->timeout_ms, 1) * 1000;
@@ -301,6 +379,7 @@ static void port_answer(void *ctx, uint64_t command_id, int code, const char *co
 		    (unsigned long)command_id, code, body ? body : "");
 	if (command_id == node->next_command)
 		node->last_answer = code;
+	seal_answered(node, command_id, body ? body : "");
 }
 
 static void port_callback(void *ctx, enum callback what, enum member_role role)

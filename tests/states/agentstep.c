@@ -288,6 +288,7 @@ static void act_pg(const struct plan *plan, struct node *n, uint32_t i, const st
 		return;
 	case PGV_LEAVE:
 	case PGV_FOLLOW:
+	case PGV_SEAL:
 	case PGV_REWIND:
 	case PGV_CLONE:
 	case PGV_INITDB:

@@ -215,3 +215,25 @@ Test(rank, never_leads_from_an_older_timeline_unless_named)
 	v.cluster.history_timeline = 3;
 	cr_assert_neq(ask(&v).rank, RANK_NEVER);
 }
+
+Test(rank, counts_only_final_positions_while_the_key_may_be_taken)
+{
+	struct view v = three();
+
+	v.election_open = true;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN); /* no ballot yet */
+	v.ballot = 70;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN); /* the answers are of before it */
+	v.votes[0].ballot = 70;
+	v.votes[1].ballot = 69;
+	v.sealed = true;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.votes[1].ballot = 70;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.sealed = false; /* this member itself still receives */
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.sealed = true;
+	v.votes[1] = (struct vote){ .name = "c", .asked_at_ms = 10000, .ballot = 70,
+				    .failed = true };
+	cr_assert_eq(ask(&v).rank, RANK_BEST); /* who does not answer holds nobody up */
+}

@@ -77,6 +77,18 @@ Test(restcommand, does_not_know_other_writes)
 	cr_assert_eq(post("/failsafe", "{\"name\":\"a\"}"), 502);
 }
 
+Test(restcommand, a_seal_names_ballot_scope_and_candidate)
+{
+	cr_assert_eq(post("/seal", "{\"ballot\":17,\"scope\":\"demo\",\"candidate\":\"n2\"}"), 0);
+	cr_assert_eq(command.type, CMD_SEAL);
+	cr_assert_eq(command.ballot, 17);
+	cr_assert_str_eq(command.scope, "demo");
+	cr_assert_str_eq(command.candidate, "n2");
+	cr_assert_eq(post("/seal", "{\"ballot\":0,\"scope\":\"demo\",\"candidate\":\"n2\"}"), 400);
+	cr_assert_eq(post("/seal", "{\"ballot\":17,\"candidate\":\"n2\"}"), 400);
+	cr_assert_eq(post("/seal", "{\"ballot\":17,\"scope\":\"demo\",\"candidate\":\"../x\"}"), 400);
+}
+
 Test(restcommand, never_acts_on_a_body_it_cannot_read)
 {
 	static const char *const bad[] = { "{", "[]", "7", "null", "force", "{\"a\":1e999}",

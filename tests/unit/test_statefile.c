@@ -33,6 +33,8 @@ static const struct durable sample = {
 	.epoch = 99,
 	.accepted = 42,
 	.regressed = true,
+	.promised = 98,
+	.sealed = true,
 	.timeline = 7,
 	.sysid = "7710500522913725001",
 };
@@ -64,6 +66,8 @@ Test(statefile, a_record_comes_back_whole)
 	cr_assert_eq(d.epoch, sample.epoch);
 	cr_assert_eq(d.accepted, sample.accepted);
 	cr_assert(d.regressed);
+	cr_assert_eq(d.promised, 98);
+	cr_assert(d.sealed);
 	cr_assert_eq(d.timeline, sample.timeline);
 	cr_assert_str_eq(d.sysid, sample.sysid);
 }

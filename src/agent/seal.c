@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * seal - elections by final positions
+ *
+ * Before a member counts as the best placed, it and every peer stop receiving WAL, write the
+ * promise to disk, and only then tell where they are: those positions cannot change any more, and
+ * no commit can be confirmed behind the new leader's back. The ballot is an etcd revision of a
+ * moment in which nobody led, so every later leader's epoch is above it and every older one's
+ * below. A promise that leads to no leader ends after a while.
+ */
+#include "agent/state.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+
+/* The promise outlives the answers that a candidate may use by far, whatever the clocks do. */
+#define SEAL_TERMS    2
+#define SEAL_LEAST_MS 8000
+/* Between the reload and the probe that finds no walreceiver: it ends within some ms of it. */
+#define SEAL_REST_MS  20
+#define SEAL_ANSWER_MS  900
+#define BALLOT_RETRY_MS 200
+
+static int64_t span_ms(const struct agent *a)
+{
+	return MAX_OF(SEAL_TERMS * a->view.cfg.ttl_ms, (int64_t)SEAL_LEAST_MS);
+}
+
+/* A promise from before the restart holds for its whole time again: nobody knows how old it is. */
+void seal_start(struct agent *a)
+{
+	a->view.promised = a->durable.promised;
+	a->seal.kept = true;
+	if (a->durable.sealed)
+		a->seal.until_ms = a->view.now_ms + span_ms(a);
+}
+
+static void promise(struct agent *a, int64_t ballot)
+{
+	struct view *v = &a->view;
+
+	if (a->seal.until_ms == 0)
+		log_info("an election: this standby stops receiving WAL, ballot %" PRId64, ballot);
+	if (ballot > v->promised || a->seal.until_ms == 0) {
+		v->promised = MAX_OF(v->promised, ballot);
+		a->durable.promised = v->promised;
+		a->durable.sealed = true;
+		a->seal.kept = false;
+		recorder_add(&a->recorder, v->now_ms, "promised ballot %lld", (long long)ballot);
+	}
+	a->seal.until_ms = v->now_ms + span_ms(a);
+	a->again = true;
+}
+
+static void unseal(struct agent *a, const char *why)
+{
+	log_info("this standby may receive WAL again: %s", why);
+	recorder_add(&a->recorder, a->view.now_ms, "unsealed: %s", why);
+	a->seal.until_ms = 0;
+	a->durable.sealed = false;
+}
+
+static bool is_standby(const struct view *v)
+{
+	return v->pg.run == PG_UP && v->pg.role == ROLE_REPLICA;
+}
+
+static bool receives(const struct pg_state *pg)
+{
+	return pg->streaming || pg->upstream_host[0] != '\0';
+}
+
+static void refresh_promise(struct agent *a)
+{
+	struct view *v = &a->view;
+	const struct cluster *c = &v->cluster;
+
+	if (a->seal.until_ms == 0)
+		return;
+	if (state_leads(a))
+		unseal(a, "it leads");
+	else if (c->leader[0] != '\0' && c->leader_epoch > v->promised)
+		unseal(a, "the election has a winner");
+	else if (v->now_ms >= a->seal.until_ms)
+		unseal(a, "no leader came of the election");
+}
+
+void seal_refresh(struct agent *a)
+{
+	struct view *v = &a->view;
+	struct seal *s = &a->seal;
+	bool settled = a->job.ticket == 0 && a->settle_ticket == 0;
+
+	refresh_promise(a);
+	if (!is_standby(v) && v->pg.run != PG_STARTING)
+		s->done_at_ms = 0;
+	v->seal_wanted = s->until_ms != 0 && v->mode == MODE_AUTO;
+	v->sealed = v->seal_wanted && s->kept && s->done_at_ms != 0 && settled && is_standby(v) &&
+		    !receives(&v->pg) && v->pg_seen_at_ms >= s->done_at_ms + SEAL_REST_MS;
+	v->election_open = !state_leads(a) && v->mode == MODE_AUTO && is_standby(v) &&
+			   situation_may_take(v);
+	if (!v->election_open)
+		v->ballot = 0;
+}
+
+/* ---- the candidate ---- */
+
+/* A put that succeeds only while nobody leads, or while the leader that is silent still is. */
+static void take_ballot(struct agent *a)
+{
+	struct view *v = &a->view;
+	struct etcd_req req;
+	int64_t beat = v->cluster.beat_present ? v->cluster.beat_mod_revision : 0;
+
+	if (state_waits_for(a, TICKET_BALLOT) || v->now_ms < a->seal.retry_ms)
+		return;
+	a->seal.retry_ms = v->now_ms + BALLOT_RETRY_MS;
+	etcd_req_init_txn(&req, MAX_OF(v->cfg.ttl_ms / 2, INT64_C(1000)));
+	req.urgent = true;
+	txn_cmp_number(a, &req, "leader", ETCD_CMP_CREATE, v->cluster.leader_epoch);
+	txn_cmp_number(a, &req, "pgha/beat", ETCD_CMP_MOD, beat);
+	txn_then_put(a, &req, "pgha/ballot", v->name, 0);
+	txn_send(a, TICKET_BALLOT, 0, &req);
+}
+
+void seal_ballot_answered(struct agent *a, const struct event *ev)
+{
+	if (ev->result < 0 || ev->rep->error_code != 0)
+		return;
+	a->again = true;
+	if (!ev->rep->succeeded) {
+		a->read_at_ms = 0;
+		a->read_retry_at_ms = 0;
+		return;
+	}
+	if (a->view.election_open)
+		a->view.ballot = ev->rep->revision;
+}
+
+bool seal_candidate(struct agent *a)
+{
+	if (a->view.ballot == 0) {
+		take_ballot(a);
+		return false;
+	}
+	promise(a, a->view.ballot);
+	return true;
+}
+
+/* ---- the peer ---- */
+
+static void answer(struct agent *a, uint64_t command_id, int code)
+{
+	struct buf body = { 0 };
+
+	publish_document(a, &body);
+	a->port.answer(a->port.ctx, command_id, code, "application/json", body.data);
+	buf_done(&body);
+}
+
+/* A leader, a member in pause and one that knows a newer leader promise nothing; what they tell
+ * of themselves helps the candidate all the same. */
+static bool refuses(const struct agent *a, const struct command *cmd)
+{
+	const struct view *v = &a->view;
+
+	return v->mode != MODE_AUTO || v->regressed || state_leads(a) || !is_standby(v) ||
+	       !str_eq(cmd->scope, a->config->scope) || v->cluster.leader_epoch > cmd->ballot ||
+	       v->last_epoch > cmd->ballot;
+}
+
+void seal_command(struct agent *a, uint64_t command_id, const struct command *cmd)
+{
+	struct seal_asked *asked = NULL;
+
+	for (uint32_t i = 0; i < SEAL_ASKED_MAX && asked == NULL; i++)
+		if (a->seal.asked[i].command_id == 0)
+			asked = &a->seal.asked[i];
+	if (asked == NULL || refuses(a, cmd)) {
+		answer(a, command_id, 409);
+		return;
+	}
+	promise(a, cmd->ballot);
+	asked->command_id = command_id;
+	asked->until_ms = a->view.now_ms + SEAL_ANSWER_MS;
+}
+
+/* ---- what becomes of it ---- */
+
+/* The files name an upstream now, or nobody. */
+void seal_followed(struct agent *a, bool nobody)
+{
+	a->seal.done_at_ms = nobody ? a->view.now_ms : 0;
+}
+
+void seal_saved(struct agent *a)
+{
+	if (a->saved.promised == a->durable.promised && a->saved.sealed == a->durable.sealed)
+		a->seal.kept = true;
+	a->again = true;
+}
+
+void seal_cycle(struct agent *a)
+{
+	struct view *v = &a->view;
+
+	/* It is a matter of milliseconds: no waiting for the next usual probe. */
+	if (v->seal_wanted && !v->sealed && a->seal.done_at_ms != 0)
+		a->probe_now = true;
+	for (uint32_t i = 0; i < SEAL_ASKED_MAX; i++) {
+		struct seal_asked *asked = &a->seal.asked[i];
+
+		if (asked->command_id == 0 || (!v->sealed && v->seal_wanted &&
+					       v->now_ms < asked->until_ms))
+			continue;
+		answer(a, asked->command_id, v->sealed ? 200 : 409);
+		asked->command_id = 0;
+	}
+}
