@@ -200,8 +200,6 @@ static void fold_start(struct agent *a, const struct event *ev)
 		v->accepted_at_ms = v->now_ms; /* how long ago is not known */
 	a->apply_wanted = true;
 	seal_start(a);
-	if (a->durable.accepted != 0)
-		v->accepted_at_ms = v->now_ms; /* how long ago is not known */
 	store_start(a);
 	a->probe_now = true;
 }
@@ -489,6 +487,7 @@ static void decide_and_act(struct agent *a)
 	do {
 		a->again = false;
 		model_refresh(a);
+		seal_refresh(a);
 		decide(&a->view, &a->plan);
 		act_run(a);
 		command_cycle(a);

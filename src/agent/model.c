@@ -327,6 +327,5 @@ void model_refresh(struct agent *a)
 	hang_refresh(a);
 	refresh_handover(a);
 	refresh_election(a);
-	seal_refresh(a);
 	fold_clocks(a);
 }
