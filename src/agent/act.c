@@ -108,7 +108,8 @@ static void follow_nobody(struct agent *a)
 {
 	struct pg_req req = { .op = PGOP_FOLLOW };
 
-	if (a->seal.done_at_ms != 0 || a->job.ticket != 0)
+	if (a->seal.done_at_ms != 0 || a->job.ticket != 0 ||
+	    a->view.now_ms < a->seal.files_retry_ms)
 		return;
 	a->following = req.upstream;
 	job_run(a, &req);

@@ -246,7 +246,7 @@ void job_answer(struct agent *a, const struct event *ev)
 		promote_ended(a, ev);
 		return;
 	case PGOP_FOLLOW:
-		seal_followed(a, ev->result == 0 && a->following.host[0] == '\0');
+		seal_followed(a, a->following.host[0] == '\0', ev->result == 0);
 		if (ev->result < 0) /* told again by the next cycle */
 			a->following = (struct upstream){ 0 };
 		return;

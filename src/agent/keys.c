@@ -333,6 +333,7 @@ static void fold_sync(struct agent *a, const struct etcd_kv *kv)
 		say_garbage(a, kv->key, &err);
 		return;
 	}
+	sync.mod_revision = kv->deleted ? 0 : kv->mod_revision;
 	a->view.cluster.sync = sync;
 }
 

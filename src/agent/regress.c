@@ -20,7 +20,8 @@ static void save(struct agent *a)
 {
 	a->saved = a->durable;
 	a->saved_at_ms = a->view.now_ms;
-	a->port.save(a->port.ctx, state_ticket(a, TICKET_SAVE, 0, ""), &a->durable);
+	a->save_ticket = state_ticket(a, TICKET_SAVE, 0, "");
+	a->port.save(a->port.ctx, a->save_ticket, &a->durable);
 }
 
 static void regressed(struct agent *a, const char *why)
@@ -219,7 +220,7 @@ void regress_saved(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
 		a->save_failed_said = false;
-		seal_saved(a);
+		seal_saved(a, ev->ticket);
 		return;
 	}
 	if (!a->save_failed_said)

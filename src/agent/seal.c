@@ -19,8 +19,14 @@
 #define SEAL_LEAST_MS 8000
 /* Between the reload and the probe that finds no walreceiver: it ends within some ms of it. */
 #define SEAL_REST_MS  20
+/* Looked at without a pause for so long; then as often as in any election. */
+#define SEAL_LOOK_MS  500
+/* A server that was started and received nothing since is at the end of its own WAL when its
+ * position has not moved for so long. */
+#define SEAL_STILL_MS 300
 #define SEAL_ANSWER_MS  900
 #define BALLOT_RETRY_MS 200
+#define FILES_RETRY_MS  200
 
 static int64_t span_ms(const struct agent *a)
 {
@@ -36,18 +42,25 @@ void seal_start(struct agent *a)
 		a->seal.until_ms = a->view.now_ms + span_ms(a);
 }
 
-static void promise(struct agent *a, int64_t ballot)
+/* Ballots order promises, not candidates: who is sealed under a higher one is so under a lower
+ * one too, and which candidate wins is for the transaction on the key to say. */
+static void promise(struct agent *a, int64_t ballot, const char *candidate)
 {
 	struct view *v = &a->view;
 
+	if (a->seal.until_ms == 0 || ballot > v->promised)
+		str_clip(a->seal.candidate, sizeof(a->seal.candidate), candidate);
 	if (a->seal.until_ms == 0)
-		log_info("an election: this standby stops receiving WAL, ballot %" PRId64, ballot);
+		log_notice("an election: this standby stops receiving WAL, ballot %" PRId64
+			   " of '%s'",
+			   ballot, candidate);
 	if (ballot > v->promised || a->seal.until_ms == 0) {
 		v->promised = MAX_OF(v->promised, ballot);
 		a->durable.promised = v->promised;
 		a->durable.sealed = true;
 		a->seal.kept = false;
 		recorder_add(&a->recorder, v->now_ms, "promised ballot %lld", (long long)ballot);
+		a->member_urgent = a->board_dirty = true;
 	}
 	a->seal.until_ms = v->now_ms + span_ms(a);
 	a->again = true;
@@ -55,10 +68,11 @@ static void promise(struct agent *a, int64_t ballot)
 
 static void unseal(struct agent *a, const char *why)
 {
-	log_info("this standby may receive WAL again: %s", why);
+	log_notice("this standby may receive WAL again: %s", why);
 	recorder_add(&a->recorder, a->view.now_ms, "unsealed: %s", why);
 	a->seal.until_ms = 0;
 	a->durable.sealed = false;
+	a->member_urgent = a->board_dirty = true;
 }
 
 static bool is_standby(const struct view *v)
@@ -66,9 +80,20 @@ static bool is_standby(const struct view *v)
 	return v->pg.run == PG_UP && v->pg.role == ROLE_REPLICA;
 }
 
-static bool receives(const struct pg_state *pg)
+/* It was there at an election that came to nothing, and renews its lease since. */
+static bool leader_stayed(const struct view *v)
 {
-	return pg->streaming || pg->upstream_host[0] != '\0';
+	const struct cluster *c = &v->cluster;
+
+	return c->leader[0] != '\0' && c->beat_present && c->beat_epoch == c->leader_epoch &&
+	       c->beat_mod_revision > v->promised;
+}
+
+/* What a server has replayed since its start is less than what it holds, until it has come to the
+ * end of its own WAL. A receiver begins there. */
+static bool is_at_end(const struct view *v)
+{
+	return v->pg.receive_lsn != 0 || v->now_ms >= v->position_since_ms + SEAL_STILL_MS;
 }
 
 static void refresh_promise(struct agent *a)
@@ -82,6 +107,8 @@ static void refresh_promise(struct agent *a)
 		unseal(a, "it leads");
 	else if (c->leader[0] != '\0' && c->leader_epoch > v->promised)
 		unseal(a, "the election has a winner");
+	else if (leader_stayed(v))
+		unseal(a, "the leader of before is still there");
 	else if (v->now_ms >= a->seal.until_ms)
 		unseal(a, "no leader came of the election");
 }
@@ -95,9 +122,10 @@ void seal_refresh(struct agent *a)
 	refresh_promise(a);
 	if (!is_standby(v) && v->pg.run != PG_STARTING)
 		s->done_at_ms = 0;
-	v->seal_wanted = s->until_ms != 0 && v->mode == MODE_AUTO;
+	v->seal_wanted = s->until_ms != 0;
 	v->sealed = v->seal_wanted && s->kept && s->done_at_ms != 0 && settled && is_standby(v) &&
-		    !receives(&v->pg) && v->pg_seen_at_ms >= s->done_at_ms + SEAL_REST_MS;
+		    !v->pg.receiving && v->pg_seen_at_ms >= s->done_at_ms + SEAL_REST_MS &&
+		    is_at_end(v);
 	v->election_open = !state_leads(a) && v->mode == MODE_AUTO && is_standby(v) &&
 			   situation_may_take(v);
 	if (!v->election_open)
@@ -134,17 +162,24 @@ void seal_ballot_answered(struct agent *a, const struct event *ev)
 		a->read_retry_at_ms = 0;
 		return;
 	}
-	if (a->view.election_open)
-		a->view.ballot = ev->rep->revision;
+	if (!a->view.election_open)
+		return;
+	a->view.ballot = ev->rep->revision;
+	a->view.ballot_at_ms = a->view.now_ms;
 }
 
 bool seal_candidate(struct agent *a)
 {
-	if (a->view.ballot == 0) {
+	struct view *v = &a->view;
+
+	/* Peers do not promise the same ballot again when their promise has ended. */
+	if (v->ballot != 0 && v->ballot <= v->promised && a->seal.until_ms == 0)
+		v->ballot = 0;
+	if (v->ballot == 0) {
 		take_ballot(a);
 		return false;
 	}
-	promise(a, a->view.ballot);
+	promise(a, v->ballot, v->name);
 	return true;
 }
 
@@ -159,15 +194,17 @@ static void answer(struct agent *a, uint64_t command_id, int code)
 	buf_done(&body);
 }
 
-/* A leader, a member in pause and one that knows a newer leader promise nothing; what they tell
- * of themselves helps the candidate all the same. */
+/* A leader, a member in pause and one that knows a newer leader promise nothing, nor does anybody
+ * under a ballot whose election has ended; what they tell of themselves helps the candidate all
+ * the same. */
 static bool refuses(const struct agent *a, const struct command *cmd)
 {
 	const struct view *v = &a->view;
 
 	return v->mode != MODE_AUTO || v->regressed || state_leads(a) || !is_standby(v) ||
 	       !str_eq(cmd->scope, a->config->scope) || v->cluster.leader_epoch > cmd->ballot ||
-	       v->last_epoch > cmd->ballot;
+	       v->last_epoch > cmd->ballot ||
+	       (a->seal.until_ms == 0 && cmd->ballot <= v->promised);
 }
 
 void seal_command(struct agent *a, uint64_t command_id, const struct command *cmd)
@@ -181,7 +218,7 @@ void seal_command(struct agent *a, uint64_t command_id, const struct command *cm
 		answer(a, command_id, 409);
 		return;
 	}
-	promise(a, cmd->ballot);
+	promise(a, cmd->ballot, cmd->candidate);
 	asked->command_id = command_id;
 	asked->until_ms = a->view.now_ms + SEAL_ANSWER_MS;
 }
@@ -189,14 +226,33 @@ void seal_command(struct agent *a, uint64_t command_id, const struct command *cm
 /* ---- what becomes of it ---- */
 
 /* The files name an upstream now, or nobody. */
-void seal_followed(struct agent *a, bool nobody)
+void seal_followed(struct agent *a, bool nobody, bool written)
 {
-	a->seal.done_at_ms = nobody ? a->view.now_ms : 0;
+	a->seal.done_at_ms = nobody && written ? a->view.now_ms : 0;
+	if (nobody && !written)
+		a->seal.files_retry_ms = a->view.now_ms + FILES_RETRY_MS;
 }
 
-void seal_saved(struct agent *a)
+char *seal_json(const struct agent *a)
 {
-	if (a->saved.promised == a->durable.promised && a->saved.sealed == a->durable.sealed)
+	const struct view *v = &a->view;
+	struct buf b = { 0 };
+
+	if (!v->seal_wanted)
+		return NULL;
+	buf_printf(&b, "{\"ballot\": %" PRId64 ", \"candidate\": ", v->promised);
+	record_quote(&b, a->seal.candidate);
+	buf_printf(&b, ", \"final\": %s, \"on_disk\": %s, \"ends_in_ms\": %" PRId64 "}",
+		   v->sealed ? "true" : "false", a->seal.kept ? "true" : "false",
+		   MAX_OF(a->seal.until_ms - v->now_ms, INT64_C(0)));
+	return buf_take(&b);
+}
+
+/* That record is on disk. */
+void seal_saved(struct agent *a, uint64_t ticket)
+{
+	if (ticket == a->save_ticket && a->saved.promised == a->durable.promised &&
+	    a->saved.sealed == a->durable.sealed)
 		a->seal.kept = true;
 	a->again = true;
 }
@@ -206,7 +262,8 @@ void seal_cycle(struct agent *a)
 	struct view *v = &a->view;
 
 	/* It is a matter of milliseconds: no waiting for the next usual probe. */
-	if (v->seal_wanted && !v->sealed && a->seal.done_at_ms != 0)
+	if (v->seal_wanted && !v->sealed && a->seal.done_at_ms != 0 &&
+	    v->now_ms < a->seal.done_at_ms + SEAL_LOOK_MS)
 		a->probe_now = true;
 	for (uint32_t i = 0; i < SEAL_ASKED_MAX; i++) {
 		struct seal_asked *asked = &a->seal.asked[i];

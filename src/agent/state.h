@@ -15,7 +15,8 @@
 	X(READ) X(GRANT) X(KEEPALIVE) X(PROOF) X(ACQUIRE) X(TAKEOVER) X(RELEASE) X(MEMBER)  \
 	X(NUMBER)                                                                           \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
-	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT)
+	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
+	X(SYNC)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -103,6 +104,8 @@ struct seal {
 	bool kept;          /* the promise is on disk */
 	int64_t done_at_ms; /* since when the files name no upstream; 0: they may */
 	int64_t retry_ms;   /* ask for a ballot again then */
+	int64_t files_retry_ms; /* write the files again then, after a failure */
+	char candidate[NAME_SIZE]; /* who asked first */
 	struct seal_asked asked[SEAL_ASKED_MAX];
 };
 
@@ -218,6 +221,7 @@ struct agent {
 	/* what is kept on disk, and whether etcd still knows as much */
 	struct durable durable; /* as it should stand there */
 	struct durable saved;   /* as it does, or is being written */
+	uint64_t save_ticket; /* of the newest one that was asked for */
 	int64_t saved_at_ms;
 	bool save_failed_said;
 	int64_t odd_revision;     /* of a regressed store: newest that it told */
@@ -315,8 +319,10 @@ void seal_command(struct agent *a, uint64_t command_id, const struct command *cm
 /* We are the candidate. false: there is no ballot yet. */
 bool seal_candidate(struct agent *a);
 void seal_ballot_answered(struct agent *a, const struct event *ev);
-void seal_followed(struct agent *a, bool nobody);
-void seal_saved(struct agent *a);
+void seal_followed(struct agent *a, bool nobody, bool written);
+/* For GET /patroni: object; NULL while nothing is promised. Heap. */
+char *seal_json(const struct agent *a);
+void seal_saved(struct agent *a, uint64_t ticket);
 void seal_cycle(struct agent *a);
 
 /* regress.c: the durable record, and an etcd that knows less than it */

@@ -50,6 +50,7 @@ static char *member_text(struct agent *a, bool positions)
 	out.scheduled_restart_json = schedule;
 	out.pause = a->view.cfg.pause;
 	out.trouble = vitals_trouble(pg);
+	out.sealed = a->view.seal_wanted ? a->view.promised : 0;
 	if (positions && a->sql_ok && pg->run == PG_UP) {
 		out.has_lsn = true;
 		out.in_recovery = pg->role != ROLE_PRIMARY;
@@ -285,6 +286,23 @@ static void checkpoint_cycle(struct agent *a)
 		job_ask(a, TICKET_CHECKPOINT, &req);
 }
 
+/* No member of ours manages synchronous replication: a record of it is of a Patroni leader before
+ * this one, and would bind the next election to members that confirm nothing any more. */
+static void sync_cycle(struct agent *a)
+{
+	struct etcd_req req;
+	const struct view *v = &a->view;
+
+	if (!v->cluster.sync.present || v->pg.role != ROLE_PRIMARY || v->pg.run != PG_UP ||
+	    a->job.ticket != 0 || state_waits_for(a, TICKET_SYNC))
+		return;
+	etcd_req_init_txn(&req, v->cfg.retry_timeout_ms);
+	txn_cmp_number(a, &req, "leader", ETCD_CMP_CREATE, v->lease.epoch);
+	txn_cmp_number(a, &req, "sync", ETCD_CMP_MOD, v->cluster.sync.mod_revision);
+	txn_then_delete(a, &req, "sync");
+	txn_send(a, TICKET_SYNC, 0, &req);
+}
+
 static void missing_keys_cycle(struct agent *a)
 {
 	struct cluster *c = &a->view.cluster;
@@ -311,6 +329,7 @@ static void leader_cycle(struct agent *a)
 	    v->pg.boot_unfinished || !str_eq(v->cluster.leader, v->name))
 		return;
 	missing_keys_cycle(a);
+	sync_cycle(a);
 	status_cycle(a);
 	history_cycle(a);
 	checkpoint_cycle(a);

@@ -133,6 +133,24 @@ static void print_postgres(const struct tree_node *postgres)
 	print_line("trouble", node_text(postgres, "trouble"));
 }
 
+/* A promise of an election. */
+static void print_seal(const struct tree_node *seal)
+{
+	_cleanup_(freep) char *text = NULL;
+	int64_t ballot = 0, left_ms = 0;
+
+	if (seal == NULL)
+		return;
+	(void)node_int(seal, "ballot", &ballot);
+	(void)node_int(seal, "ends_in_ms", &left_ms);
+	text = str_dupf("ballot %lld of '%s', %s; ends with a new leader, or in %lld.%03d s",
+			(long long)ballot, node_str(seal, "candidate"),
+			node_bool(seal, "final", false) ? "receives WAL from nobody" :
+							  "about to stop receiving WAL",
+			(long long)(left_ms / 1000), (int)(left_ms % 1000));
+	print_line("sealed", text);
+}
+
 /* Votes and ranks, whatever the rule looked at, a few blanks in. What says nothing is left out. */
 static void print_details(const struct tree_node *details)
 {
@@ -167,6 +185,7 @@ static void print_pgha(const struct tree_node *pgha)
 	print_lease(pgha);
 	print_fence(tree_child(pgha, "fence"));
 	print_postgres(tree_child(pgha, "postgres"));
+	print_seal(tree_child(pgha, "seal"));
 	print_line("situation", node_text(pgha, "situation"));
 	print_line("note", node_text(pgha, "note"));
 	print_details(tree_child(pgha, "explain"));

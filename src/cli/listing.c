@@ -337,6 +337,22 @@ static bool is_shown(const struct work *work, enum column column)
 	return false;
 }
 
+static void add_sealed(const struct picture *picture, struct buf *text)
+{
+	const char *between = " An election, these receive WAL from nobody: ";
+	bool any = false;
+
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
+		if (!node_truthy(m, "sealed"))
+			continue;
+		buf_printf(text, "%s%s (ballot %s)", any ? ", " : between, node_str(m, "name"),
+			   node_str(m, "sealed"));
+		any = true;
+	}
+	if (any)
+		buf_str(text, "\n");
+}
+
 static void add_footer(const struct picture *picture, struct buf *text)
 {
 	const struct tree_node *root = picture->doc.root;
@@ -345,6 +361,7 @@ static void add_footer(const struct picture *picture, struct buf *text)
 
 	if (picture_is_paused(picture))
 		buf_str(text, " Maintenance mode: on\n");
+	add_sealed(picture, text);
 	if (switchover == NULL)
 		return;
 	buf_printf(text, " Switchover scheduled at: %s\n", node_str(switchover, "at"));

@@ -184,6 +184,52 @@ static int compare(const struct view *view, const struct vote *vote, bool *ret_a
 	return strcmp(vote->name, view->name) < 0 ? 1 : -1;
 }
 
+/* Its position cannot change any more. A Patroni member does not seal; what it tells counts as it
+ * does among its own. */
+static bool is_final(const struct view *view, const struct vote *vote)
+{
+	const struct member *m = rank_member(&view->cluster, vote->name);
+
+	if (m != NULL && !m->is_pgha)
+		return true;
+	return vote->sealed != 0 && vote->sealed >= view->ballot;
+}
+
+static bool has_confirmed(const struct sync_key *sync, const char *name)
+{
+	if (str_eq(sync->leader, name))
+		return true;
+	for (uint32_t i = 0; i < sync->nstandbys; i++)
+		if (str_eq(sync->standbys[i], name))
+			return true;
+	return false;
+}
+
+static bool is_passed_over(const struct vote *vote)
+{
+	return vote->nofailover || vote->watchdog_failed;
+}
+
+/* With synchronous replication a commit is on its leader and on all voters but `quorum`, so one
+ * of any quorum + 1 of them has it; and as these have stopped receiving, no other is confirmed. */
+static bool has_quorum(const struct view *view)
+{
+	const struct sync_key *sync = &view->cluster.sync;
+	int32_t n = has_confirmed(sync, view->name) ? 1 : 0;
+
+	/* Whoever led has every commit of its own. */
+	if (!sync->present || str_eq(sync->leader, view->name))
+		return true;
+	for (uint32_t i = 0; i < view->nvotes; i++) {
+		const struct vote *vote = &view->votes[i];
+
+		if (vote->answered && !vote->failed && !is_passed_over(vote) &&
+		    has_confirmed(sync, vote->name) && is_final(view, vote))
+			n++;
+	}
+	return n > sync->quorum;
+}
+
 /* All answers are there: stand in line. */
 static void stand_in_line(const struct view *view, struct verdict *ret)
 {
@@ -208,7 +254,7 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 			    "takes this etcd for wiped or restored: hactl dcs accept");
 			return;
 		}
-		if (vote->nofailover || vote->watchdog_failed)
+		if (is_passed_over(vote))
 			continue;
 		if (compare(view, vote, &ahead) < 0)
 			continue;
@@ -219,7 +265,12 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 		before++;
 		other = vote->name;
 	}
-	turn_at = view->election_since_ms + before * RANK_STEP_MS;
+	if (!has_quorum(view)) {
+		say(ret, RANK_WAIT, retry_at, "",
+		    "too few of the synchronous standbys tell a final position");
+		return;
+	}
+	turn_at = MAX_OF(view->election_since_ms, view->ballot_at_ms) + before * RANK_STEP_MS;
 	if (before > 0 && view->now_ms < turn_at)
 		say(ret, RANK_WAIT, turn_at, other, "equal position, but goes first by order");
 	else
@@ -233,12 +284,18 @@ static uint32_t cluster_timeline(const struct view *view)
 						     view->known_timeline;
 }
 
-/* While the key may be taken, only final positions count: asked for under our ballot. */
+/* While the key may be taken, only final positions count: asked for under our ballot. Whoever has
+ * answered and still receives is asked once more; it must not hold the election up for ever. */
 static bool is_asked(const struct view *view, const struct vote *vote)
 {
 	if (!vote_is_usable(view, vote))
 		return false;
-	return !view->election_open || (view->ballot != 0 && vote->ballot == view->ballot);
+	if (!view->election_open)
+		return true;
+	if (view->ballot == 0 || vote->ballot != view->ballot)
+		return false;
+	return vote->failed || !vote->in_recovery || is_final(view, vote) ||
+	       view->now_ms >= view->ballot_at_ms + RANK_SEAL_MS;
 }
 
 void rank_me(const struct view *view, struct verdict *ret)
@@ -265,7 +322,8 @@ void rank_me(const struct view *view, struct verdict *ret)
 		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
 		return;
 	}
-	if (is_named(view)) {
+	/* A switchover whose leader died before it could end may lose nothing that was confirmed. */
+	if (is_named(view) && (forced || !view->cluster.sync.present)) {
 		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
 		return;
 	}

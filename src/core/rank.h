@@ -28,6 +28,8 @@ enum rank {
 #define RANK_VOTE_AGE_MS 3000
 /* Between two equal candidates. */
 #define RANK_STEP_MS 250
+/* So long after its ballot an election waits for a peer that has answered and still receives. */
+#define RANK_SEAL_MS 1500
 /* How long a successor named by a release, or by an operator, is waited for. */
 #define RANK_SUCCESSOR_MS 3000
 /* Terms during which nobody leads who lacks WAL that an orderly release says there is: whoever

@@ -88,6 +88,7 @@ struct member {
 	char api_url[URL_SIZE];
 	char version[VERSION_SIZE];
 	bool is_pgha; /* the key carries pgha's own object: this member writes and honours beats */
+	int64_t sealed; /* the ballot under which it receives from nobody; 0: none */
 	enum member_state state;
 	enum member_role role;
 	struct tags tags;
@@ -296,6 +297,7 @@ struct pg_state {
 	bool replay_paused;
 	int64_t replay_time_us; /* wall clock of the last replayed transaction; 0 = null */
 	bool streaming;         /* walreceiver status is streaming */
+	bool receiving;         /* there is a walreceiver, whatever it does */
 	bool has_restore_command;
 	char upstream_host[HOST_SIZE]; /* of the walreceiver's conninfo; "" none */
 	uint16_t upstream_port;

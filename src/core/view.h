@@ -94,6 +94,7 @@ struct view {
 	/* election */
 	bool election_open;  /* the key may be taken now, and this member could */
 	int64_t ballot;      /* of this election: a revision of etcd while nobody led; 0 none yet */
+	int64_t ballot_at_ms;
 	int64_t promised;    /* newest ballot under which this member promised to follow nobody */
 	bool seal_wanted;    /* the promise holds: no WAL of a leader that is older than it */
 	bool sealed;         /* ... it is on disk, and the walreceiver is gone */

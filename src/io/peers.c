@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
+#include "io/loop.h"
 #include "wire/record.h"
 #include "wire/restmsg.h"
 
@@ -17,7 +19,10 @@ struct question {
 	struct question *next;
 	struct http_call *call;
 	uint64_t ticket;
+	int64_t until_ms;
+	bool sealing; /* else it is only asked where it is */
 	char name[NAME_SIZE];
+	char api_url[URL_SIZE];
 };
 
 struct peers {
@@ -91,12 +96,49 @@ static void unlink_question(struct question *q)
 	*at = q->next;
 }
 
+static void on_answer(void *ctx, const struct http_rep *rep);
+
+static void send(struct question *q, struct http_req *call)
+{
+	struct peers *peers = q->peers;
+	struct http_tls tls = { .cacert = peers->cacert, .cert = peers->cert, .key = peers->key,
+				.key_password = peers->key_password,
+				.verify_peer = peers->cert != NULL };
+
+	call->username = peers->username;
+	call->password = peers->password;
+	call->tls = &tls;
+	call->timeout_ms = MAX_OF(q->until_ms - loop_now_ms(), INT64_C(1));
+	call->silent_ms = WAIT_MAX_MS;
+	call->max_bytes = ANSWER_MAX;
+	call->done = on_answer;
+	call->ctx = q;
+	q->call = http_start(peers->http, call);
+}
+
+/* It answers, and neither sealed nor told where it is: who may write is not who may read. */
+static bool asks_again(struct question *q, const struct http_rep *rep)
+{
+	struct http_req call = { .method = "GET", .url = q->api_url };
+
+	if (!q->sealing || rep->err != NULL || rep->status == 200 || rep->status == 409)
+		return false;
+	log_warning("'%s' answers HTTP %d to POST /seal, so it goes on receiving WAL while its "
+		    "position is compared; look at its restapi settings",
+		    q->name, rep->status);
+	q->sealing = false;
+	send(q, &call);
+	return true;
+}
+
 static void on_answer(void *ctx, const struct http_rep *rep)
 {
 	struct question *q = ctx;
 	struct peers *peers = q->peers;
 	struct vote vote = { 0 };
 
+	if (asks_again(q, rep))
+		return;
 	unlink_question(q);
 	str_clip(vote.name, sizeof(vote.name), q->name);
 	if (rep->err == NULL)
@@ -126,22 +168,17 @@ void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 {
 	struct question *q = mem_new(1, sizeof(*q));
 	bool shorter = req->timeout_ms > 0 && req->timeout_ms < WAIT_MAX_MS;
-	int64_t wait_ms = shorter ? req->timeout_ms : WAIT_MAX_MS;
-	struct http_tls tls = { .cacert = peers->cacert, .cert = peers->cert, .key = peers->key,
-				.key_password = peers->key_password,
-				.verify_peer = peers->cert != NULL };
 	_cleanup_(buf_done) struct buf body = { 0 };
 	char url[URL_SIZE + 8];
-	struct http_req call = { .method = "GET", .url = req->api_url,
-				 .username = peers->username, .password = peers->password,
-				 .tls = &tls, .timeout_ms = wait_ms,
-				 .silent_ms = WAIT_MAX_MS, .max_bytes = ANSWER_MAX,
-				 .done = on_answer, .ctx = q };
+	struct http_req call = { .method = "GET", .url = req->api_url };
 
 	q->peers = peers;
 	q->ticket = ticket;
+	q->until_ms = loop_now_ms() + (shorter ? req->timeout_ms : WAIT_MAX_MS);
 	str_clip(q->name, sizeof(q->name), req->name);
+	str_clip(q->api_url, sizeof(q->api_url), req->api_url);
 	if (req->ballot != 0) {
+		q->sealing = true;
 		seal_request(req, url, sizeof(url), &body);
 		call.method = "POST";
 		call.url = url;
@@ -151,5 +188,5 @@ void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 	}
 	q->next = peers->first;
 	peers->first = q;
-	q->call = http_start(peers->http, &call);
+	send(q, &call);
 }

@@ -139,6 +139,7 @@ static int step_finish(struct pgwork *work, struct err *err _unused_)
 	s->timeline = s->control_timeline;
 	s->streaming = s->receiver_silent = false;
 	s->receiver_age_ms = 0;
+	s->receiving = false;
 	s->upstream_host[0] = '\0';
 	s->upstream_slot[0] = '\0';
 	s->upstream_port = 0;

@@ -180,6 +180,7 @@ static int read_probe(const struct pgrows *rows, void *ret, struct err *err)
 	rc = read_receiver(rows, &s, err);
 	if (rc < 0)
 		return rc;
+	s.receiving = pgrows_text(rows, 0, P_STATUS)[0] != '\0';
 	s.has_restore_command = pgrows_true(rows, 0, P_RESTORE);
 	s.can_rewind = pgrows_true(rows, 0, P_CAN_REWIND);
 	(void)str_copy(s.sysid, sizeof(s.sysid), pgrows_text(rows, 0, P_SYSID));

@@ -145,6 +145,8 @@ char *record_member_text(const struct member_out *out)
 		jtext_add_string(&text, out->pgha_version, strlen(out->pgha_version));
 		if (out->trouble && *out->trouble)
 			add_text(&text, "trouble", out->trouble);
+		if (out->sealed != 0)
+			buf_printf(&text, ",\"sealed\":%" PRId64, out->sealed);
 		buf_ch(&text, '}');
 	}
 	buf_ch(&text, '}');
@@ -343,6 +345,8 @@ static int read_member(const json_t *doc, struct member *member, struct err *err
 	(void)str_copy(member->api_url, sizeof(member->api_url), jtext_string(doc, "api_url"));
 	(void)str_copy(member->version, sizeof(member->version), jtext_string(doc, "version"));
 	member->is_pgha = json_is_object(json_object_get(doc, "pgha"));
+	member->sealed = json_integer_value(
+		json_object_get(json_object_get(doc, "pgha"), "sealed"));
 	member->state = record_state_parse(jtext_string(doc, "state"));
 	member->role = record_role_parse(jtext_string(doc, "role"));
 	member->checkpoint_done = read_checkpoint(doc, member->version);

@@ -38,6 +38,7 @@ void status_free(struct status *status)
 	free(status->config_json);
 	free(status->explain_json);
 	free(status->fence_json);
+	free(status->seal_json);
 	free(status);
 }
 

@@ -76,6 +76,7 @@ struct status {
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
 	char *explain_json;     /* votes, ranks: object; NULL none */
 	int64_t sealed_ballot;  /* > 0: receives from nobody, by a promise of this ballot */
+	char *seal_json;        /* the promise that holds: object; NULL none */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
 	char store_why[REASON_SIZE];
 	char *fence_json;       /* guardian and lease page: object; NULL none */

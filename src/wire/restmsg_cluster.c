@@ -100,6 +100,8 @@ static void add_member(struct buf *out, const struct cluster *cluster, const str
 	add_copy(out, key, "scheduled_restart");
 	add_copy(out, key, "tags");
 	add_copy(out, json_object_get(key, "pgha"), "trouble");
+	if (member->sealed != 0)
+		buf_printf(out, ", \"sealed\": %" PRId64, member->sealed);
 	if (!is_leader) {
 		add_lag(out, "receive_", member->receive_lsn, cluster->status_optime_lsn);
 		add_lag(out, "replay_", member->replay_lsn, cluster->status_optime_lsn);

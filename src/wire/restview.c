@@ -248,6 +248,7 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		add_text(body, "note", status->note);
 	if (status->sealed_ballot != 0)
 		add_number(body, "sealed", status->sealed_ballot);
+	add_json(body, "seal", status->seal_json, NULL);
 	if (status->store_regressed) {
 		add_text(body, "store", "regressed");
 		add_text(body, "store_why", status->store_why);

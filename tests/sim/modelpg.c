@@ -388,6 +388,7 @@ static void sql_facts(const struct world *world, const struct modelpg *pg, struc
 		const struct modelpg *from = &world->nodes[pg->receiver.from].pg;
 
 		ret->streaming = true;
+		ret->receiving = true;
 		ret->latest_end_lsn = MIN_OF(from->wal.end_lsn, pg->receiver.sent_lsn);
 		(void)str_copy(ret->upstream_host, sizeof(ret->upstream_host),
 			       world->nodes[pg->receiver.from].host);
