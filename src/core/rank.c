@@ -322,7 +322,7 @@ void rank_me(const struct view *view, struct verdict *ret)
 		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
 		return;
 	}
-	/* A switchover whose leader died before it could end may lose nothing that was confirmed. */
+	/* A switchover whose leader died in it may lose nothing that was confirmed. */
 	if (is_named(view) && (forced || !view->cluster.sync.present)) {
 		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
 		return;
