@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/canary.h"
 #include "io/pgdir.h"
 #include "io/pgdoor.h"
 #include "io/pgkinds.h"
@@ -63,6 +64,7 @@ void pg_free(struct pg *pg)
 		pgwork_free(pg->others[i]);
 	child_free(pg->sweeper);
 	pgdoor_free(pg->door);
+	canary_free(pg->canary);
 	pgconn_free(pg->conn);
 	pgconn_free(pg->spare);
 	pgproc_done(&pg->life.proc);

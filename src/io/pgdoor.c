@@ -4,16 +4,19 @@
  */
 #include "io/pgdoor.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/canary.h"
 #include "io/pgdial.h"
 #include "io/pgwatch.h"
 
 #define EVERY_MS  5000
 #define AGAIN_MS  1000 /* after one that was not answered */
 #define ANSWER_MS 3000 /* unless retry_timeout says otherwise */
+#define SEGMENT_BYTES (16 * 1024 * 1024) /* of WAL, unless the control file says otherwise */
 
 #define TOO_MANY_CLIENTS "53300"
 
@@ -65,10 +68,16 @@ static void on_answer(void *ctx, int result, const struct err *err)
 	pgconn_close(d->conn);
 }
 
+static int64_t answer_ms(const struct pg *pg)
+{
+	int64_t ms = pg->config->ha.retry_timeout_ms;
+
+	return ms > 0 ? ms : ANSWER_MS;
+}
+
 static void ask(struct pgdoor *d)
 {
-	const struct config *config = d->pg->config;
-	int64_t wait_ms = config->ha.retry_timeout_ms > 0 ? config->ha.retry_timeout_ms : ANSWER_MS;
+	int64_t wait_ms = answer_ms(d->pg);
 
 	d->asked_at_ms = loop_now_ms();
 	d->asking = true;
@@ -104,11 +113,24 @@ static bool is_ready(const struct pg *pg)
 	       (status == PGPROC_READY || status == PGPROC_STANDBY);
 }
 
+static void look_at_disk(struct pg *pg)
+{
+	uint32_t segment = pg->control_known ? pg->control.wal_segment_bytes : 0;
+	char dir[PATH_MAX];
+
+	if (!pg->canary)
+		pg->canary = canary_new();
+	if (str_printf(dir, sizeof(dir), "%s/pg_wal", pg->config->pg.data_dir) > 0)
+		canary_look(pg->canary, dir, segment > 0 ? segment : SEGMENT_BYTES,
+			    answer_ms(pg));
+}
+
 void pgdoor_look(struct pg *pg)
 {
 	struct pgdoor *d = door_of(pg);
 	int64_t now_ms = loop_now_ms();
 
+	look_at_disk(pg);
 	if (!d)
 		return;
 	if (!is_ready(pg)) {
@@ -142,6 +164,8 @@ void pgdoor_forget(struct pg *pg)
 void pgdoor_tell(const struct pg *pg, struct vitals *ret)
 {
 	*ret = (struct vitals){ 0 };
+	if (pg->canary)
+		canary_tell(pg->canary, ret);
 	if (!pg->door)
 		return;
 	ret->door = pg->door->door;

@@ -12,7 +12,8 @@
 
 #include "io/pgwork.h"
 
-/* Opens the next connection when its time has come. With every probe, after pgwatch_look(). */
+/* Opens the next connection when its time has come, and has the disk of the WAL tried. With every
+ * probe, after pgwatch_look(). */
 void pgdoor_look(struct pg *pg);
 /* That life of the postmaster is over. */
 void pgdoor_forget(struct pg *pg);

@@ -83,6 +83,7 @@ struct pglife {
 	int64_t identify_at_ms; /* not before then its timeline is asked over replication */
 };
 
+struct canary;
 struct pgdoor;
 
 struct pg {
@@ -99,6 +100,7 @@ struct pg {
 	struct pgconn *spare;
 	int64_t spare_at_ms; /* not before then it is opened again */
 	struct pgdoor *door;
+	struct canary *canary; /* where the WAL lies */
 	int lock_fd; /* held while nobody else may change the data directory */
 	bool mended;
 	bool fork_stays; /* a segment in the way of a promotion could not be set aside */

@@ -1,5 +1,6 @@
 # One adapter against a real server. Needs etcd and loopback, so it is no part of `make check`.
 check_io_programs = \
+	tests/io/test_canary \
 	tests/io/test_child \
 	tests/io/test_etcd \
 	tests/io/test_link \
@@ -19,6 +20,9 @@ CLEANFILES += $(check_io_programs) tests/io/bench_values
 # Prints times, judges none.
 tests_io_bench_values_SOURCES = tests/io/bench_values.c
 tests_io_bench_values_LDADD = $(WIRE_LIBS)
+
+tests_io_test_canary_SOURCES = tests/io/test_canary.c tests/io/rig.c tests/io/rig.h
+tests_io_test_canary_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_etcd_SOURCES = tests/io/test_etcd.c tests/io/rig.c tests/io/rig.h
 tests_io_test_etcd_LDADD = $(IO_TEST_LIBS)
