@@ -42,7 +42,8 @@ static bool may_open(struct agent *a)
 	bool dog = !a->view.dog_required || a->view.mode == MODE_PAUSED ||
 		   a->guard.dog == DOG_ACTIVE;
 
-	return dog && a->release_ticket == 0 && str_eq(a->view.cluster.leader, a->view.name) &&
+	return dog && a->release_ticket == 0 && a->view.fence_due[0] == '\0' &&
+	       str_eq(a->view.cluster.leader, a->view.name) &&
 	       a->view.cluster.leader_epoch == a->view.lease.epoch &&
 	       lease_state(&a->view.lease, now) == LEASE_HELD;
 }
@@ -150,6 +151,9 @@ static void run_pg(struct agent *a)
 		return;
 	case PGV_START_PRIMARY:
 		start_primary(a);
+		return;
+	case PGV_FENCE:
+		fence_run(a);
 		return;
 	case PGV_PROMOTE:
 		promote(a);

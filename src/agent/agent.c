@@ -369,7 +369,7 @@ static void fold_stop(struct agent *a)
 
 static void fold(struct agent *a, const struct event *ev)
 {
-	struct pending saved;
+	struct pending p;
 
 	switch (ev->type) {
 	case EVENT_START:
@@ -380,8 +380,12 @@ static void fold(struct agent *a, const struct event *ev)
 	case EVENT_PG_PROBE:
 		fold_answer(a, ev);
 		return;
+	case EVENT_FENCE:
+		if (state_take(a, ev->ticket, &p))
+			fence_answered(a, &p, ev);
+		return;
 	case EVENT_SAVED:
-		if (state_take(a, ev->ticket, &saved))
+		if (state_take(a, ev->ticket, &p))
 			regress_saved(a, ev);
 		return;
 	case EVENT_WATCH:
@@ -511,6 +515,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	upkeep_cycle(a);
 	regress_cycle(a);
 	seal_cycle(a);
+	fence_cycle(a);
 	probe_cycle(a);
 	publish_cycle(a);
 	wake_cycle(a);

@@ -24,6 +24,7 @@
 	X(PG_DONE, "pg-done")         /* answer to any other port.pg request */          \
 	X(PEER, "peer")               /* answer to port.peer */                          \
 	X(SAVED, "saved")             /* answer to port.save */                          \
+	X(FENCE, "fence")             /* answer to port.fence */                         \
 	X(GUARD, "guard")             /* the guardian came, went or killed */            \
 	X(COMMAND, "command")         /* REST write */                                   \
 	X(CONFIG, "config")           /* new local configuration (SIGHUP, POST /reload) */ \

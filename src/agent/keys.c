@@ -361,6 +361,8 @@ static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 		fold_release(a, kv);
 	else if (str_eq(key, "pgha/timeline"))
 		fold_begun(a, kv, revision != 0);
+	else if (str_eq(key, "pgha/fence"))
+		fence_fold(a, kv, revision != 0);
 	else if (str_eq(key, "failover"))
 		fold_request(a, kv);
 	else if (str_eq(key, "initialize"))
@@ -387,8 +389,8 @@ void keys_fold_else_leader(struct agent *a, const struct etcd_rep *rep)
 void keys_fold_read(struct agent *a, const struct etcd_rep *rep)
 {
 	static const char *const singles[] = { "pgha/beat", "pgha/release", "pgha/timeline",
-					       "failover",	"initialize",	"config",
-					       "history",	"sync" };
+					       "pgha/fence", "failover", "initialize",
+					       "config", "history", "sync" };
 	struct cluster *c = &a->view.cluster;
 	const struct etcd_kv *leader = NULL;
 	char key[ETCD_KEY_SIZE];

@@ -71,7 +71,7 @@ static bool is_streaming(const struct view *v)
 static void fold_clocks(struct agent *a)
 {
 	struct view *v = &a->view;
-	bool planned = v->restart != RESTART_NONE || v->handover_begun;
+	bool planned = v->restart != RESTART_NONE || v->handover_begun || v->fence_due[0] != '\0';
 
 	if (!state_leads(a) || is_serving(v) || planned || v->pg.boot_unfinished)
 		v->crash_since_ms = 0;
@@ -327,5 +327,6 @@ void model_refresh(struct agent *a)
 	hang_refresh(a);
 	refresh_handover(a);
 	refresh_election(a);
+	fence_refresh(a);
 	fold_clocks(a);
 }

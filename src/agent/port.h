@@ -100,6 +100,14 @@ struct peer_req {
 	char candidate[NAME_SIZE];
 };
 
+/* One run of the operator's fence command. */
+struct fence_req {
+	struct victim victim;
+	int64_t epoch; /* ours: the term under which it runs */
+	int64_t timeout_ms;
+	char reason[16]; /* a word */
+};
+
 /* The durable record: survives reboots, lies outside the data directory. The high-water marks of
  * the etcd that this member believes in, and what it has promised. */
 struct durable {
@@ -153,6 +161,10 @@ struct port {
 	void (*answer)(void *ctx, uint64_t command_id, int code, const char *content_type,
 		       const char *body);
 	void (*callback)(void *ctx, enum callback what, enum member_role role);
+	/* Runs the configured command, EVENT_FENCE is the answer; at the deadline it is ended, and
+	 * that is a failure. Only one at a time. NULL: ends the one that runs; its answer comes
+	 * too. */
+	void (*fence)(void *ctx, uint64_t ticket, const struct fence_req *req);
 	/* Writes the dynamic configuration's last good copy beside the data. */
 	void (*cache_config)(void *ctx, const char *json);
 	/* The flight recorder's text after a role change. */

@@ -13,7 +13,7 @@
 /* Requests that were sent and not answered. */
 #define TICKETS(X)                                                                          \
 	X(READ) X(GRANT) X(KEEPALIVE) X(PROOF) X(ACQUIRE) X(TAKEOVER) X(RELEASE) X(MEMBER)  \
-	X(NUMBER)                                                                           \
+	X(NUMBER) X(FENCE) X(FENCE_KEY)                                                     \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
 	X(SYNC)
@@ -109,6 +109,22 @@ struct seal {
 	struct seal_asked asked[SEAL_ASKED_MAX];
 };
 
+/* The operator's command against an old leader. */
+struct fence {
+	struct victim last;  /* newest leader that was seen, while its address could be */
+	struct victims sent; /* with the newest write of the key */
+	int64_t before_epoch; /* of the leader before */
+	int64_t epoch;       /* of the term that `done` is of */
+	struct victims done;
+	uint64_t ticket; /* of the command that runs; 0: none */
+	int64_t since_ms;
+	struct fence_req req;
+	uint32_t failures; /* in a row: each makes the next try wait longer */
+	int64_t key_retry_ms;
+	int64_t succeeded; /* in this life */
+	int64_t failed;
+};
+
 #define RECORDER_LINES 256
 #define RECORDER_WIDTH 200
 
@@ -152,6 +168,7 @@ struct agent {
 	int64_t number_used_revision; /* pgha/timeline as the newest promotion used it */
 	int64_t number_retry_ms;
 	struct guard_state guard;
+	struct fence fence;
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
@@ -324,6 +341,19 @@ void seal_followed(struct agent *a, bool nobody, bool written);
 char *seal_json(const struct agent *a);
 void seal_saved(struct agent *a, uint64_t ticket);
 void seal_cycle(struct agent *a);
+
+/* fence.c: the operator's command against an old leader */
+/* Into the transaction that takes the key; and what it was worth. */
+void fence_put(struct agent *a, struct etcd_req *req);
+void fence_acquired(struct agent *a, int64_t revision);
+/* Into the one that gives it back. */
+void fence_release(struct agent *a, struct etcd_req *req);
+void fence_fold(struct agent *a, const struct etcd_kv *kv, bool complete);
+void fence_key_answered(struct agent *a, const struct event *ev);
+void fence_refresh(struct agent *a);
+void fence_run(struct agent *a);
+void fence_answered(struct agent *a, const struct pending *p, const struct event *ev);
+void fence_cycle(struct agent *a);
 
 /* regress.c: the durable record, and an etcd that knows less than it */
 /* true: the answer is of a regressed store; it was dealt with here. */

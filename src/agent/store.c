@@ -42,6 +42,7 @@ void store_acquire(struct agent *a)
 		term_then_beat(a, &req, BEAT_EPOCH_OWN);
 	txn_then_delete(a, &req, "pgha/release");
 	number = number_put(a, &req);
+	fence_put(a, &req);
 	if (r->present && r->scheduled_at_us == 0)
 		txn_then_put(a, &req, "failover", "{}", 0);
 	txn_else_get(a, &req, "leader");
@@ -93,6 +94,7 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 	a->next_proof_ms = 0; /* the first beat tells the others what epoch counts */
 	a->cluster_dirty = true;
 	a->again = true;
+	fence_acquired(a, ev->rep->revision);
 	term_proven(a, ev->rep->revision, ev->sent_at_ms);
 }
 
@@ -169,6 +171,7 @@ void store_release(struct agent *a, const char *to)
 	if (v->handover_begun)
 		txn_then_put(a, &req, "failover", "{}", 0);
 	number_give_back(a, &req);
+	fence_release(a, &req);
 	txn_then_delete(a, &req, "leader");
 	txn_else_get(a, &req, "leader");
 	recorder_add(&a->recorder, v->now_ms, "release to '%s' lsn=%llX", to,
@@ -420,6 +423,8 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 		acquire_answered(a, p, ev);
 	else if (p->kind == TICKET_NUMBER)
 		number_answered(a, p, ev);
+	else if (p->kind == TICKET_FENCE_KEY)
+		fence_key_answered(a, ev);
 	else if (p->kind == TICKET_TAKEOVER)
 		takeover_answered(a, ev);
 	else if (p->kind == TICKET_RELEASE)

@@ -192,9 +192,14 @@ struct config_watchdog {
 	char *driver;
 };
 
+#define FENCE_WORDS_MAX 64 /* of fence.command */
+
 struct config_fence {
 	enum { FENCE_GUARD_AUTO = 0, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF } guard;
 	enum { FENCE_COMMIT_AUTO = 0, FENCE_COMMIT_REQUIRED, FENCE_COMMIT_OFF } commit_guard;
+	struct strings command; /* n 0: none */
+	int64_t command_timeout_ms;
+	enum { FENCE_FAILURE_REFUSE = 0, FENCE_FAILURE_PROMOTE } command_failure;
 };
 
 /* Everything. Strings are owned by the struct; NULL is "not given". */

@@ -219,6 +219,7 @@ static void fill_targets(const struct view *view, struct plan *plan)
 	case PGV_LEAVE:
 	case PGV_KILL:
 	case PGV_CHECKPOINT:
+	case PGV_FENCE:
 	case PGV_PROMOTE:
 	case PGV__MAX:
 		return;
@@ -248,6 +249,17 @@ static void tell_wal(const struct view *view, struct plan *plan)
 				 (unsigned)(lsn >> 32), (unsigned)lsn);
 }
 
+static void tell_fence(const struct view *view, struct plan *plan)
+{
+	if (view->fence_due[0] == '\0' || plan->note[0] != '\0')
+		return;
+	if (plan->situation.ask == ASK_FENCE)
+		(void)str_printf(plan->note, sizeof(plan->note), "to be fenced: '%s'",
+				 view->fence_due);
+	else if (plan->situation.ask == ASK_RELEASE && view->fence_refused)
+		str_clip(plan->note, sizeof(plan->note), view->fence_why);
+}
+
 void decide(const struct view *view, struct plan *ret)
 {
 	*ret = (struct plan){ 0 };
@@ -260,6 +272,7 @@ void decide(const struct view *view, struct plan *ret)
 	fill_targets(view, ret);
 	tell_foreign(view, ret);
 	tell_wal(view, ret);
+	tell_fence(view, ret);
 	if (ret->lease_verb == LV_RELEASE)
 		str_clip(ret->release_to, sizeof(ret->release_to), view->handover_to);
 	if (ret->more == MV_ANCESTRY && ret->upstream < 0)

@@ -15,6 +15,8 @@
 #define A(v)  IS(ASK_##v)
 #define S(v)  IS(STORE_##v)
 
+#define FENCED     (((1U << ASK__MAX) - 1) & ~A(FENCE))
+
 #define RUNNING    (P(STARTING) | P(UP) | P(SILENT) | P(STOPPING))
 #define MAY_WRITE  (R(PRIMARY) | R(UNKNOWN))
 #define NOT_PAUSED (M(AUTO) | M(SHUTDOWN))
@@ -114,6 +116,11 @@ static const struct rule rules[] = {
 	  .leader = L(OTHER), .pg = P(DOWN), .job = J(IDLE), .ask = A(REINIT), .store = S(LIVE),
 	  .pg_verb = PGV_CLONE, .lease_verb = LV_KEEP,
 	  .why = "an operator asked for a new copy of the data" },
+	{ .id = 229, .name = "paused-fence",
+	  .leader = L(ME), .lease = LS(HELD) | LS(FADING), .pg = P(UP), .role = R(REPLICA),
+	  .job = J(IDLE), .mode = M(PAUSED), .ask = A(FENCE), .store = TRUSTED,
+	  .pg_verb = PGV_FENCE, .lease_verb = LV_KEEP,
+	  .why = "an operator named this member, the old leader is fenced first" },
 	{ .id = 230, .name = "paused-adopt",
 	  .leader = L(ME), .lease = LS(NONE) | LS(ADOPT), .pg = P(UP), .role = R(PRIMARY),
 	  .mode = M(PAUSED), .store = TRUSTED,
@@ -168,6 +175,10 @@ static const struct rule rules[] = {
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
 	  .why = "etcd was wiped or restored: nothing is promoted, made or copied until an "
 		 "operator accepts it (hactl dcs accept)" },
+	{ .id = 308, .name = "give-back",
+	  .leader = L(ME), .lease = PROVEN, .pg = P(UP), .role = R(REPLICA), .ask = A(RELEASE),
+	  .pg_verb = PGV_LEAVE, .lease_verb = LV_RELEASE,
+	  .why = "the standby here could not become the primary, another member can lead" },
 	{ .id = 310, .name = "give-up-stop",
 	  .leader = L(ME), .lease = PROVEN, .pg = P(STARTING) | P(UP) | P(SILENT),
 	  .ask = A(RELEASE),
@@ -202,13 +213,24 @@ static const struct rule rules[] = {
 	  .why = "the lease was not proven for half a term, asking every etcd member" },
 	{ .id = 323, .name = "promote",
 	  .leader = L(ME), .lease = LS(HELD), .pg = P(UP), .role = R(REPLICA),
-	  .data = D(READY) | D(BOOT),
+	  .data = D(READY) | D(BOOT), .ask = FENCED,
 	  .pg_verb = PGV_PROMOTE, .lease_verb = LV_KEEP,
 	  .why = "the lease is held and this standby leads" },
 	{ .id = 324, .name = "start-as-leader",
 	  .leader = L(ME), .lease = LS(HELD), .pg = P(DOWN), .data = D(READY) | D(BOOT),
+	  .ask = FENCED,
 	  .pg_verb = PGV_START_PRIMARY, .lease_verb = LV_KEEP,
 	  .why = "the lease is held and the primary is down" },
+	{ .id = 325, .name = "fence-first",
+	  .leader = L(ME), .lease = LS(HELD) | LS(FADING), .pg = P(UP), .role = R(REPLICA),
+	  .data = D(READY) | D(BOOT), .ask = A(FENCE),
+	  .pg_verb = PGV_FENCE, .lease_verb = LV_KEEP,
+	  .why = "the old leader gave no proof that its Postgres ended: fence.command runs" },
+	{ .id = 326, .name = "start-to-fence",
+	  .leader = L(ME), .lease = LS(HELD), .pg = P(DOWN), .data = D(READY) | D(BOOT),
+	  .ask = A(FENCE),
+	  .pg_verb = PGV_START_STANDBY, .lease_verb = LV_KEEP,
+	  .why = "the lease is held, the old leader is fenced before anything is opened here" },
 	{ .id = 329, .name = "lead-wait",
 	  .leader = L(ME), .lease = PROVEN,
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,

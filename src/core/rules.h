@@ -19,6 +19,7 @@
 	X(CHECKPOINT, "checkpoint")                                                        \
 	X(START_STANDBY, "start-standby")                                                  \
 	X(START_PRIMARY, "start-primary")                                                  \
+	X(FENCE, "fence")         /* run the operator's command against the old leader */  \
 	X(PROMOTE, "promote")                                                              \
 	X(FOLLOW, "follow")                                                                \
 	X(SEAL, "seal") /* follow nobody, where that was promised; else leave */           \

@@ -377,6 +377,9 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 				       ASK_SEEK;
 		return view->handover_checkpointed ? ASK_HANDOVER : ASK_PREPARE;
 	}
+	/* Before what an operator wants of this server: that must not hide it. */
+	if (leads && view->fence_due[0] != '\0')
+		return view->fence_refused ? ASK_RELEASE : ASK_FENCE;
 	if (view->restart == RESTART_STOPPING)
 		return ASK_RESTART;
 	if (view->reinit)

@@ -62,6 +62,7 @@
 	X(RESTART, "restart")                                                         \
 	X(REINIT, "reinit")                                                           \
 	X(RELEASE, "release")   /* give up what we hold: leading or bootstrapping failed */ \
+	X(FENCE, "fence")       /* we hold the lease, another has to be fenced first */   \
 	X(TAKE, "take")         /* we hold the lease in order to promote */
 
 #define STORES(X)                                                            \

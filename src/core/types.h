@@ -136,6 +136,25 @@ struct request {
 	int64_t mod_revision;
 };
 
+/* A member that led and has not given the key back with proof that its Postgres ended. */
+struct victim {
+	char name[NAME_SIZE];
+	char host[HOST_SIZE]; /* of its conn_url; "" not known */
+	uint16_t port;
+	char api_url[URL_SIZE];
+	int64_t epoch; /* under which it led */
+};
+
+#define VICTIMS_MAX 4
+
+/* pgha/fence: written only where a fence command is configured. It goes from leader to leader until
+ * those that it names are fenced, or have given the key back themselves. */
+struct victims {
+	uint32_t n;
+	struct victim items[VICTIMS_MAX]; /* oldest first; the leader itself stands last */
+	int64_t mod_revision;             /* 0: there is no such key */
+};
+
 struct sync_key {
 	bool present;
 	char leader[NAME_SIZE];
@@ -163,6 +182,7 @@ struct cluster {
 	int64_t beat_mod_revision;
 
 	struct release release;
+	struct victims fence;
 	struct request request;
 	struct sync_key sync;
 

@@ -82,6 +82,9 @@ struct view {
 	bool dog_required;
 	bool dog_lost; /* required, and the device cannot be used */
 	int64_t guard_lost_since_ms; /* 0: what is required is there */
+	char fence_due[NAME_SIZE]; /* we hold the key, and this member has to be fenced first */
+	bool fence_refused;        /* it could not be: the key goes back */
+	char fence_why[REASON_SIZE];
 
 	/* operator */
 	enum restart_stage restart;

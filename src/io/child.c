@@ -47,6 +47,7 @@ struct child {
 	struct loop_source *timer;
 	struct capture capture;
 	struct buf text; /* head and tail joined, for struct child_end */
+	int64_t grace_ms;
 	bool running;
 	bool terming; /* SIGTERM was sent */
 	bool stopped;
@@ -367,7 +368,7 @@ void child_stop(struct child *child)
 	child->terming = true;
 	child->stopped = true;
 	(void)kill(-child->pid, SIGTERM);
-	loop_timer_at(child->timer, loop_now_ms() + CHILD_TERM_MS);
+	loop_timer_at(child->timer, loop_now_ms() + child->grace_ms);
 }
 
 bool child_running(const struct child *child)
@@ -472,6 +473,7 @@ int child_spawn(struct loop *loop, const struct child_spec *spec, child_fn done,
 	child->done = done;
 	child->ctx = ctx;
 	child->pidfd = child->out_fd = -1;
+	child->grace_ms = spec->grace_ms > 0 ? spec->grace_ms : CHILD_TERM_MS;
 	str_clip(child->name, sizeof(child->name), spec->name);
 
 	rc = pipe_make(&child->out_fd, &write_fd, err);

@@ -29,7 +29,8 @@ struct child_spec {
 	const char *input; /* given on stdin through memory, never a file; NULL: /dev/null */
 	const char *work_dir; /* NULL: ours */
 	bool c_locale; /* LC_ALL=C, for output that is read by us */
-	int64_t term_at_ms; /* TERM then, KILL CHILD_TERM_MS later; 0: never */
+	int64_t term_at_ms; /* TERM then, KILL grace_ms later; 0: never */
+	int64_t grace_ms;   /* 0: CHILD_TERM_MS */
 };
 
 /* How it ended. Borrowed text, valid until child_free(). */

@@ -16,6 +16,7 @@
 #include "io/board.h"
 #include "io/confread.h"
 #include "io/etcd.h"
+#include "io/fencehook.h"
 #include "io/fsx.h"
 #include "io/guardian.h"
 #include "io/hooks.h"
@@ -48,6 +49,7 @@ struct ports {
 	struct notify *notify;
 	struct peers *peers;
 	struct hooks *hooks;
+	struct fencehook *fencehook;
 	struct single *single;
 	struct leasepage page;
 	struct guardian *guardian;
@@ -164,6 +166,14 @@ static void on_guardian(void *ctx, const struct guard_state *state)
 	step(ctx, &ev);
 }
 
+static void on_fenced(void *ctx, uint64_t ticket, int result, const struct err *err)
+{
+	struct event ev = { .type = EVENT_FENCE, .at_ms = loop_now_ms(), .ticket = ticket,
+			    .result = result, .err = err };
+
+	step(ctx, &ev);
+}
+
 static void on_timer(void *ctx)
 {
 	struct event ev = { .type = EVENT_TIMER, .at_ms = loop_now_ms() };
@@ -229,6 +239,7 @@ static void port_configure(void *ctx, const struct config *config)
 	pg_configure(p->pg, config);
 	peers_configure(p->peers, config);
 	hooks_configure(p->hooks, config);
+	fencehook_configure(p->fencehook, config);
 	rest_configure(p->rest, &config->restapi);
 	loop_defer(p->fences);
 	if (journal_configure(p->journal, &config->log, &err) < 0)
@@ -354,6 +365,16 @@ static void port_callback(void *ctx, enum callback what, enum member_role role)
 	hooks_run(p->hooks, what, role);
 }
 
+static void port_fence(void *ctx, uint64_t ticket, const struct fence_req *req)
+{
+	struct ports *p = ctx;
+
+	if (req != NULL)
+		fencehook_run(p->fencehook, ticket, req);
+	else
+		fencehook_end(p->fencehook);
+}
+
 static void port_cache_config(void *ctx, const char *json)
 {
 	struct ports *p = ctx;
@@ -395,6 +416,7 @@ static const struct port port_functions = {
 	.publish = port_publish,
 	.answer = port_answer,
 	.callback = port_callback,
+	.fence = port_fence,
 	.cache_config = port_cache_config,
 	.dump = port_dump,
 	.reload = port_reload,
@@ -559,6 +581,9 @@ static int open_outside(struct ports *p, struct err *err)
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
 	p->peers = peers_new(p->http, on_peer, p);
 	p->hooks = hooks_new(p->loop);
+	r = fencehook_new(p->loop, on_fenced, p, &p->fencehook, err);
+	if (r < 0)
+		return r;
 	p->board = board_new();
 	return rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
 }
@@ -644,6 +669,7 @@ void ports_free(struct ports *p)
 	single_free(p->single);
 	rest_free(p->rest);
 	hooks_free(p->hooks);
+	fencehook_free(p->fencehook);
 	peers_free(p->peers);
 	pg_free(p->pg);
 	etcd_free(p->etcd);

@@ -139,6 +139,7 @@ endif
 
 # Where the adapters and the agent are joined.
 src_libio_a_SOURCES += \
+	src/io/fencehook.c src/io/fencehook.h \
 	src/io/hooks.c src/io/hooks.h \
 	src/io/peers.c src/io/peers.h \
 	src/io/ports.c src/io/ports.h \

@@ -167,12 +167,25 @@ void confbuild_fence(const struct confbuild *build)
 {
 	static const int words[] = { FENCE_GUARD_AUTO, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF };
 	static const int commits[] = { FENCE_COMMIT_AUTO, FENCE_COMMIT_REQUIRED, FENCE_COMMIT_OFF };
+	struct strings *command = &build->config->fence.command;
 	unsigned word = confget_word(&build->get, "fence.guard");
 	unsigned commit = confget_word(&build->get, "fence.commit_guard");
 
 	build->config->fence.guard = word < ARRAY_LEN(words) ? words[word] : FENCE_GUARD_AUTO;
 	build->config->fence.commit_guard =
 		commit < ARRAY_LEN(commits) ? commits[commit] : FENCE_COMMIT_AUTO;
+	confget_strings(&build->get, "fence.command", command);
+	if (confget_node(&build->get, "fence.command") != NULL &&
+	    (command->n == 0 || command->items[0][0] == '\0'))
+		confbuild_report(build, true, "fence.command",
+				 "must begin with a program; remove it to run none");
+	if (command->n > FENCE_WORDS_MAX)
+		confbuild_report(build, true, "fence.command", "has more than %d words",
+				 FENCE_WORDS_MAX);
+	build->config->fence.command_timeout_ms = confget_int(&build->get, "fence.command_timeout");
+	build->config->fence.command_failure =
+		confget_word(&build->get, "fence.command_failure") == 1 ? FENCE_FAILURE_PROMOTE
+									: FENCE_FAILURE_REFUSE;
 }
 
 /* Options that initdb gets from the agent, or that would break what it relies on. */

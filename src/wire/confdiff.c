@@ -179,7 +179,10 @@ static bool same_other(const struct config *a, const struct config *b)
 	       same(a->watchdog.device, b->watchdog.device) &&
 	       a->watchdog.safety_margin_s == b->watchdog.safety_margin_s &&
 	       same(a->watchdog.driver, b->watchdog.driver) &&
-	       a->fence.guard == b->fence.guard && same_pg_rest(&a->pg, &b->pg);
+	       a->fence.guard == b->fence.guard &&
+	       same_strings(&a->fence.command, &b->fence.command) &&
+	       a->fence.command_timeout_ms == b->fence.command_timeout_ms &&
+	       a->fence.command_failure == b->fence.command_failure && same_pg_rest(&a->pg, &b->pg);
 }
 
 unsigned config_diff(const struct config *a, const struct config *b)

@@ -138,5 +138,6 @@ void config_free(struct config *config)
 	free(config->log.dir);
 	free(config->watchdog.device);
 	free(config->watchdog.driver);
+	strings_done(&config->fence.command);
 	free(config);
 }

@@ -96,6 +96,13 @@ static const struct confkey keys[] = {
 	{ "fence.commit_guard", CONF_WORD, L, RELOAD | OURS, "auto", 0, 0, "auto|required|off",
 	  NULL, "Whether Postgres loads the module pgha_fence; required: without it none starts" },
 
+	{ "fence.command", CONF_LIST, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "Program and arguments that fence an old leader before this member is promoted" },
+	{ "fence.command_timeout", CONF_SECONDS, L, RELOAD | OURS, "20", 1, 3600, NULL, NULL,
+	  "How long fence.command may take; it is ended then, and has failed" },
+	{ "fence.command_failure", CONF_WORD, L, RELOAD | OURS, "refuse", 0, 0, "refuse|promote",
+	  NULL, "What follows when it fails: the key is given back, or the promotion goes on" },
+
 	/* The whole cluster: the dynamic configuration */
 	{ "ttl", CONF_INT, D, RELOAD, "5", 2, 3600, NULL, NULL,
 	  "Seconds that a lease lasts; etcd grants none below 2" },

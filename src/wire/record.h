@@ -118,6 +118,12 @@ char *record_begun_text(uint32_t timeline, const char *member, const char *insta
 int record_begun_parse(const char *text, size_t len, uint32_t *ret_timeline,
 		       char ret_instance[NAME_SIZE], struct err *err) _must_check_;
 
+/* pgha/fence, ours. An epoch of 0 is that of whoever put it with the leader key: the revision of
+ * the put. ret->mod_revision is not filled in. */
+char *record_victims_text(const struct victims *victims);
+int record_victims_parse(const char *text, size_t len, struct victims *ret,
+			 struct err *err) _must_check_;
+
 /* `history`: array of [timeline, lsn, reason, time, new leader]. Timeline of the cluster by it:
  * last + 1; "[]" = 1. */
 int record_history_timeline(const char *text, size_t len, uint32_t *ret_timeline,

@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/e2e/test_failover.py \
 	tests/e2e/test_fence.py \
 	tests/e2e/test_guard.py \
+	tests/e2e/test_fencecmd.py \
 	tests/e2e/test_fencing.py \
 	tests/e2e/test_harness.py \
 	tests/e2e/test_operations.py \

@@ -2,6 +2,7 @@
 check_io_programs = \
 	tests/io/test_canary \
 	tests/io/test_child \
+	tests/io/test_fencehook \
 	tests/io/test_etcd \
 	tests/io/test_link \
 	tests/io/test_rest \
@@ -60,6 +61,8 @@ tests_io_test_pg_special_SOURCES = tests/io/test_pg_special.c $(PG_RIG)
 tests_io_test_pg_special_LDADD = $(PG_RIG_LIBS)
 tests_io_test_child_SOURCES = tests/io/test_child.c tests/io/rig.c tests/io/rig.h
 tests_io_test_child_LDADD = $(IO_TEST_LIBS)
+tests_io_test_fencehook_SOURCES = tests/io/test_fencehook.c tests/io/rig.c tests/io/rig.h
+tests_io_test_fencehook_LDADD = $(IO_TEST_LIBS)
 
 check-io: $(check_io_programs) pgha-guard
 	@n=0; bad=0; for t in $(check_io_programs); do \

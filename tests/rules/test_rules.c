@@ -121,6 +121,27 @@ Test(rules, make_nothing_writable_without_a_held_lease)
 	every_situation(writable_needs_lease);
 }
 
+/* What an operator wants fenced first is not opened before. */
+static void fenced_first(const struct situation *s, const struct rule *rule)
+{
+	if (s->ask == ASK_FENCE)
+		PROPERTY(rule->pg_verb != PGV_PROMOTE && rule->pg_verb != PGV_START_PRIMARY, s,
+			 rule, "opened before the old leader is fenced");
+	if (rule->pg_verb != PGV_FENCE)
+		return;
+	PROPERTY(s->ask == ASK_FENCE && s->leader == LEADER_ME, s, rule, "fences unasked");
+	PROPERTY(s->lease == LEASE_HELD || s->lease == LEASE_FADING, s, rule,
+		 "fences without a lease");
+	PROPERTY(s->pg == SPG_UP && s->role == SROLE_REPLICA, s, rule,
+		 "fences what another can do better");
+	PROPERTY(rule->lease_verb == LV_KEEP, s, rule, "lets the lease go while it fences");
+}
+
+Test(rules, open_nothing_before_the_old_leader_is_fenced)
+{
+	every_situation(fenced_first);
+}
+
 static void key_is_taken_by_right(const struct situation *s, const struct rule *rule)
 {
 	bool vacant = s->leader == LEADER_VACANT;
@@ -190,7 +211,7 @@ Test(rules, never_touch_data_that_nobody_gave_up)
 static void pause_is_quiet(const struct situation *s, const struct rule *rule)
 {
 	bool asked = s->ask == ASK_RESTART || s->ask == ASK_REINIT || s->ask == ASK_PREPARE ||
-		     s->ask == ASK_HANDOVER || s->ask == ASK_TAKE;
+		     s->ask == ASK_HANDOVER || s->ask == ASK_TAKE || s->ask == ASK_FENCE;
 
 	/* To follow is a reload of a running standby: nothing starts, stops or changes its role. */
 	if (s->mode == MODE_PAUSED && rule->pg_verb != PGV_FOLLOW)

@@ -33,6 +33,7 @@ struct eattempt;
 	X(PAUSE_ARMED, "pause-armed")     /* the page is never disarmed */                    \
 	X(TIMELINE_REUSED, "timeline-reused") /* a promotion takes the next number it knows of */ \
 	X(SYNC_SKIPPED, "sync-skipped")   /* a commit is acknowledged before any standby has it */ \
+	X(FENCE_SKIPPED, "fence-skipped") /* the fence command is answered and not run */     \
 	X(TRUST_EXPIRY, "trust-expiry")   /* unfixed etcd taken for a fixed one */            \
 	X(REWIND_UNMARKED, "rewind-unmarked") /* a half rewound directory looks whole */
 

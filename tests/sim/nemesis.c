@@ -277,6 +277,14 @@ static void apply_operator(struct world *world, enum fault fault, uint32_t id, u
 							      "{\"loop_wait\":2}");
 }
 
+static void apply_fence(struct world *world, enum fault fault, int add)
+{
+	if (fault == FAULT_FENCE_FAILS)
+		pg_count(&world->fence_fails, add);
+	if (fault == FAULT_FENCE_HANGS)
+		pg_count(&world->fence_hangs, add);
+}
+
 static void apply(struct world *world, enum fault fault, uint32_t id, uint32_t other, int add)
 {
 	if (fault == FAULT_SPLIT)
@@ -286,6 +294,7 @@ static void apply(struct world *world, enum fault fault, uint32_t id, uint32_t o
 	apply_host(world, fault, id, add);
 	apply_pg(world, fault, id, other, add);
 	apply_operator(world, fault, id, other, add);
+	apply_fence(world, fault, add);
 }
 
 void nemesis_end(struct world *world, enum fault fault, uint32_t node, uint32_t other)
@@ -336,6 +345,7 @@ static bool possible(struct world *world, enum fault fault)
 	return !(needs & NEEDS_STORY) &&
 	       (!(needs & NEEDS_TURN) || world->options.seed % 4 == 3) &&
 	       (!(needs & NEEDS_GUARD) || world->guard) &&
+	       (!(needs & NEEDS_FENCE) || world->fence) &&
 	       (!(needs & NEEDS_ETCD_FAULTS) || world->etcd.faults) &&
 	       (!(needs & NEEDS_BAD_CLOCKS) || world->bad_clocks) &&
 	       (!(needs & NEEDS_LUCK) || rng_chance(&world->rng, 300));
@@ -385,6 +395,8 @@ void nemesis_heal(struct world *world)
 {
 	world_trace(world, "NEMESIS heals everything");
 	world->nemesis.off = true;
+	world->fence_fails = 0;
+	world->fence_hangs = 0;
 	for (uint32_t i = 0; i < world->nnodes; i++)
 		node_host_up(world, &world->nodes[i]);
 	net_heal(&world->net);

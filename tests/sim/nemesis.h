@@ -58,7 +58,9 @@ struct world;
 	X(DATA_FOREIGN, "data-foreign", NEEDS_STORY, 0, 0)                     \
 	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
 	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)                         \
-	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)
+	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)                           \
+	X(FENCE_FAILS, "fence-fails", NEEDS_FENCE, 2000, 30000)                \
+	X(FENCE_HANGS, "fence-hangs", NEEDS_FENCE, 2000, 30000)
 
 #define NEEDS_GUARD       1
 #define NEEDS_ETCD_FAULTS 2
@@ -66,6 +68,7 @@ struct world;
 #define NEEDS_LUCK        8 /* drawn less often than others */
 #define NEEDS_TURN        32 /* every fourth seed has it for sure, the others never */
 #define NEEDS_STORY       16 /* never drawn: what must come of it depends on the rest */
+#define NEEDS_FENCE       64 /* a fence command is configured */
 
 enum fault {
 #define X(n, t, needs, low, high) FAULT_##n,

@@ -100,6 +100,11 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 
 	if (world->sync > 0)
 		(void)str_printf(sync_names, sizeof(sync_names), "ANY %u (*)", world->sync);
+	if (world->fence)
+		buf_printf(&text,
+			   "fence: {command: [/usr/sbin/fence], command_timeout: 5, "
+			   "command_failure: %s}\n",
+			   world->options.fence_promotes ? "promote" : "refuse");
 	buf_printf(&text,
 		   "scope: " WORLD_SCOPE "\nname: %s\n"
 		   "restapi: {listen: '%s:8008', connect_address: '%s:8008'}\n"
@@ -238,6 +243,7 @@ void node_agent_kill(struct world *world, struct node *node)
 	status_free(node->status);
 	node->status = NULL;
 	node->last_rule = 0;
+	node->fence_ticket = 0; /* the command goes on, and nobody hears of it */
 	eclient_forget(world, node->id);
 	ewatch_stop(world, node->id);
 	pgjobs_orphan(world, node->id);
@@ -361,6 +367,7 @@ void node_host_down(struct world *world, struct node *node)
 		return;
 	world_trace(world, "%s: host lost", node->name);
 	node->host_down = true;
+	node->fence_gen++;
 	node_agent_kill(world, node);
 	modelpg_vanish(world, node->id);
 	node->host_frozen = 0;

@@ -67,6 +67,8 @@ struct node {
 	struct page_update page; /* survives the agent, not the host */
 	bool has_page;
 	uint64_t guard_gen;
+	uint64_t fence_ticket; /* of the fence command that runs; 0: none */
+	uint64_t fence_gen;
 	char *cache_json;
 	struct modelpg pg;
 
@@ -103,6 +105,10 @@ void node_clock_rate(struct world *world, struct node *node, int64_t rate_ppm);
 void node_disk_stall(struct world *world, struct node *node, int add);
 /* The etcd members' versions as a node learns them. */
 void node_etcd_info(struct world *world, struct node *node, int64_t delay_us);
+
+/* fencecmd.c: the operator's fence command; NULL ends the one that runs. */
+void fencecmd_run(struct world *world, struct node *node, uint64_t ticket,
+		  const struct fence_req *req);
 
 /* port.c: what an agent may ask for. */
 void port_forget(struct node *node);

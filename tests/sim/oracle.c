@@ -153,6 +153,8 @@ void oracle_store_regressed(struct world *world)
 {
 	world->oracle.revision = 0;
 	world->oracle.release = (struct release){ 0 };
+	/* Who led is forgotten with the store: the manual says so. */
+	memset(world->oracle.unfenced, 0, sizeof(world->oracle.unfenced));
 	refresh_leader(world);
 }
 
@@ -199,6 +201,17 @@ static void note_release(struct world *world, const struct etcd_txn_op *op)
 	}
 }
 
+/* The key by itself: a proof that writes it anew has the same holder. */
+static void note_holder(struct world *world, uint32_t by, const struct etcd_txn_op *op)
+{
+	if (!str_eq(op->key, LEADER_KEY))
+		return;
+	if (op->type == ETCD_PUT)
+		world->oracle.unfenced[by] = true;
+	if (op->type == ETCD_DELETE && str_eq(world->oracle.leader, name_of(world, by)))
+		world->oracle.unfenced[by] = false;
+}
+
 /* Whether this transaction shows, by Raft, that its sender held the key when it was executed. */
 static bool is_proof(const struct etcd_req *req, const struct eversion *key, const char *name)
 {
@@ -222,6 +235,7 @@ void oracle_etcd_commit(struct world *world, struct eattempt *attempt, const str
 		return;
 	for (uint32_t i = 0; i < req->nthen; i++) {
 		note_release(world, &req->then_ops[i]);
+		note_holder(world, attempt->node, &req->then_ops[i]);
 		if (req->then_ops[i].type == ETCD_DELETE &&
 		    touches(&req->then_ops[i], LEADER_KEY) &&
 		    str_eq(world->oracle.leader, name_of(world, attempt->node)))
@@ -420,6 +434,9 @@ void oracle_writable(struct world *world, uint32_t node)
 		return; /* nobody is let in yet */
 	if (!proven(world, node) && just_thawed(world, node))
 		return; /* it takes no write: the module refuses, the guardian is on its way */
+	/* It restarted by itself after a backend's crash: nobody opened it, and nobody can end it. */
+	if (!proven(world, node) && nobody_fences(world, &world->nodes[node]))
+		return;
 	check_epoch(world, node, last);
 	check_timeline(world, node, last);
 	assert(oracle->nterms < ORACLE_TERMS);
@@ -570,10 +587,29 @@ void oracle_page(struct world *world, uint32_t node)
 		    (long)proof->epoch, (long)proof->asked_ms);
 }
 
+void oracle_fenced(struct world *world, uint32_t victim)
+{
+	world->oracle.unfenced[victim] = false;
+}
+
+/* Whoever led before has given the key back, or was fenced. */
+static void check_fenced(struct world *world, uint32_t node)
+{
+	if (!world->fence || world->options.fence_promotes)
+		return;
+	for (uint32_t i = 0; i < world->nnodes; i++)
+		if (i != node && world->oracle.unfenced[i])
+			oracle_fail(world, "I15 fenced first",
+				    "%s is promoted; %s held the key, and has neither given it "
+				    "back nor been fenced",
+				    name_of(world, node), name_of(world, i));
+}
+
 void oracle_pg_request(struct world *world, uint32_t node, const struct pg_req *req)
 {
 	if (req->op != PGOP_PROMOTE && req->op != PGOP_START_PRIMARY)
 		return;
+	check_fenced(world, node);
 	if (!proven(world, node))
 		oracle_fail(world, "I2 proof before write",
 			    "%s is told to %s without an unexpired proof of the lease",

@@ -79,6 +79,7 @@ struct oracle {
 	int64_t leader_lease;
 	struct release release; /* newest marker ever written */
 
+	bool unfenced[ORACLE_NODES]; /* took the key; neither gave it back nor was fenced since */
 	int64_t forced_until_us; /* an operator asked for a failover that may lose data */
 	uint64_t acked;
 	uint64_t confirmed;
@@ -117,6 +118,9 @@ void oracle_initdb(struct world *world, uint32_t node);
 void oracle_discards(struct world *world, uint32_t node);
 void oracle_replaces_data(struct world *world, uint32_t node, uint32_t source);
 void oracle_rewinds(struct world *world, uint32_t node, uint32_t source);
+
+/* The fence command ended well. */
+void oracle_fenced(struct world *world, uint32_t victim);
 
 /* what agents do */
 void oracle_page(struct world *world, uint32_t node);

@@ -389,6 +389,13 @@ static void port_callback(void *ctx, enum callback what, enum member_role role)
 	(void)role;
 }
 
+static void port_fence(void *ctx, uint64_t ticket, const struct fence_req *req)
+{
+	struct node *node = ctx;
+
+	fencecmd_run(node->world, node, ticket, req);
+}
+
 static void port_cache_config(void *ctx, const char *json)
 {
 	struct node *node = ctx;
@@ -435,6 +442,7 @@ void port_bind(struct node *node)
 		.publish = port_publish,
 		.answer = port_answer,
 		.callback = port_callback,
+		.fence = port_fence,
 		.cache_config = port_cache_config,
 		.dump = port_dump,
 		.reload = port_reload,

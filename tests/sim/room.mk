@@ -22,6 +22,7 @@ tests_sim_pgha_sim_SOURCES = \
 	tests/sim/node.c tests/sim/node.h \
 	tests/sim/port.c \
 	tests/sim/guard.c \
+	tests/sim/fencecmd.c \
 	tests/sim/clients.c tests/sim/clients.h \
 	tests/sim/mutant.c tests/sim/mutant.h \
 	tests/sim/oracle.c tests/sim/oracle.h \
@@ -55,6 +56,13 @@ EXTRA_DIST += \
 	tests/scenarios/etcd-restored.scn \
 	tests/scenarios/etcd-wiped.scn \
 	tests/scenarios/failover.scn \
+	tests/scenarios/fence-command-fails.scn \
+	tests/scenarios/fence-command-hangs.scn \
+	tests/scenarios/fence-command-old-back.scn \
+	tests/scenarios/fence-command-paused.scn \
+	tests/scenarios/fence-command-promotes.scn \
+	tests/scenarios/fence-command-restart.scn \
+	tests/scenarios/fence-command.scn \
 	tests/scenarios/found-running.scn \
 	tests/scenarios/guard-frozen-no-module.scn \
 	tests/scenarios/guard-resumed-late.scn \

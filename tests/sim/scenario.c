@@ -107,6 +107,10 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->etcd_faults = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "bad-clocks"))
 		options->bad_clocks = on ? TRI_YES : TRI_NO;
+	if (str_eq(word(line, 0), "fence"))
+		options->fence = str_eq(word(line, 1), "off") ? TRI_NO : TRI_YES;
+	if (str_eq(word(line, 0), "fence"))
+		options->fence_promotes = str_eq(word(line, 1), "promote");
 	if (str_eq(word(line, 0), "keep-diverged"))
 		options->keep_diverged = on;
 	if (str_eq(word(line, 0), "sync")) {
@@ -130,6 +134,7 @@ int scenario_options(const char *path, struct options *options, struct err *err)
 	options->etcd_faults = TRI_NO;
 	options->bad_clocks = TRI_NO;
 	options->sync = 0;
+	options->fence = TRI_NO;
 	while (read_line(file, &line)) {
 		int r = options_line(&line, options, err);
 
@@ -465,7 +470,7 @@ static int play_line(struct story *story, struct err *err)
 	const char *first = word(&story->line, 0);
 
 	if (story->line.n == 0 || str_eq(first, "nodes") || str_eq(first, "guard") ||
-	    str_eq(first, "module") || str_eq(first, "etcd-faults") ||
+	    str_eq(first, "fence") || str_eq(first, "module") || str_eq(first, "etcd-faults") ||
 	    str_eq(first, "bad-clocks") || str_eq(first, "sync") || str_eq(first, "keep-diverged"))
 		return 0;
 	if (str_eq(first, "at"))

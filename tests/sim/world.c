@@ -164,6 +164,9 @@ struct world *world_new(const struct options *options)
 	world->bad_clocks = drawn(world, options->bad_clocks, 400);
 	world->guard = drawn(world, options->guard, 700);
 	world->module = drawn(world, options->module, 500) && world->guard;
+	/* Without a draw: seeds that have none stay what they are. */
+	world->fence = options->fence == TRI_UNKNOWN ? options->seed % 5 == 2 :
+						       options->fence == TRI_YES;
 	world->wide_lag = rng_chance(&world->rng, 300);
 	world->net.delay_us = rng_range(&world->rng, 50, 1500);
 	world->net.jitter_us = rng_range(&world->rng, 100, 15000);

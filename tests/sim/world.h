@@ -40,6 +40,8 @@ struct options {
 	enum tristate etcd_faults;
 	enum tristate bad_clocks;
 	uint32_t sync; /* standbys that confirm each commit; SYNC_DRAWN: by chance */
+	enum tristate fence; /* a fence command */
+	bool fence_promotes; /* fence.command_failure */
 	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
 };
 
@@ -54,6 +56,9 @@ struct world {
 
 	bool guard;     /* a guardian runs on every host */
 	bool module;    /* ... and the fence module is loaded */
+	bool fence;     /* every member has a fence command */
+	int16_t fence_fails;
+	int16_t fence_hangs;
 	bool bad_clocks; /* rates of up to 10 % */
 	bool wide_lag;
 	uint32_t sync;   /* synchronous_standby_names: 'ANY n (*)'; 0: none */

@@ -287,6 +287,7 @@ static void act_pg(const struct plan *plan, struct node *n, uint32_t i, const st
 			n->server = SERVER_OPENING;
 		return;
 	case PGV_LEAVE:
+	case PGV_FENCE:
 	case PGV_FOLLOW:
 	case PGV_SEAL:
 	case PGV_REWIND:

@@ -505,6 +505,34 @@ Test(confbuild, knows_what_the_guardian_is_to_this_member)
 	expect_problem(CONFLOAD_MINIMAL "fence: {guard: perhaps}\n", "fence.guard");
 }
 
+Test(confbuild, reads_the_fence_command)
+{
+	LOAD = confload(CONFLOAD_MINIMAL "fence:\n  command: [/sbin/fence, '-a', 'b c']\n"
+					 "  command_timeout: 7\n  command_failure: promote\n");
+	const struct config_fence *fence = &load.config->fence;
+
+	cr_assert_eq(fence->command.n, 3);
+	cr_assert_str_eq(fence->command.items[0], "/sbin/fence");
+	cr_assert_str_eq(fence->command.items[2], "b c");
+	cr_assert_eq(fence->command_timeout_ms, 7000);
+	cr_assert_eq((int)fence->command_failure, FENCE_FAILURE_PROMOTE);
+}
+
+Test(confbuild, has_no_fence_command_unless_told_and_refuses_without_success)
+{
+	LOAD = confload(CONFLOAD_MINIMAL);
+
+	cr_assert_eq(load.config->fence.command.n, 0);
+	cr_assert_eq(load.config->fence.command_timeout_ms, 20000);
+	cr_assert_eq((int)load.config->fence.command_failure, FENCE_FAILURE_REFUSE);
+	expect_problem(CONFLOAD_MINIMAL "fence: {command: []}\n", "fence.command: must begin");
+	expect_problem(CONFLOAD_MINIMAL "fence: {command: ['', a]}\n", "fence.command: must begin");
+	expect_problem(CONFLOAD_MINIMAL "fence: {command: '/sbin/fence -a'}\n", "fence.command");
+	expect_problem(CONFLOAD_MINIMAL "fence: {command_timeout: 0}\n", "fence.command_timeout");
+	expect_problem(CONFLOAD_MINIMAL "fence: {command_failure: ignore}\n",
+		       "fence.command_failure");
+}
+
 Test(confbuild, publishes_tags_as_patroni_does)
 {
 	static const struct {

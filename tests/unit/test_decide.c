@@ -526,3 +526,71 @@ Test(decide, stops_after_a_term_without_the_required_guardian_though_nobody_can_
 	v.handover_asked = false;
 	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
 }
+
+/* A standby that holds the key, and is to be promoted. */
+static struct view chosen(void)
+{
+	struct view v = follower();
+
+	str_clip(v.cluster.leader, sizeof(v.cluster.leader), v.name);
+	v.cluster.leader_epoch = v.last_epoch = v.cluster.beat_epoch = 60;
+	lease_proven(&v.lease, 60, 7, NOW, 5000);
+	return v;
+}
+
+Test(decide, fences_the_old_leader_before_it_promotes)
+{
+	struct view v = chosen();
+	struct plan plan = plan_of(&v);
+
+	cr_assert_eq(plan.pg_verb, PGV_PROMOTE);
+	str_clip(v.fence_due, sizeof(v.fence_due), "a");
+	plan = plan_of(&v);
+	cr_assert_eq(plan.rule->id, 325);
+	cr_assert_eq(plan.pg_verb, PGV_FENCE);
+	cr_assert_eq(plan.lease_verb, LV_KEEP);
+	cr_assert_str_eq(plan.note, "to be fenced: 'a'");
+
+	/* A restart or a new copy that an operator wants does not hide it. */
+	v.reinit = true;
+	v.restart = RESTART_STOPPING;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_FENCE);
+
+	v.restart = RESTART_NONE;
+	v.pg.run = PG_DOWN;
+	v.pg.role = ROLE_UNKNOWN;
+	plan = plan_of(&v);
+	cr_assert_eq(plan.rule->id, 326);
+	cr_assert_eq(plan.pg_verb, PGV_START_STANDBY);
+}
+
+Test(decide, gives_the_key_back_when_the_old_leader_cannot_be_fenced)
+{
+	struct view v = chosen();
+	struct plan plan;
+
+	str_clip(v.fence_due, sizeof(v.fence_due), "a");
+	str_clip(v.fence_why, sizeof(v.fence_why), "'a' could not be fenced: no power");
+	v.fence_refused = true;
+	plan = plan_of(&v);
+	cr_assert_eq(plan.rule->id, 308);
+	cr_assert_eq(plan.pg_verb, PGV_LEAVE);
+	cr_assert_eq(plan.lease_verb, LV_RELEASE);
+	cr_assert_str_eq(plan.note, "'a' could not be fenced: no power");
+
+	v.cfg.pause = true;
+	v.mode = MODE_PAUSED;
+	cr_assert_eq(plan_of(&v).lease_verb, LV_RELEASE);
+}
+
+Test(decide, fences_in_pause_whom_an_operator_replaces)
+{
+	struct view v = chosen();
+
+	v.mode = MODE_PAUSED;
+	v.promote_pending = true;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_PROMOTE);
+	str_clip(v.fence_due, sizeof(v.fence_due), "a");
+	cr_assert_eq(plan_of(&v).rule->id, 229);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_FENCE);
+}

@@ -754,3 +754,45 @@ Test(record, bounds_what_is_read_of_a_key)
 	cr_assert_eq(record_size_limit("members/n1"), RECORD_SIZE_MAX);
 	cr_assert_eq(record_size_limit("sync"), RECORD_SIZE_MAX);
 }
+
+Test(record, carries_who_has_to_be_fenced)
+{
+	struct victims list = { .n = 2,
+				.items = { { "n1", "10.0.0.1", 5432, "http://10.0.0.1:8008/patroni",
+					     77 },
+					   { "n2", "", 0, "", 0 } } };
+	_cleanup_(freep) char *text = record_victims_text(&list);
+	struct victims back = { .mod_revision = 5 };
+	struct err err = { 0 };
+
+	cr_assert_str_eq(text, "{\"led\":[{\"name\":\"n1\",\"host\":\"10.0.0.1\",\"port\":5432,"
+			       "\"api_url\":\"http://10.0.0.1:8008/patroni\",\"epoch\":77},"
+			       "{\"name\":\"n2\",\"host\":\"\",\"port\":0,\"api_url\":\"\","
+			       "\"epoch\":0}]}");
+	cr_assert_eq(record_victims_parse(text, strlen(text), &back, &err), 0, "%s", err.msg);
+	cr_assert_eq(back.n, 2);
+	cr_assert_eq(back.items[0].epoch, 77);
+	cr_assert_eq(back.items[0].port, 5432);
+	cr_assert_str_eq(back.items[0].host, "10.0.0.1");
+	cr_assert_str_eq(back.items[1].name, "n2");
+}
+
+Test(record, never_takes_garbage_for_nobody_to_fence)
+{
+	static const char *const bad[] = {
+		"", "{}", "[]", "{\"led\":{}}", "{\"led\":[1]}", "{\"led\":[{\"name\":\"a\"}]}",
+		"{\"led\":[{\"name\":\"\",\"host\":\"\",\"port\":1,\"api_url\":\"\",\"epoch\":1}]}",
+		"{\"led\":[{\"name\":\"a/b\",\"host\":\"\",\"port\":1,\"api_url\":\"\",\"epoch\":1}]}",
+		"{\"led\":[{\"name\":\"a\",\"host\":\"\",\"port\":70000,\"api_url\":\"\",\"epoch\":1}]}",
+		"{\"led\":[{\"name\":\"a\",\"host\":\"\",\"port\":1,\"api_url\":\"\",\"epoch\":-1}]}",
+		"{\"led\":[{},{},{},{},{}]}",
+	};
+	struct victims list = { .n = 1, .items = { { .name = "kept" } } };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cr_assert_lt(record_victims_parse(bad[i], strlen(bad[i]), &list, NULL), 0, "%s",
+			     bad[i]);
+		cr_assert_eq(list.n, 1);
+		cr_assert_str_eq(list.items[0].name, "kept");
+	}
+}
