@@ -434,7 +434,7 @@ void oracle_writable(struct world *world, uint32_t node)
 		return; /* nobody is let in yet */
 	if (!proven(world, node) && just_thawed(world, node))
 		return; /* it takes no write: the module refuses, the guardian is on its way */
-	/* It restarted by itself after a backend's crash: nobody opened it, and nobody can end it. */
+	/* After a crash of a backend it restarts by itself, and nobody is there to end it. */
 	if (!proven(world, node) && nobody_fences(world, &world->nodes[node]))
 		return;
 	check_epoch(world, node, last);
