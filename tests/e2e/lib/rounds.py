@@ -9,10 +9,12 @@
 """
 
 import json
+import math
 import os
 import statistics
 import time
 
+from . import checker
 from .cluster import GATE_S, TTL_S
 from .measure import Watch, branches, latest_past_gate, lost_though_received
 
@@ -68,7 +70,17 @@ class Round:
             "turns": len({op.timeline for op in self.w.ops if op.outcome == "ok"}) - 1,
             "beyond": len(lost_though_received(report.lost, self.watch.received, left_at)),
             "early": sum(op.done < (self.at or 0) - SENT_S * 1e9 for op in report.lost),
-            "past_gate_us": worst and round(worst), "past_gate": after})
+            "past_gate_us": worst and math.ceil(worst), "past_gate": after})
+
+    def _judge_acks(self):
+        """Of a round that came to no end: who acknowledged when, if not what became of the rows."""
+        ops, _ = self.w.history()
+        report = checker.check(ops, {})
+        worst, after = latest_past_gate(ops, self.watch.gates)
+        self.line.update({
+            "acked": report.acked, "violations": report.violations,
+            "overlap_ms": report.overlap_ns / 1e6,
+            "past_gate_us": worst and math.ceil(worst), "past_gate": after})
 
     def tell(self, **facts):
         """Of this round: fence_ms, next_ms and others, in ms after the fault."""
@@ -92,6 +104,8 @@ class Round:
         self.watch.stop()
         try:
             self.w.__exit__(kind, value, trace)
+            if self.w.report is None:
+                self._judge_acks()
         finally:
             self.line["result"] = "ok" if kind is None else "failed"
             if kind is not None:
@@ -130,8 +144,8 @@ def _row(fault, ttl, rounds):
             "%d" % sum(r["result"] != "ok" for r in rounds),
             "%d" % sum(r["acked"] for r in done),
             "%d" % sum(bool(r["violations"]) for r in done),
-            "%d" % _most([r["lost"] for r in done] + [0]),
-            "%d" % sum(r["beyond"] for r in done),
+            "%d" % _most([r.get("lost") for r in done] + [0]),
+            "%d" % sum(r.get("beyond", 0) for r in done),
             _spread([r.get("fence_ms") for r in rounds]),
             _spread([r.get("next_ms") for r in rounds]),
             _spread([r.get("gap_ms") for r in done]),
@@ -139,7 +153,7 @@ def _row(fault, ttl, rounds):
             "%.0f-%.0f" % (min(loads), max(loads))]
 
 
-HEAD = ["fault", "ttl", "rounds", "failed", "acknowledged", "rounds with two at once",
+HEAD = ["fault", "ttl", "rounds", "failed", "rows acknowledged", "rounds with two at once",
         "lost, at most", "lost though a standby had it", "fault to fence, ms",
         "fault to next primary, ms", "longest gap, ms", "latest ack past the gate, us", "load"]
 
