@@ -343,10 +343,12 @@ static void add_sealed(const struct picture *picture, struct buf *text)
 	bool any = false;
 
 	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
-		if (!node_truthy(m, "sealed"))
+		int64_t ballot = 0;
+
+		if (!node_int(m, "sealed", &ballot) || ballot == 0)
 			continue;
-		buf_printf(text, "%s%s (ballot %s)", any ? ", " : between, node_str(m, "name"),
-			   node_str(m, "sealed"));
+		buf_printf(text, "%s%s (ballot %lld)", any ? ", " : between, node_str(m, "name"),
+			   (long long)ballot);
 		any = true;
 	}
 	if (any)

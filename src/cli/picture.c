@@ -236,6 +236,8 @@ static void add_member(struct picture *picture, struct tree_node *list, const st
 	trouble = node_text(value ? tree_child(value, "pgha") : NULL, "trouble");
 	if (trouble != NULL)
 		node_add_text(doc, member, "trouble", trouble);
+	if (known->sealed != 0)
+		node_add_int(doc, member, "sealed", known->sealed);
 	if (!leads)
 		add_lags(doc, member, value, optime_lsn);
 }

@@ -3,6 +3,7 @@
 
 import json
 import re
+import signal
 
 from lib.proc import wait_for
 
@@ -14,6 +15,13 @@ def said_since(node, offset):
 
 def receives(node):
     return node.sql1("SELECT count(*) FROM pg_stat_wal_receiver") == 1
+
+
+def ballot_asks(cluster, node):
+    """A ballot that the revisions of etcd come to only later: no beat is newer than it yet."""
+    newest = int(cluster.etcd.get_kv(cluster.prefix + "status")["mod_revision"])
+    scope = json.loads(node.rest("/patroni").text)["patroni"]["scope"]
+    return {"ballot": newest + 40, "scope": scope, "candidate": "n9"}
 
 
 def test_voters_stop_receiving_and_follow_the_winner(cluster, out):
@@ -36,15 +44,35 @@ def test_voters_stop_receiving_and_follow_the_winner(cluster, out):
 
 def test_a_seal_without_an_election_ends_by_itself(cluster, out):
     node = cluster.replicas()[0]
-    epoch = cluster.etcd.get_kv(cluster.prefix + "leader")["create_revision"]
-    scope = json.loads(node.rest("/patroni").text)["patroni"]["scope"]
-    asks = {"ballot": int(epoch) + 1, "scope": scope, "candidate": "n9"}
     wait_for("the stream", lambda: receives(node), 20)
+    asks = ballot_asks(cluster, node)
     reply = node.rest("/seal", "POST", asks)
     assert reply.code == 200, reply.text
-    assert json.loads(reply.text)["pgha"]["sealed"] == int(epoch) + 1
+    assert json.loads(reply.text)["pgha"]["sealed"] == asks["ballot"]
     assert not receives(node)
+    assert "ballot %d of 'n9'" % asks["ballot"] in cluster.hactl("explain", node.name).stdout
+    listed = wait_for("the line of list", lambda: re.search(
+        r"receive WAL from nobody: (.*)", cluster.hactl("list").stdout), 5)
+    assert listed.group(1) == "%s (ballot %d)" % (node.name, asks["ballot"])
     wait_for("the end of the promise", lambda: receives(node), 30)
     assert cluster.leader().rest("/seal", "POST", asks).code == 409
     assert node.rest("/seal", "POST", dict(asks, scope="another")).code == 409
     assert receives(node)
+
+
+def test_a_promise_outlives_the_agent_and_its_ballot_is_used_once(cluster, out):
+    node = cluster.replicas()[0]
+    leader = cluster.leader()
+    wait_for("the stream", lambda: receives(node), 20)
+    asks = ballot_asks(cluster, node)
+    before = node.log_size()
+    assert node.rest("/seal", "POST", asks).code == 200
+    node.agent.kill(signal.SIGKILL)
+    node.start_agent()
+    wait_for("the promise", lambda: json.loads(node.rest("/patroni").text)["pgha"]["seal"], 10)
+    assert not receives(node)
+    wait_for("the end of the promise", lambda: receives(node), 40)
+    said = said_since(node, before)
+    assert said.index("stops receiving WAL") < said.index("may receive WAL again: ")
+    assert node.rest("/seal", "POST", asks).code == 409
+    assert receives(node) and cluster.leader() is leader

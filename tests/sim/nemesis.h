@@ -103,6 +103,7 @@ void operator_switchover(struct world *world, const char *leader, const char *ca
 void operator_failover(struct world *world, const char *candidate);
 void operator_restart(struct world *world, uint32_t node);
 void operator_reinit(struct world *world, uint32_t node);
+void operator_seal(struct world *world, uint32_t node);
 void operator_pause(struct world *world, bool pause);
 /* Every agent runs and every host can be reached. */
 bool operator_sees_all(const struct world *world);

@@ -57,6 +57,19 @@ void operator_reinit(struct world *world, uint32_t node)
 	ask(world, &world->nodes[node], &command);
 }
 
+/* As a candidate asks that then goes away. */
+void operator_seal(struct world *world, uint32_t node)
+{
+	struct command command = { .type = CMD_SEAL };
+
+	if (!world->nodes[node].agent)
+		return;
+	command.ballot = agent_view(world->nodes[node].agent)->cluster.revision;
+	(void)str_copy(command.scope, sizeof(command.scope), WORLD_SCOPE);
+	(void)str_copy(command.candidate, sizeof(command.candidate), "nobody");
+	ask(world, &world->nodes[node], &command);
+}
+
 void operator_patch(struct world *world, const char *json)
 {
 	char text[128];

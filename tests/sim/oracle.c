@@ -501,6 +501,20 @@ void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confir
 			    (double)last->since_us / 1000.0, (long)last->epoch);
 }
 
+void oracle_sealed(struct world *world, uint32_t node, int64_t ballot)
+{
+	const struct node *who = &world->nodes[node];
+
+	if (!who->has_durable || !who->durable.sealed || who->durable.promised < ballot)
+		oracle_fail(world, "I6 votes",
+			    "%s promised ballot %ld, and its disk does not know", name_of(world, node),
+			    (long)ballot);
+	if (who->pg.receiver.connected)
+		oracle_fail(world, "I6 votes",
+			    "%s promised ballot %ld, and its walreceiver runs", name_of(world, node),
+			    (long)ballot);
+}
+
 void oracle_received(struct world *world, uint32_t node)
 {
 	const struct agent *agent = world->nodes[node].agent;

@@ -112,6 +112,8 @@ void oracle_writable(struct world *world, uint32_t node);
 void oracle_commit(struct world *world, uint32_t node, uint64_t id, uint64_t lsn);
 /* confirmed: by so many standbys before. */
 void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confirmed);
+/* It tells a candidate that its position is final. */
+void oracle_sealed(struct world *world, uint32_t node, int64_t ballot);
 /* WAL came over a walreceiver. */
 void oracle_received(struct world *world, uint32_t node);
 void oracle_initdb(struct world *world, uint32_t node);

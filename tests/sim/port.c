@@ -7,6 +7,7 @@
 
 #include "mutant.h"
 #include "node.h"
+#include "oracle.h"
 #include "pgjobs.h"
 #include "world.h"
 
@@ -204,7 +205,7 @@ void port_forget(struct node *node)
 	}
 }
 
-static void seal_answered(struct node *node, uint64_t command, const char *body)
+static void seal_answered(struct node *node, uint64_t command, int code, const char *body)
 {
 	for (uint32_t i = 0; i < NODE_SEALING_MAX; i++) {
 		struct question *question = node->sealing[i];
@@ -212,6 +213,8 @@ static void seal_answered(struct node *node, uint64_t command, const char *body)
 		if (!question || question->command != command)
 			continue;
 		node->sealing[i] = NULL;
+		if (code == 200)
+			oracle_sealed(node->world, node->id, question->req.ballot);
 		if (net_open(&node->world->net, NET_NODE(node->id), NET_NODE(question->asker)))
 			peer_told(node->world, question, body, strlen(body));
 		else
@@ -379,7 +382,7 @@ static void port_answer(void *ctx, uint64_t command_id, int code, const char *co
 		    (unsigned long)command_id, code, body ? body : "");
 	if (command_id == node->next_command)
 		node->last_answer = code;
-	seal_answered(node, command_id, body ? body : "");
+	seal_answered(node, command_id, code, body ? body : "");
 }
 
 static void port_callback(void *ctx, enum callback what, enum member_role role)

@@ -73,6 +73,7 @@ EXTRA_DIST += \
 	tests/scenarios/initialize-lost.scn \
 	tests/scenarios/isolated.scn \
 	tests/scenarios/k1-stalled-etcd-leader.scn \
+	tests/scenarios/k12-sealed-and-cut-off.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
 	tests/scenarios/paused-failover.scn \
 	tests/scenarios/paused-key-expires.scn \
@@ -85,6 +86,7 @@ EXTRA_DIST += \
 	tests/scenarios/restart-and-reinit.scn \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \
+	tests/scenarios/sealed-for-nothing.scn \
 	tests/scenarios/short-wal.scn \
 	tests/scenarios/stale-keepalive.scn \
 	tests/scenarios/switchover-to-the-dying.scn \

@@ -230,6 +230,10 @@ static int condition_of_node(const struct story *story, const char *what, uint32
 		return pg->state == PGM_UP;
 	if (str_eq(what, "down"))
 		return pg->state == PGM_DOWN;
+	if (str_eq(what, "receives"))
+		return pg->receiver.connected;
+	if (str_eq(what, "receives-nothing"))
+		return pg->state == PGM_UP && !pg->receiver.connected;
 	if (str_eq(what, "untouched"))
 		return pg->life == story->lives[node];
 	return -1;
@@ -421,6 +425,8 @@ static int play_operator(struct story *story, const char *what, uint32_t at, str
 		operator_failover(world, name);
 	else if (str_eq(what, "restart"))
 		operator_restart(world, (uint32_t)node);
+	else if (str_eq(what, "seal"))
+		operator_seal(world, (uint32_t)node);
 	else
 		operator_reinit(world, (uint32_t)node);
 	return 0;
@@ -430,7 +436,7 @@ static bool is_operator(const char *what)
 {
 	return str_eq(what, "switchover") || str_eq(what, "failover") || str_eq(what, "restart") ||
 	       str_eq(what, "reinit") || str_eq(what, "pause") || str_eq(what, "resume") ||
-	       str_eq(what, "accept-store");
+	       str_eq(what, "accept-store") || str_eq(what, "seal");
 }
 
 static int play_at(struct story *story, struct err *err)

@@ -401,3 +401,22 @@ Test(listing, takes_nofailover_from_the_tag_or_the_priority)
 	cr_assert_not(picture_is_nofailover(picture_member(&picture, "d")));
 	cr_assert_not(picture_is_nofailover(picture_member(&picture, "e")));
 }
+
+Test(listing, names_who_is_sealed_for_an_election)
+{
+	static const char *const keys[] = {
+		"members/node1", MEMBER(15433, "\"role\":\"replica\",\"pgha\":{\"version\":\"0.1.0\","
+					       "\"sealed\":77}"),
+		"members/node2", MEMBER(15434, "\"role\":\"replica\",\"pgha\":{\"version\":\"0.1.0\","
+					       "\"sealed\":77}"),
+		NULL,
+	};
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct listing listing = { 0 };
+
+	draw(keys, &picture);
+	listing_print(&listing, &picture, &text);
+	cr_assert(str_ends(text.data, "+\n An election, these receive WAL from nobody: node1 (ballot 77), "
+				      "node2 (ballot 77)\n"));
+}

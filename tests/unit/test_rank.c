@@ -237,3 +237,114 @@ Test(rank, counts_only_final_positions_while_the_key_may_be_taken)
 				    .failed = true };
 	cr_assert_eq(ask(&v).rank, RANK_BEST); /* who does not answer holds nobody up */
 }
+
+/* An election under ballot 70, at 10000; all are of pgha, and the others have sealed. */
+static struct view open_election(void)
+{
+	struct view v = three();
+
+	v.election_open = true;
+	v.ballot = 70;
+	v.ballot_at_ms = 10000;
+	v.sealed = true;
+	for (uint32_t i = 0; i < 3; i++)
+		v.cluster.members[i].is_pgha = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		v.votes[i].ballot = 70;
+		v.votes[i].sealed = 70;
+	}
+	return v;
+}
+
+Test(rank, waits_a_moment_for_whoever_answers_and_still_receives)
+{
+	struct view v = open_election();
+
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[0].sealed = 69;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.now_ms = 10000 + RANK_SEAL_MS - 1;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.now_ms++;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v = open_election();
+	v.votes[0].sealed = 75; /* under a later ballot it is final all the more */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, a_patroni_member_counts_with_what_it_tells)
+{
+	struct view v = open_election();
+
+	v.votes[0].sealed = 0;
+	v.cluster.members[0].is_pgha = false;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[0].lsn = 6000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_str_eq(ask(&v).other, "a");
+}
+
+/* 'x' led; every commit was on it and on all of a, b, c but so many. */
+static void with_sync(struct view *v, int32_t quorum)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	struct sync_key *sync = &v->cluster.sync;
+
+	*sync = (struct sync_key){ .present = true, .leader = "x", .quorum = quorum };
+	for (uint32_t i = 0; i < 3; i++)
+		str_clip(sync->standbys[sync->nstandbys++], NAME_SIZE, names[i]);
+}
+
+Test(rank, enough_synchronous_standbys_have_to_tell_a_final_position)
+{
+	struct view v = open_election();
+
+	with_sync(&v, 2); /* one of the three had it: all have to be heard */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[1].failed = true;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	with_sync(&v, 1); /* two had it: two are enough */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.now_ms = 10000 + RANK_SEAL_MS;
+	v.votes[0].sealed = 0; /* it goes on confirming */
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	with_sync(&v, 0); /* all three had it: this one alone is enough */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.sync.present = false;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, whoever_is_passed_over_is_no_voter)
+{
+	struct view v = open_election();
+
+	with_sync(&v, 1);
+	v.votes[1].failed = true;
+	v.votes[0].nofailover = true;
+	v.votes[0].lsn = 9000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+}
+
+Test(rank, the_leader_of_the_record_has_every_commit)
+{
+	struct view v = open_election();
+
+	with_sync(&v, 2);
+	v.votes[0].failed = true;
+	v.votes[1].failed = true;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	str_clip(v.cluster.sync.leader, NAME_SIZE, "b");
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, a_switchover_whose_leader_died_loses_nothing_that_was_confirmed)
+{
+	struct view v = open_election();
+
+	with_sync(&v, 2);
+	v.votes[0].failed = true;
+	v.cluster.request = (struct request){ .present = true, .leader = "x", .candidate = "b" };
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.cluster.request.leader[0] = '\0'; /* a failover is by order */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
