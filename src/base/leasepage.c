@@ -387,8 +387,10 @@ static int adopt_page(struct leasepage *page, struct err *err)
 	if (state == LEASEPAGE_OTHER_VERSION && words[LEASEPAGE_WORD_ARMED] != 0 &&
 	    words[LEASEPAGE_WORD_BOOT] == page->clock.boot_hash)
 		return err_set(err, ERR_STATE,
-			       "the lease page was left armed by another version of pgha: stop "
-			       "that Postgres, then remove the file");
+			       "the lease page is armed and has version %" PRIu64 " of another "
+			       "version of pgha, this one speaks %d: start that one again and "
+			       "pause the cluster, or stop that Postgres and remove the file",
+			       words[LEASEPAGE_WORD_VERSION], LEASEPAGE_VERSION);
 	/* A write that its author's death left unfinished is finished here: each word is either
 	 * the old or the new one, both were proven, and this agent replaces them as soon as it
 	 * has looked around. */

@@ -46,6 +46,7 @@ struct guardian {
 	bool watching;
 	int64_t retry_ms;
 	int64_t next_start_ms;
+	bool said_version;
 	int64_t said_kill_ms; /* when the killing began that was logged last */
 	struct guard_state told;
 };
@@ -58,6 +59,23 @@ static bool read_page(const struct guardian *g, struct guardpage_facts *ret)
 
 	return guardpage_open_reader(&page, g->run_dir, g->scope, g->name, NULL) == 0 &&
 	       guardpage_read(&page, ret) == LEASEPAGE_GOOD;
+}
+
+/* One of another version holds the page. It watches nothing of ours, and none of ours can begin. */
+static void say_version(struct guardian *g)
+{
+	_cleanup_(leasepage_done) struct leasepage page = LEASEPAGE_CLOSED;
+	struct guardpage_facts facts;
+
+	if (g->said_version ||
+	    guardpage_open_reader(&page, g->run_dir, g->scope, g->name, NULL) < 0 ||
+	    guardpage_read(&page, &facts) != LEASEPAGE_OTHER_VERSION)
+		return;
+	g->said_version = true;
+	log_error("a guardian of another version of pgha holds '%s/%s/%s/guard' and cannot watch "
+		  "for this one: end it (systemctl restart pgha-guard@..., or kill it); this "
+		  "agent watches the term alone until then",
+		  g->run_dir, g->scope, g->name);
 }
 
 static bool watches_our_page(const struct guardian *g, const struct guardpage_facts *facts)
@@ -177,13 +195,15 @@ static void on_end(void *ctx, int fd _unused_, uint32_t ready _unused_)
 	/* One that an earlier agent has started is not our child, and not ours to reap. */
 	if (waitid((idtype_t)P_PIDFD, (id_t)g->pidfd, &info, WEXITED | WNOHANG) < 0)
 		info.si_pid = 0;
-	if (g->wanted && info.si_pid != 0 && info.si_code == CLD_EXITED)
+	if (g->wanted && info.si_pid != 0 && info.si_code == CLD_EXITED) {
 		log_warning("guardian %" PRId64 " ended with exit code %d", g->pid,
 			    info.si_status);
-	else if (g->wanted)
+		say_version(g);
+	} else if (g->wanted) {
 		log_warning("guardian %" PRId64 " was killed: this agent watches the term alone "
 			    "until the next one does",
 			    g->pid);
+	}
 	let_go(g);
 	check(g);
 }

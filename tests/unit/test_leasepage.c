@@ -406,6 +406,8 @@ Test(leasepage, an_armed_page_of_another_version_is_refused_and_a_disarmed_one_r
 	poke(AT_VERSION, LEASEPAGE_VERSION + 1);
 	cr_assert_eq(write_open(&page, &err), -ERR_STATE);
 	cr_assert(strstr(err.msg, "another version"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "version 4") && strstr(err.msg, "speaks 3"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "pause the cluster"), "%s", err.msg);
 	cr_assert_eq(page.fd, -1);
 	cr_assert_eq(peek(AT_VERSION), LEASEPAGE_VERSION + 1);
 
