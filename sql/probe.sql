@@ -5,7 +5,7 @@
 --         written_lsn, replay_lsn, replay_paused, replay_time_us, receiver_status, sender_host,
 --         sender_port, slot_name, latest_end_lsn, has_restore_command, sysid, checkpoint_lsn,
 --         control_timeline, min_recovery_lsn, min_recovery_timeline, can_rewind,
---         receiver_age_ms, wal_receiver_timeout
+--         receiver_age_ms, wal_receiver_timeout, module
 -- kind:   query
 -- oldest: 13
 -- The functions that fail on the wrong side of a promotion are asked only behind a fresh look at
@@ -37,7 +37,8 @@ select pg_catalog.pg_is_in_recovery(),
 	pg_catalog.current_setting('wal_log_hints') = 'on'
 		or pg_catalog.current_setting('data_checksums') = 'on',
 	(extract(epoch from pg_catalog.clock_timestamp() - w.last_msg_receipt_time) * 1000)::int8,
-	pg_catalog.current_setting('wal_receiver_timeout')
+	pg_catalog.current_setting('wal_receiver_timeout'),
+	pg_catalog.current_setting('pgha_fence.status', true)
 from pg_catalog.pg_control_system() s
 	cross join pg_catalog.pg_control_checkpoint() c
 	cross join pg_catalog.pg_control_recovery() r

@@ -38,11 +38,8 @@ static bool same_upstream(const struct upstream *x, const struct upstream *y)
 static bool may_open(struct agent *a)
 {
 	int64_t now = state_now(a);
-	/* In pause the lease page is disarmed, and the device with it. */
-	bool dog = !a->view.dog_required || a->view.mode == MODE_PAUSED ||
-		   a->guard.dog == DOG_ACTIVE;
 
-	return dog && a->release_ticket == 0 && a->view.fence_due[0] == '\0' &&
+	return fences_may_open(a) && a->release_ticket == 0 && a->view.fence_due[0] == '\0' &&
 	       str_eq(a->view.cluster.leader, a->view.name) &&
 	       a->view.cluster.leader_epoch == a->view.lease.epoch &&
 	       lease_state(&a->view.lease, now) == LEASE_HELD;

@@ -39,13 +39,12 @@ static void adopt_config(struct agent *a, struct config *config)
 
 	a->view.cfg = config->ha;
 	a->view.tags = config->tags;
-	a->view.dog_required = config->watchdog.mode == WATCHDOG_REQUIRED;
-	a->view.guard_required = config->fence.guard == FENCE_GUARD_REQUIRED;
 	if (was_paused && !config->ha.pause && a->view.lease.epoch == 0 &&
 	    a->view.pg.role != ROLE_REPLICA && a->view.pg.run != PG_DOWN)
 		a->view.adopt_until_ms = a->view.now_ms + config->ha.ttl_ms / 2;
 	config_free(a->config);
 	a->config = config;
+	fences_configured(a);
 	a->board_dirty = true;
 	a->member_urgent = true;
 	a->again = true;

@@ -204,6 +204,7 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		fold_probe(a, ev);
 	if (v->pg.run != PG_UP)
 		a->sql_ok = false;
+	fences_say_module(a);
 }
 
 /* Names in the key that may be taken, or hand-over: since when, so that old answers of peers do
@@ -296,19 +297,11 @@ void model_refresh(struct agent *a)
 {
 	struct view *v = &a->view;
 	bool down = v->pg.run == PG_DOWN;
-	bool alive;
 
 	v->job = job_view(a);
 	v->job_op = (uint8_t)a->job.op;
 	v->mode = a->stopping ? MODE_SHUTDOWN : v->cfg.pause ? MODE_PAUSED : MODE_AUTO;
-	/* The guardian drives the device, so without it there is none either. */
-	alive = a->guard.presence == GUARD_ALIVE;
-	v->dog_lost = v->dog_required && (!alive || (a->guard.dog != DOG_READY &&
-						     a->guard.dog != DOG_ACTIVE));
-	if (!v->dog_lost && (alive || !v->guard_required))
-		v->guard_lost_since_ms = 0;
-	else if (v->guard_lost_since_ms == 0)
-		v->guard_lost_since_ms = v->now_ms;
+	fences_refresh(a);
 
 	/* A lease that is over by the clock is forgotten once nothing can write under it. */
 	if (v->lease.epoch != 0 && lease_state(&v->lease, v->now_ms) == LEASE_OVER &&

@@ -107,73 +107,6 @@ static char *explain_json(const struct agent *a)
 	return buf_take(&b);
 }
 
-static const char *presence_name(enum guard_presence presence)
-{
-	static const char *const names[GUARD__MAX] = {
-#define X(n, t) [GUARD_##n] = t,
-		GUARD_PRESENCES(X)
-#undef X
-	};
-
-	return (unsigned)presence < GUARD__MAX ? names[presence] : "";
-}
-
-static const char *dog_name(enum dog_state dog)
-{
-	static const char *const names[DOG__MAX] = {
-#define X(n, t) [DOG_##n] = t,
-		DOG_STATES(X)
-#undef X
-	};
-
-	return (unsigned)dog < DOG__MAX ? names[dog] : "";
-}
-
-static const char *page_words(const struct page_update *page)
-{
-	if (page->armed)
-		return "armed";
-	if (page->paused)
-		return "disarmed: paused";
-	return page->stopped ? "disarmed: Postgres is stopped" : "disarmed: not the primary";
-}
-
-/* The fences of this member; times are what is left at made_at_ms. */
-static char *fence_json(const struct agent *a)
-{
-	const struct guard_state *g = &a->guard;
-	struct buf b = { 0 };
-
-	add_pair(&b, "{", "guard", presence_name(g->presence));
-	buf_printf(&b, ", \"required\": %s", a->view.guard_required ? "true" : "false");
-	add_pair(&b, ", ", "watchdog", dog_name(g->dog));
-	if (g->dog == DOG_ACTIVE)
-		buf_printf(&b, ", \"watchdog_timeout_s\": %" PRId64, g->dog_timeout_s);
-	add_pair(&b, ", ", "page", page_words(&a->page));
-	if (a->page.armed)
-		buf_printf(&b, ", \"kills_in_ms\": %" PRId64 ", \"gates_in_ms\": %" PRId64,
-			   a->page.kill_at_ms - a->view.now_ms,
-			   a->page.gate_at_ms - a->view.now_ms);
-	if (g->pid != 0)
-		buf_printf(&b,
-			   ", \"pid\": %" PRId64 ", \"started_by\": \"%s\", "
-			   "\"memory_locked\": %s, \"priority\": \"%s\", \"oom_safe\": %s, "
-			   "\"kills\": %" PRId64,
-			   g->pid, g->by_agent ? "agent" : "unit",
-			   g->memory_locked ? "true" : "false",
-			   g->realtime ? "realtime" : g->raised ? "raised" : "usual",
-			   g->oom_safe ? "true" : "false", g->kills);
-	if (g->kill_epoch != 0)
-		buf_printf(&b,
-			   ", \"last_kill\": {\"epoch\": %" PRId64 ", \"processes\": %" PRId64
-			   ", \"begun_ms_late\": %" PRId64 ", \"left\": %" PRId64
-			   ", \"proven_ms_late\": %" PRId64 "}",
-			   g->kill_epoch, g->kill_processes, g->kill_begun_late_ms, g->kill_left,
-			   g->kill_proven_late_ms);
-	buf_ch(&b, '}');
-	return buf_take(&b);
-}
-
 static void fill_rule(const struct agent *a, struct status *st)
 {
 	const struct plan *plan = &a->plan;
@@ -192,12 +125,7 @@ static void fill_rule(const struct agent *a, struct status *st)
 	st->store_regressed = a->view.regressed;
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
 	st->explain_json = explain_json(a);
-	st->fence_json = fence_json(a);
-	st->watchdog_failed = a->view.dog_lost;
-	st->watchdog_active = a->guard.dog == DOG_ACTIVE;
-	st->guard_alive = a->guard.presence == GUARD_ALIVE;
-	st->guard_kills = a->guard.kills;
-	st->page_armed = a->page.armed;
+	fences_status(a, st);
 }
 
 static void fill_cluster(struct agent *a, struct status *st)

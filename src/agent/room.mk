@@ -16,6 +16,7 @@ src_libagent_a_SOURCES = \
 	src/agent/job.c \
 	src/agent/number.c \
 	src/agent/fence.c \
+	src/agent/fences.c \
 	src/agent/command.c \
 	src/agent/publish.c \
 	src/agent/recorder.c

@@ -227,6 +227,8 @@ struct agent {
 	enum lease_state said_lease;
 	char said_leader[NAME_SIZE];
 	char said_garbage[ETCD_KEY_SIZE];
+	char said_margin[REASON_SIZE];
+	enum module_presence said_module; /* in this life of Postgres */
 	char said_note[REASON_SIZE];
 	char said_trouble[REASON_SIZE];
 	bool board_dirty;
@@ -354,6 +356,17 @@ void fence_refresh(struct agent *a);
 void fence_run(struct agent *a);
 void fence_answered(struct agent *a, const struct pending *p, const struct event *ev);
 void fence_cycle(struct agent *a);
+
+/* fences.c: guardian, watchdog device and module */
+void fences_configured(struct agent *a);
+void fences_refresh(struct agent *a);
+bool fences_may_open(const struct agent *a);
+void fences_say_module(struct agent *a);
+void fences_status(const struct agent *a, struct status *st);
+char *fences_json(const struct agent *a);
+/* "guardian, module": what works; and what is required and does not. */
+#define FENCES_WORDS_SIZE 96
+void fences_words(const struct agent *a, char dst[FENCES_WORDS_SIZE]);
 
 /* regress.c: the durable record, and an etcd that knows less than it */
 /* true: the answer is of a regressed store; it was dealt with here. */

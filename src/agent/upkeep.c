@@ -33,6 +33,7 @@ static char *member_text(struct agent *a, bool positions)
 	struct member_out out = { .conn_host = c->pg.connect_host, .conn_port = c->pg.connect_port,
 				  .database = c->pg.database, .pgha_version = PGHA_VERSION };
 	char api[URL_SIZE];
+	char fence[FENCES_WORDS_SIZE];
 	bool v6 = strchr(c->restapi.connect_host, ':') != NULL;
 	_cleanup_(freep) char *schedule = publish_schedule_json(a);
 	_cleanup_(freep) char *changes = record_changes_text(a->changes, a->nchanges);
@@ -51,6 +52,8 @@ static char *member_text(struct agent *a, bool positions)
 	out.pause = a->view.cfg.pause;
 	out.trouble = vitals_trouble(pg);
 	out.sealed = a->view.seal_wanted ? a->view.promised : 0;
+	fences_words(a, fence);
+	out.fence = fence[0] != '\0' ? fence : NULL;
 	if (positions && a->sql_ok && pg->run == PG_UP) {
 		out.has_lsn = true;
 		out.in_recovery = pg->role != ROLE_PRIMARY;

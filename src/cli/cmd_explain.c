@@ -76,6 +76,64 @@ static void print_lease(const struct tree_node *pgha)
 	print_line("lease", text);
 }
 
+/* The module in the running Postgres. */
+static void print_module(const struct tree_node *module)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int64_t refused = 0, withheld = 0, unconfirmed = 0;
+
+	if (module == NULL)
+		return;
+	buf_str(&text, node_str(module, "state"));
+	if (node_text(module, "page") != NULL)
+		buf_printf(&text, ", the lease page: %s", node_str(module, "page"));
+	if (node_bool(module, "required", false))
+		buf_str(&text, ", required");
+	if (node_int(module, "refused", &refused)) {
+		(void)node_int(module, "withheld", &withheld);
+		(void)node_int(module, "unconfirmed", &unconfirmed);
+		buf_printf(&text, ", %s; commits refused %lld, withheld %lld, unconfirmed %lld",
+			   node_bool(module, "armed", false) ? "armed" : "disarmed",
+			   (long long)refused, (long long)withheld, (long long)unconfirmed);
+	}
+	print_line("module", text.data);
+}
+
+static void print_dog(const struct tree_node *fence)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int64_t timeout_s = 0;
+
+	if (node_text(fence, "watchdog") == NULL || str_eq(node_str(fence, "watchdog"), "off"))
+		return;
+	buf_str(&text, node_str(fence, "watchdog"));
+	if (node_int(fence, "watchdog_timeout_s", &timeout_s))
+		buf_printf(&text, ", the host goes down %lld s after the last renewal",
+			   (long long)timeout_s);
+	if (node_bool(fence, "watchdog_required", false))
+		buf_str(&text, ", required");
+	if (node_text(fence, "watchdog_why") != NULL)
+		buf_printf(&text, "; %s", node_str(fence, "watchdog_why"));
+	print_line("watchdog", text.data);
+}
+
+static void print_command(const struct tree_node *command)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int64_t succeeded = 0, failed = 0;
+
+	if (command == NULL)
+		return;
+	(void)node_int(command, "succeeded", &succeeded);
+	(void)node_int(command, "failed", &failed);
+	buf_str(&text, node_str(command, "state"));
+	if (node_text(command, "victim") != NULL)
+		buf_printf(&text, " against %s", node_str(command, "victim"));
+	buf_printf(&text, "; succeeded %lld times, failed %lld times", (long long)succeeded,
+		   (long long)failed);
+	print_line("command", text.data);
+}
+
 static void print_fence(const struct tree_node *fence)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -96,6 +154,9 @@ static void print_fence(const struct tree_node *fence)
 		buf_printf(&text, ", Postgres is killed in %.3f s unless the lease is proven again",
 			   (double)at_ms / 1000);
 	print_line("fence", text.data);
+	print_module(tree_child(fence, "module"));
+	print_dog(fence);
+	print_command(tree_child(fence, "command"));
 	if (kill == NULL || !node_int(kill, "epoch", &epoch))
 		return;
 	buf_clear(&text);
@@ -186,6 +247,13 @@ static void print_pgha(const struct tree_node *pgha)
 	print_fence(tree_child(pgha, "fence"));
 	print_postgres(tree_child(pgha, "postgres"));
 	print_seal(tree_child(pgha, "seal"));
+	if (node_text(pgha, "store") != NULL) {
+		_cleanup_(freep) char *store = str_dupf("%s: %s; hactl dcs accept",
+							node_str(pgha, "store"),
+							node_str(pgha, "store_why"));
+
+		print_line("store", store);
+	}
 	print_line("situation", node_text(pgha, "situation"));
 	print_line("note", node_text(pgha, "note"));
 	print_details(tree_child(pgha, "explain"));

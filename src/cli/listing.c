@@ -28,6 +28,7 @@ enum column {
 	PENDING,
 	PENDING_REASON,
 	SCHEDULED,
+	FENCE,
 	TAGS,
 	TROUBLE,
 	COLUMN__MAX
@@ -48,6 +49,7 @@ static const struct table_column columns[COLUMN__MAX] = {
 	[PENDING]        = { .name = "Pending restart" },
 	[PENDING_REASON] = { .name = "Pending restart reason" },
 	[SCHEDULED]      = { .name = "Scheduled restart" },
+	[FENCE]          = { .name = "Fence" },
 	[TAGS]           = { .name = "Tags" },
 	[TROUBLE]        = { .name = "Trouble" },
 };
@@ -245,6 +247,8 @@ static void add_row(struct work *work, const struct place *place)
 		add_cell(work, row, PENDING, "*");
 	add_reason(work, row, member);
 	add_scheduled(work, row, member);
+	if (work->listing->extended)
+		add_cell(work, row, FENCE, node_str(tree_child(member, "pgha"), "fence"));
 	if (tags != NULL && tags->type == TREE_MAP && tags->first != NULL)
 		node_add_copy(&work->rows, row, columns[TAGS].name, tags);
 	add_cell(work, row, TROUBLE, node_str(member, "trouble"));
@@ -326,8 +330,18 @@ static void add_rows(struct work *work)
 	free(places);
 }
 
+static bool has_fences(const struct picture *picture)
+{
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next)
+		if (node_text(tree_child(m, "pgha"), "fence") != NULL)
+			return true;
+	return false;
+}
+
 static bool is_shown(const struct work *work, enum column column)
 {
+	if (column == FENCE)
+		return work->listing->extended && has_fences(work->picture);
 	/* What is ours stays away from who reads the columns of patronictl by their number. */
 	if (optional_keys[column] == NULL || (work->listing->extended && column != TROUBLE))
 		return true;

@@ -208,7 +208,7 @@ static void add_member(struct picture *picture, struct tree_node *list, const st
 {
 	static const char *const copied[] = { "timeline", "pending_restart",
 					      "pending_restart_reason", "scheduled_restart",
-					      "tags" };
+					      "tags", "pgha" };
 	const char *role = role_of(picture, known->name);
 	const bool leads = str_ends(role, "leader");
 	const char *replication = node_str(value, "replication_state");

@@ -90,6 +90,18 @@ static bool vote_is_usable(const struct view *view, const struct vote *vote)
 	       view->now_ms - vote->asked_at_ms <= RANK_VOTE_AGE_MS;
 }
 
+static const char *lost_fence(const struct view *view)
+{
+	if (view->dog_required && view->dog_margin)
+		return "watchdog.mode is required, and ttl less its safety_margin leaves no time: "
+		       "set that to -1";
+	if (view->dog_lost)
+		return "the watchdog does not work here, and watchdog.mode is required";
+	if (view->module_lost)
+		return "Postgres runs without pgha_fence here, and fence.commit_guard is required";
+	return "no guardian watches here, and fence.guard is required";
+}
+
 /* Things about ourselves that bar us whatever the others say; NULL: none. */
 static const char *unfit_me(const struct view *view)
 {
@@ -98,9 +110,7 @@ static const char *unfit_me(const struct view *view)
 	if (is_barred(&view->tags))
 		return "tagged nofailover, or failover_priority is 0";
 	if (view->guard_lost_since_ms != 0)
-		return view->dog_lost ?
-			       "the watchdog does not work here, and watchdog.mode is required" :
-			       "no guardian watches here, and fence.guard is required";
+		return lost_fence(view);
 	if (pg->run != PG_UP || pg->role != ROLE_REPLICA)
 		return "Postgres does not run as a standby here";
 	if (pg->sysid[0] != '\0' && view->cluster.init == INIT_SET &&
@@ -356,7 +366,7 @@ const char *rank_unfit(const struct view *view, const struct vote *vote)
 	if (vote->nofailover || vote->failover_priority <= 0)
 		return "is tagged nofailover";
 	if (vote->watchdog_failed)
-		return "has no working watchdog";
+		return "lacks a fence that it requires (watchdog, guardian or module)";
 	if (vote->regressed)
 		return "takes this etcd for wiped or restored";
 	if (!vote->streaming)

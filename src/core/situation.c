@@ -366,6 +366,10 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 		return ASK_RELEASE;
 	if (leads && view->handover_begun)
 		return ASK_HANDOVER;
+	/* Others may have what is required and missing here; a primary hands over below. */
+	if (leads && s->role == SROLE_REPLICA && s->pg == SPG_UP && view->mode == MODE_AUTO &&
+	    situation_unguarded(view, GUARD_GRACE))
+		return ASK_RELEASE;
 	if (leads && gives_up_leading(view))
 		return ASK_RELEASE;
 	if (leads && view->handover_asked && s->role == SROLE_PRIMARY && s->pg == SPG_UP) {

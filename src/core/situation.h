@@ -126,7 +126,7 @@ bool situation_lacks_wal(const struct view *view);
 bool situation_may_take(const struct view *view);
 /* When the holder's term is over by our own clock; 0: no sign was seen. */
 int64_t situation_term_end_ms(const struct view *view);
-/* A guardian is required and none has watched for a term divided by `part`. */
+/* A fence that is required has been missing for a term divided by `part`. */
 #define GUARD_GRACE 4
 bool situation_unguarded(const struct view *view, int64_t part);
 /* Postgres may accept writes, as far as is known. */

@@ -290,6 +290,30 @@ struct setting_change {
 	char new_value[SETTING_SIZE]; /* after a restart; "?" when it cannot be told */
 };
 
+/* The module pgha_fence in the running Postgres. */
+#define MODULE_PRESENCES(X)                                                    \
+	X(UNKNOWN, "unknown") /* it was not asked, or does not answer */       \
+	X(ABSENT, "absent")   /* not loaded */                                 \
+	X(OFF, "off")         /* loaded, and told to refuse nothing */         \
+	X(BLIND, "blind")     /* loaded, and cannot believe the lease page */  \
+	X(READY, "ready")
+
+enum module_presence {
+#define X(n, t) MODULE_##n,
+	MODULE_PRESENCES(X)
+#undef X
+	MODULE__MAX
+};
+
+struct module_state {
+	enum module_presence presence;
+	bool armed;          /* as it reads the page */
+	int64_t refused;     /* commits, since the server was started */
+	int64_t withheld;    /* acknowledgements */
+	int64_t unconfirmed; /* synchronous commits whose wait was cut short */
+	char page[64];       /* what it thinks of the page */
+};
+
 /* The local Postgres, as seen by probes, pidfds and the control file. */
 struct pg_state {
 	enum pg_run run;
@@ -322,6 +346,7 @@ struct pg_state {
 	char upstream_host[HOST_SIZE]; /* of the walreceiver's conninfo; "" none */
 	uint16_t upstream_port;
 	char upstream_slot[NAME_SIZE];
+	struct module_state module;
 	uint64_t latest_end_lsn; /* walreceiver: newest position the upstream reported */
 	/* Streaming: since the newest message of the upstream, by the server's own clock. Silent:
 	 * for longer than a living upstream ever is. */

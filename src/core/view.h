@@ -80,7 +80,10 @@ struct view {
 	/* fencing */
 	bool guard_required;
 	bool dog_required;
-	bool dog_lost; /* required, and the device cannot be used */
+	bool dog_margin; /* ttl less its margin leaves the device no time */
+	bool dog_lost;   /* required, and the device cannot be used */
+	bool module_required;
+	bool module_lost; /* required, and the running Postgres works without it */
 	int64_t guard_lost_since_ms; /* 0: what is required is there */
 	char fence_due[NAME_SIZE]; /* we hold the key, and this member has to be fenced first */
 	bool fence_refused;        /* it could not be: the key goes back */

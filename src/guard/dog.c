@@ -73,7 +73,8 @@ static void begin(struct dog *dog, const struct leasepage_facts *page, int64_t n
 	int64_t have_s = 0;
 
 	if (want_s < 1) {
-		fail(dog, say, now_ms, "safety_margin leaves nothing of ttl");
+		fail(dog, say, now_ms,
+		     "ttl less safety_margin leaves it no time: set watchdog.safety_margin to -1");
 		return;
 	}
 	/* Opening starts most of them. A pipe without a reader fails instead of waiting. */

@@ -137,6 +137,7 @@ static int step_finish(struct pgwork *work, struct err *err _unused_)
 	if (s->run != PG_DOWN && s->run != PG_LEFTOVERS)
 		return PGWORK_DONE;
 	s->timeline = s->control_timeline;
+	s->module = (struct module_state){ 0 };
 	s->streaming = s->receiver_silent = false;
 	s->receiver_age_ms = 0;
 	s->receiving = false;

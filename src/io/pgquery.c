@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "io/sqltext.h"
+#include "wire/record.h"
 
 #define RECEIVER_ANSWER_MS 5000 /* that the upstream may take */
 
@@ -83,6 +84,7 @@ enum probe_column {
 	P_CAN_REWIND,
 	P_RECEIVER_AGE,
 	P_RECEIVER_TIMEOUT,
+	P_MODULE,
 	P__MAX
 };
 
@@ -180,9 +182,10 @@ static int read_probe(const struct pgrows *rows, void *ret, struct err *err)
 	rc = read_receiver(rows, &s, err);
 	if (rc < 0)
 		return rc;
-	s.receiving = pgrows_text(rows, 0, P_STATUS)[0] != '\0';
+	s.receiving = pgrows_text(rows, 0, P_STATUS) != NULL; /* there is no walreceiver */
 	s.has_restore_command = pgrows_true(rows, 0, P_RESTORE);
 	s.can_rewind = pgrows_true(rows, 0, P_CAN_REWIND);
+	record_module_parse(pgrows_text(rows, 0, P_MODULE), &s.module);
 	(void)str_copy(s.sysid, sizeof(s.sysid), pgrows_text(rows, 0, P_SYSID));
 	(void)str_copy(s.upstream_host, sizeof(s.upstream_host), pgrows_text(rows, 0, P_HOST));
 	(void)str_copy(s.upstream_slot, sizeof(s.upstream_slot), pgrows_text(rows, 0, P_SLOT));

@@ -43,6 +43,7 @@ struct member_out {
 	uint32_t timeline;             /* 0: left out */
 	const char *scheduled_restart_json; /* or NULL */
 	bool pause;
+	const char *fence; /* what fences it, for people: "guardian, module"; NULL: nothing */
 	const char *pgha_version; /* goes into "pgha":{"version":...}: we write and honour beats */
 	const char *trouble; /* there too: what is wrong with the server; "" nothing, NULL too */
 	int64_t sealed;           /* beside it: the ballot; 0: left out */
@@ -123,6 +124,9 @@ int record_begun_parse(const char *text, size_t len, uint32_t *ret_timeline,
 char *record_victims_text(const struct victims *victims);
 int record_victims_parse(const char *text, size_t len, struct victims *ret,
 			 struct err *err) _must_check_;
+
+/* pgha_fence.status of the module; NULL: it is not loaded. What cannot be read is unknown. */
+void record_module_parse(const char *text, struct module_state *ret);
 
 /* `history`: array of [timeline, lsn, reason, time, new leader]. Timeline of the cluster by it:
  * last + 1; "[]" = 1. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * record_fence - pgha/fence: who has to be fenced before another may be promoted
+ * record_fence - pgha/fence: who has to be fenced before another may be promoted; and what the
+ * Postgres module says of itself
  */
 #include <inttypes.h>
 
+#include "base/leasepage.h"
 #include "wire/jtext.h"
 #include "wire/record.h"
 
@@ -80,4 +82,40 @@ int record_victims_parse(const char *text, size_t len, struct victims *ret, stru
 	}
 	*ret = found;
 	return 0;
+}
+
+static int64_t counter(const json_t *doc, const char *key)
+{
+	int64_t value = 0;
+
+	(void)jtext_int(json_object_get(doc, key), &value);
+	return value;
+}
+
+void record_module_parse(const char *text, struct module_state *ret)
+{
+	_cleanup_(jtext_unrefp) json_t *doc = NULL;
+	const char *page;
+
+	*ret = (struct module_state){ .presence = MODULE_ABSENT };
+	if (text == NULL)
+		return;
+	ret->presence = MODULE_UNKNOWN;
+	if (jtext_load_object(text, strlen(text), &doc, NULL) < 0)
+		return;
+	page = jtext_string(doc, "page");
+	str_clip(ret->page, sizeof(ret->page), page != NULL ? page : "");
+	ret->armed = jtext_true(doc, "armed");
+	ret->refused = counter(doc, "refused");
+	ret->withheld = counter(doc, "withheld");
+	ret->unconfirmed = counter(doc, "unconfirmed");
+	/* One that came with LOAD has no hook in the other sessions. */
+	if (!jtext_true(doc, "preloaded"))
+		ret->presence = MODULE_ABSENT;
+	else if (!jtext_true(doc, "enabled"))
+		ret->presence = MODULE_OFF;
+	else if (!str_eq(ret->page, leasepage_state_text(LEASEPAGE_GOOD)))
+		ret->presence = MODULE_BLIND;
+	else
+		ret->presence = MODULE_READY;
 }

@@ -147,6 +147,8 @@ char *record_member_text(const struct member_out *out)
 			add_text(&text, "trouble", out->trouble);
 		if (out->sealed != 0)
 			buf_printf(&text, ",\"sealed\":%" PRId64, out->sealed);
+		if (out->fence)
+			jtext_add_field(&text, "fence", out->fence, JTEXT_COMPACT);
 		buf_ch(&text, '}');
 	}
 	buf_ch(&text, '}');

@@ -73,6 +73,13 @@ struct status {
 	int64_t lease_epoch;
 	int64_t rule_since_wall_us;
 	char trouble[REASON_SIZE]; /* with a Postgres that has not ended; "" none */
+	bool module_loaded;
+	bool module_armed;
+	int64_t module_refused;
+	int64_t module_withheld;
+	int64_t module_unconfirmed;
+	int64_t fence_succeeded; /* runs of fence.command */
+	int64_t fence_failed;
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
 	char *explain_json;     /* votes, ranks: object; NULL none */
 	int64_t sealed_ballot;  /* > 0: receives from nobody, by a promise of this ballot */

@@ -268,6 +268,27 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		    "How often this guardian had to kill Postgres.",
 		    (uint64_t)status->guard_kills);
 	add_vitals(body, view);
+	add_gauge(body, view, "pgha_module_loaded",
+		  "Value is 1 if the running Postgres has the module pgha_fence.",
+		  status->module_loaded);
+	add_gauge(body, view, "pgha_module_armed",
+		  "Value is 1 if that module ends commits with the lease at this moment.",
+		  status->module_armed);
+	add_counter(body, view, "pgha_module_refused_total",
+		    "Commits that the module refused since Postgres started.",
+		    (uint64_t)status->module_refused);
+	add_counter(body, view, "pgha_module_withheld_total",
+		    "Commits whose acknowledgement the module withheld since Postgres started.",
+		    (uint64_t)status->module_withheld);
+	add_counter(body, view, "pgha_module_unconfirmed_total",
+		    "Commits that no synchronous standby confirmed and the module withheld.",
+		    (uint64_t)status->module_unconfirmed);
+	add_counter(body, view, "pgha_fence_command_succeeded_total",
+		    "Runs of fence.command that succeeded since the agent started.",
+		    (uint64_t)status->fence_succeeded);
+	add_counter(body, view, "pgha_fence_command_failed_total",
+		    "Runs of fence.command that failed since the agent started.",
+		    (uint64_t)status->fence_failed);
 	add_gauge(body, view, "pgha_rule", "Id of the rule that the last cycle decided by.",
 		  status->rule_id);
 	add_seconds(body, view, "pgha_rule_since", "Epoch seconds since that rule is in force.",

@@ -423,6 +423,8 @@ void modelpg_facts(struct world *world, uint32_t node, bool sql, struct pg_state
 	if (pg->state != PGM_DOWN && pg->state != PGM_LEFTOVERS)
 		ret->postmaster_start_us = WORLD_EPOCH_US + (int64_t)pg->life;
 	if (sql && pg->state == PGM_UP && !pg->silent)
+		ret->module.presence = world->module ? MODULE_READY : MODULE_ABSENT;
+	if (sql && pg->state == PGM_UP && !pg->silent)
 		sql_facts(world, pg, ret);
 }
 

@@ -594,3 +594,64 @@ Test(decide, fences_in_pause_whom_an_operator_replaces)
 	cr_assert_eq(plan_of(&v).rule->id, 229);
 	cr_assert_eq(plan_of(&v).pg_verb, PGV_FENCE);
 }
+
+/* Nobody leads, everybody answered: this standby is the best placed. */
+static struct view best_placed(void)
+{
+	struct view v = election();
+
+	v.etcd_known = v.etcd_fixed = true;
+	return v;
+}
+
+Test(decide, does_not_lead_without_the_module_that_is_required)
+{
+	struct view v = best_placed();
+
+	cr_assert_eq(plan_of(&v).lease_verb, LV_ACQUIRE);
+	v.module_required = v.module_lost = true;
+	v.guard_lost_since_ms = NOW;
+	cr_assert_eq(plan_of(&v).situation.rank, RANK_NEVER);
+	cr_assert_eq(plan_of(&v).lease_verb, LV_KEEP);
+	cr_assert(strstr(plan_of(&v).verdict.why, "pgha_fence") != NULL);
+}
+
+Test(decide, hands_over_where_the_module_is_missing_and_stops_after_a_term)
+{
+	struct view v = leader();
+
+	v.module_required = v.module_lost = v.handover_asked = true;
+	v.guard_lost_since_ms = NOW - v.cfg.ttl_ms / 2;
+	v.election_since_ms = NOW - 500;
+	cr_assert_eq(plan_of(&v).situation.ask, ASK_SEEK);
+	vote(&v, "a", 9000);
+	vote(&v, "c", 9000);
+	cr_assert_eq(plan_of(&v).situation.ask, ASK_PREPARE);
+
+	v.nvotes = 0;
+	v.guard_lost_since_ms = NOW - v.cfg.ttl_ms;
+	cr_assert_eq(plan_of(&v).rule->id, 203);
+}
+
+Test(decide, gives_the_key_back_where_a_fence_is_missing_that_is_required)
+{
+	struct view v = chosen();
+
+	v.module_required = v.module_lost = true;
+	v.guard_lost_since_ms = NOW - 10;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_PROMOTE); /* which asks once more itself */
+	v.guard_lost_since_ms = NOW - v.cfg.ttl_ms;
+	cr_assert_eq(plan_of(&v).rule->id, 308);
+	cr_assert_eq(plan_of(&v).lease_verb, LV_RELEASE);
+}
+
+Test(decide, says_that_the_margin_leaves_the_watchdog_no_time)
+{
+	struct view v = best_placed();
+
+	v.dog_required = v.dog_lost = v.dog_margin = true;
+	v.guard_lost_since_ms = NOW;
+	cr_assert(strstr(plan_of(&v).verdict.why, "safety_margin") != NULL);
+	v.dog_margin = false;
+	cr_assert(strstr(plan_of(&v).verdict.why, "does not work here") != NULL);
+}

@@ -796,3 +796,34 @@ Test(record, never_takes_garbage_for_nobody_to_fence)
 		cr_assert_str_eq(list.items[0].name, "kept");
 	}
 }
+
+Test(record, reads_what_the_module_says)
+{
+	static const struct {
+		const char *text;
+		enum module_presence presence;
+	} cases[] = {
+		{ NULL, MODULE_ABSENT },
+		{ "", MODULE_UNKNOWN },
+		{ "[]", MODULE_UNKNOWN },
+		{ "{\"preloaded\": false, \"enabled\": true}", MODULE_ABSENT },
+		{ "{\"preloaded\": true, \"enabled\": false}", MODULE_OFF },
+		{ "{\"preloaded\": true, \"enabled\": true, \"page\": \"not there\"}", MODULE_BLIND },
+		{ "{\"preloaded\": true, \"enabled\": true, \"page\": "
+		  "\"recognised, of this boot\"}", MODULE_READY },
+	};
+	struct module_state m;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		record_module_parse(cases[i].text, &m);
+		cr_assert_eq(m.presence, cases[i].presence, "%zu", i);
+	}
+	record_module_parse("{\"preloaded\": true, \"enabled\": true, \"page\": \"torn\", "
+			    "\"armed\": true, \"refused\": 3, \"withheld\": 2, "
+			    "\"unconfirmed\": 1}", &m);
+	cr_assert(m.armed);
+	cr_assert_eq(m.refused, 3);
+	cr_assert_eq(m.withheld, 2);
+	cr_assert_eq(m.unconfirmed, 1);
+	cr_assert_str_eq(m.page, "torn");
+}

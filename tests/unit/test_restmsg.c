@@ -612,6 +612,36 @@ Test(restmsg, lists_metrics_in_patronis_order)
 	status_free(s);
 }
 
+Test(restmsg, counts_what_the_module_and_the_fence_command_did)
+{
+	static const char *const names[] = {
+		"pgha_module_loaded{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_module_armed{scope=\"batman\",name=\"node2\"} 1\n",
+		"pgha_module_refused_total{scope=\"batman\",name=\"node2\"} 4\n",
+		"pgha_module_withheld_total{scope=\"batman\",name=\"node2\"} 5\n",
+		"pgha_module_unconfirmed_total{scope=\"batman\",name=\"node2\"} 6\n",
+		"pgha_fence_command_succeeded_total{scope=\"batman\",name=\"node2\"} 7\n",
+		"pgha_fence_command_failed_total{scope=\"batman\",name=\"node2\"} 8\n",
+	};
+	struct status *s = new_primary();
+	_cleanup_(freep) char *text = NULL;
+	const char *at;
+
+	s->module_loaded = s->module_armed = true;
+	s->module_refused = 4;
+	s->module_withheld = 5;
+	s->module_unconfirmed = 6;
+	s->fence_succeeded = 7;
+	s->fence_failed = 8;
+	text = metrics_of(s, NOW);
+	at = text;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		at = strstr(at, names[i]);
+		cr_assert_not_null(at, "%s", names[i]);
+	}
+	status_free(s);
+}
+
 Test(restmsg, measures_what_is_wrong_with_the_server)
 {
 	static const char *const lines[] = {
