@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/leasepage.h"
 #include "base/str.h"
 #include "wire/record.h"
 
@@ -794,6 +795,27 @@ Test(record, never_takes_garbage_for_nobody_to_fence)
 			     bad[i]);
 		cr_assert_eq(list.n, 1);
 		cr_assert_str_eq(list.items[0].name, "kept");
+	}
+}
+
+/* The module prints the texts of base/leasepage.h. */
+Test(record, knows_the_words_of_the_lease_page)
+{
+	static const char *const texts[LEASEPAGE_STATE__MAX] = {
+#define X(n, t) [LEASEPAGE_##n] = t,
+		LEASEPAGE_STATES(X)
+#undef X
+	};
+	struct module_state m;
+
+	for (int i = 0; i < LEASEPAGE_STATE__MAX; i++) {
+		_cleanup_(freep) char *said =
+			str_dupf("{\"preloaded\": true, \"enabled\": true, \"page\": \"%s\"}",
+				 texts[i]);
+
+		record_module_parse(said, &m);
+		cr_assert_eq(m.presence, i == LEASEPAGE_GOOD ? MODULE_READY : MODULE_BLIND, "%s",
+			     texts[i]);
 	}
 }
 
