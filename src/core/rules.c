@@ -175,6 +175,10 @@ static const struct rule rules[] = {
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
 	  .why = "etcd was wiped or restored: nothing is promoted, made or copied until an "
 		 "operator accepts it (hactl dcs accept)" },
+	{ .id = 306, .name = "raise-settings",
+	  .pg = P(UP), .role = R(REPLICA), .ask = A(RAISE),
+	  .pg_verb = PGV_STOP_FAST, .lease_verb = LV_KEEP,
+	  .why = "replay waits for settings as high as the primary's, which a restart brings" },
 	{ .id = 308, .name = "give-back",
 	  .leader = L(ME), .lease = PROVEN, .pg = P(UP), .role = R(REPLICA), .ask = A(RELEASE),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_RELEASE,

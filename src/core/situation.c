@@ -388,6 +388,8 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 		return ASK_RESTART;
 	if (view->reinit)
 		return ASK_REINIT;
+	if (view->mode == MODE_AUTO && view->pg.replay_starved && s->role == SROLE_REPLICA)
+		return ASK_RAISE;
 	if (leads && view->promote_pending)
 		return ASK_TAKE;
 	return ASK_NONE;

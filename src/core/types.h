@@ -339,6 +339,7 @@ struct pg_state {
 	uint64_t receive_lsn; /* standby: max(flushed, written by the walreceiver) */
 	uint64_t replay_lsn;
 	bool replay_paused;
+	bool replay_starved; /* paused until a restart: the primary's settings are higher */
 	int64_t replay_time_us; /* wall clock of the last replayed transaction; 0 = null */
 	bool streaming;         /* walreceiver status is streaming */
 	bool receiving;         /* there is a walreceiver, whatever it does */

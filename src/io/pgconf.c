@@ -382,7 +382,7 @@ static const char *controlled_value(const struct config *config, const char *nam
 	return value ? spelled(&pair) : NULL;
 }
 
-static int32_t control_value(const struct pgcontrol *control, const char *name)
+int32_t pgconf_floor(const struct pgcontrol *control, const char *name)
 {
 	const struct {
 		const char *name;
@@ -407,7 +407,7 @@ static bool must_raise(const struct pgcontrol *control, const char *name, const 
 {
 	int64_t wanted = 0;
 
-	*ret = control_value(control, name);
+	*ret = pgconf_floor(control, name);
 	/* What is not configured is Postgres' default, which is not known here: the value that
 	 * was in force is always enough. */
 	return *ret > 0 && (!value || (parse_int(value, 0, INT32_MAX, &wanted, NULL) == 0 &&
@@ -417,6 +417,8 @@ static bool must_raise(const struct pgcontrol *control, const char *name, const 
 void pgconf_command_line(const struct config *config, const struct pgconf_want *want,
 			 const struct pgcontrol *control, struct words *ret)
 {
+	/* A restored cluster that recovers is under the same rule as a standby. */
+	bool recovers = want->standby || want->recovery || want->keep_recovery;
 	char text[NAME_SIZE];
 
 	for (size_t i = 0; i < ARRAY_LEN(controlled_names); i++) {
@@ -424,7 +426,7 @@ void pgconf_command_line(const struct config *config, const struct pgconf_want *
 		const char *value = controlled_value(config, name, text);
 		int32_t raised = 0;
 
-		if (want->standby && control && must_raise(control, name, value, &raised))
+		if (recovers && control && must_raise(control, name, value, &raised))
 			words_add(ret, "--%s=%d", name, raised);
 		else if (value)
 			words_add(ret, "--%s=%s", name, value);

@@ -28,6 +28,8 @@ struct pgconf_want {
 /* One parameter's effective value, NULL when not set. Names without regard to case. */
 const char *pgconf_param(const struct config *config, const char *name);
 const char *pgconf_pair(const struct pairs *pairs, const char *name);
+/* One of the settings that a standby must not have lower than the control file says; else 0. */
+int32_t pgconf_floor(const struct pgcontrol *control, const char *name);
 /* The place outside of the data directory that our initdb was told to put WAL into; NULL none. */
 const char *pgconf_initdb_waldir(const struct config *config);
 

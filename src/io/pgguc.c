@@ -99,3 +99,17 @@ uint32_t pgguc_changes(const struct config *config, const struct pgquery_setting
 	}
 	return n;
 }
+
+bool pgguc_starved(const struct pgcontrol *control, const struct pgquery_settings *settings)
+{
+	for (uint32_t i = 0; i < settings->n; i++) {
+		const struct pgquery_setting *s = &settings->items[i];
+		int32_t least = pgconf_floor(control, s->name);
+		int64_t value = 0;
+
+		if (least > 0 && parse_int(s->value, INT32_MIN, INT32_MAX, &value, NULL) == 0 &&
+		    value < least)
+			return true;
+	}
+	return false;
+}

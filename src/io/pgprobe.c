@@ -42,7 +42,7 @@ struct probe {
 enum {
 	S_TURN = 0, S_LOOK, S_CONTROL, S_CONTROL_READ, S_FINISH,
 	S_CONNECT, S_CONNECTED, S_STATE, S_STATE_READ, S_WALSENDERS, S_SLOTS, S_SETTINGS,
-	S_SETTINGS_READ, S_IDENTIFY, S_IDENTIFY_ASK, S_IDENTIFY_READ,
+	S_SETTINGS_READ, S_STARVED, S_STARVED_READ, S_IDENTIFY, S_IDENTIFY_ASK, S_IDENTIFY_READ,
 };
 /* clang-format on */
 
@@ -240,6 +240,7 @@ static void heard(struct pgwork *work)
 	/* A promotion that was ordered and is under way may end it at any moment. */
 	if (pg->state.role == ROLE_PRIMARY)
 		pg->life.may_write = true;
+	pg->state.replay_starved = pg->life.starved && pg->state.replay_paused;
 	settle_timeline(pg);
 	pgdir_look(pg->config->pg.data_dir, &pg->state);
 	pgdial_spare(pg);
@@ -300,6 +301,9 @@ static int step_settings(struct pgwork *work, struct err *err _unused_)
 	if (!pgconn_idle(work->pg->conn))
 		return PGWORK_DONE;
 	work->pg->state.pending_restart = work->pg->nchanges > 0;
+	if (work->pg->state.replay_paused && !work->pg->life.paused)
+		work->pg->settings_at_ms = 0;
+	work->pg->life.paused = work->pg->state.replay_paused;
 	if (loop_now_ms() < work->pg->settings_at_ms) {
 		pgwork_jump(work, S_IDENTIFY);
 		return PGWORK_NEXT;
@@ -314,8 +318,10 @@ static int step_settings_read(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 	struct pg *pg = work->pg;
 
-	if (work->result < 0)
+	if (work->result < 0) {
+		pgwork_jump(work, S_IDENTIFY);
 		return PGWORK_NEXT;
+	}
 	pg->nchanges = pgguc_changes(pg->config, &probe->settings, pg->changes);
 	pg->state.pending_restart = pg->nchanges > 0;
 	/* The postmaster reads its files in its own time after a reload, and the sessions after
@@ -323,6 +329,33 @@ static int step_settings_read(struct pgwork *work, struct err *err _unused_)
 	pg->settings_at_ms = loop_now_ms() + (pg->settings_reloaded ? RELOADED_MS :
 								      SETTINGS_EVERY_MS);
 	pg->settings_reloaded = false;
+	return PGWORK_NEXT;
+}
+
+/* Replay may be paused by an operator, or because it came to where the primary raised settings:
+ * the control file tells which, and only that one ends with a restart. */
+static int step_starved(struct pgwork *work, struct err *err)
+{
+	struct pg *pg = work->pg;
+
+	if (pg->state.role != ROLE_REPLICA || !pg->state.replay_paused) {
+		pg->life.starved = false;
+		pgwork_jump(work, S_IDENTIFY);
+		return PGWORK_NEXT;
+	}
+	pgwork_tolerate(work);
+	return pgtool_control(work, pg->config->pg.data_dir, err);
+}
+
+static int step_starved_read(struct pgwork *work, struct err *err _unused_)
+{
+	struct probe *probe = work->data;
+	struct pg *pg = work->pg;
+	struct pgcontrol control;
+
+	pg->life.starved = pgtool_control_read(work, &control, NULL) == 0 &&
+			   pgguc_starved(&control, &probe->settings);
+	pg->state.replay_starved = pg->life.starved;
 	return PGWORK_NEXT;
 }
 
@@ -418,6 +451,8 @@ static const struct pgwork_step steps[] = {
 	[S_SLOTS]         = { "slots", step_slots },
 	[S_SETTINGS]      = { "settings", step_settings },
 	[S_SETTINGS_READ] = { "settings", step_settings_read },
+	[S_STARVED]       = { "pg_controldata", step_starved },
+	[S_STARVED_READ]  = { "pg_controldata", step_starved_read },
 	[S_IDENTIFY]      = { "identify", step_identify },
 	[S_IDENTIFY_ASK]  = { "identify", step_identify_ask },
 	[S_IDENTIFY_READ] = { "identify", step_identify_read },

@@ -79,6 +79,8 @@ struct pglife {
 	enum pg_role seen; /* the last role it told */
 	bool may_write;    /* started as primary, or promotion was ordered */
 	bool unborn;       /* START has not seen its pid file yet */
+	bool starved;      /* settings in force are lower than those that WAL was written with */
+	bool paused;       /* replay was, at the last probe */
 	uint32_t timeline; /* newest one seen of it */
 	int64_t identify_at_ms; /* not before then its timeline is asked over replication */
 };

@@ -47,6 +47,41 @@ static void a_standby_starts_with_enough(void)
 	CHECK(node_stop(two, STOP_FAST) == 0);
 }
 
+static void until_paused(struct node *node)
+{
+	int64_t until_ms = loop_now_ms() + 30000;
+
+	do {
+		CHECK(loop_now_ms() < until_ms, "replay is not paused");
+		node_until(node, PG_UP, ROLE_REPLICA);
+	} while (!node->state.replay_paused);
+}
+
+/* From 14 on a hot standby pauses where the primary's settings were raised above its own. */
+static void a_raised_setting_starves_replay(void)
+{
+	CHECK(node_from(two, PGOP_START_STANDBY, one) == 0);
+	node_until(two, PG_UP, ROLE_REPLICA);
+	CHECK(node_sql(two, "select pg_wal_replay_pause()", NULL));
+	until_paused(two);
+	CHECK(!two->state.replay_starved);
+	CHECK(node_sql(two, "select pg_wal_replay_resume()", NULL));
+
+	CHECK(node_stop(one, STOP_FAST) == 0);
+	node_param(one, "max_connections", "40");
+	node_configure(one);
+	CHECK(node_do(one, PGOP_START_PRIMARY) == 0, "%s", one->err.msg);
+	node_until(one, PG_UP, ROLE_PRIMARY);
+	until_paused(two);
+	CHECK(two->state.replay_starved);
+	CHECK(node_stop(two, STOP_FAST) == 0);
+	CHECK(node_from(two, PGOP_START_STANDBY, one) == 0);
+	node_until(two, PG_UP, ROLE_REPLICA);
+	CHECK(!two->state.replay_paused && !two->state.replay_starved);
+	CHECK(node_number(two, "show max_connections") == 40);
+	CHECK(node_stop(two, STOP_FAST) == 0);
+}
+
 static void a_stale_pid_of_somebody_else_is_no_hindrance(void)
 {
 	char *const argv[] = { (char[]){ "sleep" }, (char[]){ "100" }, NULL };
@@ -227,6 +262,7 @@ int main(void)
 	four = node_new(4);
 	RUN(talks_over_the_socket);
 	RUN(a_standby_starts_with_enough);
+	RUN(a_raised_setting_starves_replay);
 	RUN(a_stale_pid_of_somebody_else_is_no_hindrance);
 	RUN(a_second_agent_changes_nothing);
 	RUN(settings_may_live_elsewhere);

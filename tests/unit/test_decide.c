@@ -370,6 +370,24 @@ Test(decide, removes_what_a_failed_bootstrap_made_before_it_gives_the_race_back)
 	cr_assert_eq(plan_of(&v).rule->id, 611);
 }
 
+Test(decide, restarts_a_standby_whose_replay_waits_for_higher_settings)
+{
+	struct view v = follower();
+
+	v.pg.run = PG_UP;
+	v.pg.role = ROLE_REPLICA;
+	v.pg.replay_paused = true;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+	v.pg.replay_starved = true;
+	cr_assert_eq(plan_of(&v).rule->id, 306);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_STOP_FAST);
+	v.mode = MODE_PAUSED;
+	cr_assert_neq(plan_of(&v).pg_verb, PGV_STOP_FAST);
+	v.mode = MODE_AUTO;
+	v.pg.role = ROLE_PRIMARY;
+	cr_assert_neq(plan_of(&v).rule->id, 306);
+}
+
 /* A standby that does not stream and knows that it descends from the leader. */
 static struct view behind(void)
 {
