@@ -188,10 +188,14 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		v->pg.run = PG_STARTING;
 	if (opening && v->pg.run != PG_DOWN && role == ROLE_PRIMARY)
 		v->pg.role = ROLE_PRIMARY;
+	if (!v->pg.replay_starved)
+		v->starved_since_ms = 0;
+	else if (v->starved_since_ms == 0)
+		v->starved_since_ms = v->now_ms;
 	if (v->pg.replay_starved && !old.replay_starved)
-		log_warning("replay is paused here: settings of the primary were raised above those "
-			    "in force%s", v->cfg.pause ? ", a restart is due after the pause" :
-							 ", restarting with them");
+		log_warning("replay is paused: the primary's settings were raised above ours%s",
+			    v->cfg.pause ? ", a restart is due after the pause" :
+					   ", a restart with them follows");
 	if (v->pg.run != before) {
 		v->pg_changed_at_ms = v->now_ms;
 		recorder_add(&a->recorder, v->now_ms, "pg run %d -> %d role %d", before,

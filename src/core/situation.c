@@ -13,6 +13,7 @@
 #define WAL_AGAIN_MS 30000
 /* Only a standby that got nothing from its other sources for so long is replaced. */
 #define WAL_PATIENCE_MS 120000
+#define RAISE_AFTER_MS 15000
 /* pg_rewind is tried this often, then it is given up. */
 #define REWIND_TRIES 3
 
@@ -357,6 +358,15 @@ static bool gives_up_leading(const struct view *view)
 	       view->start_failures >= 3;
 }
 
+/* An operator who restarts one member after the other comes first, unless this one is needed: with
+ * paused replay it cannot be promoted. */
+static bool must_raise(const struct view *view, const struct situation *s)
+{
+	if (view->mode != MODE_AUTO || !view->pg.replay_starved || s->role != SROLE_REPLICA)
+		return false;
+	return s->leader != LEADER_OTHER || view->now_ms - view->starved_since_ms >= RAISE_AFTER_MS;
+}
+
 static enum situation_ask classify_ask(const struct view *view, const struct situation *s,
 				       const struct verdict *verdict)
 {
@@ -388,7 +398,7 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 		return ASK_RESTART;
 	if (view->reinit)
 		return ASK_REINIT;
-	if (view->mode == MODE_AUTO && view->pg.replay_starved && s->role == SROLE_REPLICA)
+	if (must_raise(view, s))
 		return ASK_RAISE;
 	if (leads && view->promote_pending)
 		return ASK_TAKE;

@@ -63,7 +63,7 @@
 	X(REINIT, "reinit")                                                           \
 	X(RELEASE, "release")   /* give up what we hold: leading or bootstrapping failed */ \
 	X(FENCE, "fence")       /* we hold the lease, another has to be fenced first */   \
-	X(RAISE, "raise")       /* a standby that replays nothing before its settings are higher */ \
+	X(RAISE, "raise")       /* a standby whose replay waits for higher settings */ \
 	X(TAKE, "take")         /* we hold the lease in order to promote */
 
 #define STORES(X)                                                            \

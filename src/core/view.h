@@ -68,6 +68,7 @@ struct view {
 	int64_t upstream_epoch;
 	bool upstream_foreign; /* that server has another system identifier */
 	int64_t not_streaming_since_ms; /* running standby; 0: streams, or does not run */
+	int64_t starved_since_ms;  /* since when replay_starved; 0: it is not */
 	uint64_t position_lsn;     /* of a running standby: end of what it received or replayed */
 	int64_t position_since_ms; /* since when it is there */
 	int64_t wal_asked_at_ms;   /* when the leader last said whether it has what comes next */

@@ -115,6 +115,20 @@ def test_pending_restart_is_shown_and_taken(cluster):
         for n in cluster.nodes), 15)
 
 
+def test_standbys_follow_a_raised_setting(cluster, out):
+    """Restarted on the primary alone, where the replay of a standby would wait for ever."""
+    leader = cluster.leader()
+    with cluster.writers(out) as w:
+        cluster.hactl("edit-config", "-p", "max_connections=63", "--force")
+        cluster.wait_member(leader, 15, pending_restart=True)
+        assert leader.rest("/restart", "POST", {}, timeout=60).code == 200
+        wait_for("63 connections everywhere, and replay goes on", lambda: all(
+            n.sql1("SHOW max_connections") == "63" for n in cluster.nodes) and not any(
+            n.sql1("SELECT pg_is_wal_replay_paused()") for n in cluster.replicas()), 60)
+        w.verdict(max_lost=0)
+    assert cluster.leader() is leader
+
+
 def test_setting_of_a_file_waits_for_a_restart(cluster):
     node = cluster.replicas()[0]
     old = node.sql1("SHOW shared_buffers")

@@ -379,6 +379,9 @@ Test(decide, restarts_a_standby_whose_replay_waits_for_higher_settings)
 	v.pg.replay_paused = true;
 	cr_assert_eq(plan_of(&v).rule->id, 512);
 	v.pg.replay_starved = true;
+	v.starved_since_ms = NOW - 14999;
+	cr_assert_eq(plan_of(&v).rule->id, 512);
+	v.starved_since_ms = NOW - 15000;
 	cr_assert_eq(plan_of(&v).rule->id, 306);
 	cr_assert_eq(plan_of(&v).pg_verb, PGV_STOP_FAST);
 	v.mode = MODE_PAUSED;
