@@ -295,6 +295,11 @@ static void fold_pg_done(struct agent *a, const struct event *ev)
 
 	if (!state_take(a, ev->ticket, &p))
 		return;
+	/* It is proven that nobody is left. What was known before would have him stopped again and
+	 * again until the next probe is answered. */
+	if (p.kind == TICKET_JOB && ev->ticket == a->job.ticket && a->job.op == PGOP_STOP &&
+	    ev->result == 0)
+		model_fold_pg(a, ev);
 	if (p.kind == TICKET_JOB && ev->ticket == a->job.ticket)
 		job_answer(a, ev);
 	else if (p.kind == TICKET_ANCESTRY)

@@ -47,8 +47,10 @@ enum view_job job_view(const struct agent *a)
 
 static bool is_working_on(const struct agent *a, const struct pg_req *req)
 {
+	/* A stop succeeded and the look that follows is awaited: there is nothing to stop. */
 	if (a->job.ticket == 0)
-		return false;
+		return req->op == PGOP_STOP && a->settle_ticket != 0 &&
+		       a->job.op == PGOP_STOP && a->view.pg.run == PG_DOWN;
 	if (req->op != PGOP_STOP)
 		return true; /* one pair of hands */
 	return a->job.op == PGOP_STOP && a->job.stop >= req->stop;

@@ -183,6 +183,19 @@ static void fail_soon(struct pgconn *conn, int result, const struct err *err)
 	loop_defer(conn->defer);
 }
 
+void pgconn_lost(struct pgconn *conn)
+{
+	struct err err = { 0 };
+	int rc;
+
+	if (conn->state != CONN_CONNECTING && conn->state != CONN_BUSY) {
+		pgconn_close(conn);
+		return;
+	}
+	rc = err_set(&err, ERR_CONNECT, "Postgres has ended");
+	fail_soon(conn, rc, &err);
+}
+
 int pgconn_new(struct loop *loop, struct pgconn **ret, struct err *err)
 {
 	_cleanup_(pgconn_freep) struct pgconn *conn = mem_new(1, sizeof(*conn));

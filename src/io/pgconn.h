@@ -46,6 +46,8 @@ void pgconn_open(struct pgconn *conn, const struct pgconn_param *params, size_t 
 		 int64_t deadline_ms, pgconn_fn done, void *ctx);
 /* Closes at once; a statement under way is dropped and nobody called. */
 void pgconn_close(struct pgconn *conn);
+/* The server has ended: what is under way fails with ERR_CONNECT, from the loop. */
+void pgconn_lost(struct pgconn *conn);
 /* Open and no statement under way. */
 bool pgconn_idle(const struct pgconn *conn);
 /* Neither open nor being opened. */

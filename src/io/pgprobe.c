@@ -159,8 +159,11 @@ static void unheard(struct pgwork *work, enum pg_run run)
 	struct pg *pg = work->pg;
 
 	probe->why = work->err;
-	/* A shutdown under way is told by the pid file, and stays that. */
-	if (pg->state.run != PG_STOPPING)
+	/* It ended while it was asked. A shutdown under way is told by the pid file, and stays
+	 * that. */
+	if (!pgwatch_runs(pg))
+		pgwatch_look(pg);
+	if (pgwatch_runs(pg) && pg->state.run != PG_STOPPING)
 		pg->state.run = run;
 	pg->state.role = role_unheard(pg);
 	pgwork_jump(work, S_CONTROL);

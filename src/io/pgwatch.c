@@ -50,8 +50,10 @@ void pgwatch_forget(struct pg *pg)
 	pg->state.flush_lsn = pg->state.receive_lsn = pg->state.replay_lsn = 0;
 	pg->nchanges = 0;
 	pg->settings_at_ms = 0;
+	/* A probe that waits for an answer hears that there will be none: until it has ended
+	 * there is no other. */
 	if (pg->conn)
-		pgconn_close(pg->conn);
+		pgconn_lost(pg->conn);
 	pgconn_free(TAKE(pg->spare));
 	pg->spare_at_ms = 0;
 	pgdoor_forget(pg);

@@ -29,6 +29,31 @@ static void start(void)
 	node_until(one, PG_UP, ROLE_PRIMARY);
 }
 
+/* Until then no other is sent, and what the agent knows is of before. */
+static void a_probe_under_way_ends_with_postgres(void)
+{
+	struct pg_req probe = { .op = PGOP_PROBE, .timeout_ms = 20000 };
+	struct pg_req stop = { .op = PGOP_STOP, .stop = STOP_KILL };
+	int64_t until_ms = loop_now_ms() + 10000;
+	bool probed = false, stopped = false;
+	uint64_t asked, ordered;
+
+	start();
+	node_restart_agent(one);
+	kill((pid_t)one->state.postmaster_pid, SIGSTOP);
+	asked = node_send(one, &probe);
+	for (int i = 0; i < 5; i++)
+		pgrig_step();
+	ordered = node_send(one, &stop);
+	while (!probed || !stopped) {
+		CHECK(loop_now_ms() < until_ms, "probed %d stopped %d", probed, stopped);
+		pgrig_step();
+		probed = probed || one->answered == asked;
+		stopped = stopped || one->answered == ordered;
+		CHECK(!stopped || one->state.run == PG_DOWN, "%d", one->state.run);
+	}
+}
+
 static void wait_exit(void)
 {
 	int seen = one->exits;
@@ -362,6 +387,7 @@ int main(void)
 	RUN(a_harder_stop_overtakes);
 	RUN(stop_interrupts_a_start);
 	RUN(scripts_run_around_stop_and_promote);
+	RUN(a_probe_under_way_ends_with_postgres);
 	RUN(tells_why_a_start_failed);
 	RUN(a_recycled_pid_is_not_postgres);
 	return 0;

@@ -89,6 +89,9 @@ struct modelpg {
 	struct pgm_receiver receiver;
 	struct pgm_job job;
 	struct pgm_stop stop;
+	uint32_t vain_stops; /* in a row, by one life of the agent, of what was down already */
+	uint64_t vain_agent;
+	uint64_t vain_life;
 	bool kill_sent;   /* SIGKILL is on its way to every process */
 	bool doomed;      /* ... and waits for the disk: nothing of it will run again */
 	bool half;        /* the truth about the directory, whatever `dir` shows */

@@ -201,15 +201,32 @@ void pgjobs_arm(struct world *world, uint32_t node)
 	escalate_at(world, node, stop->kill_at_ms, STOP_KILL);
 }
 
+/* An answer may be on its way while the next order is given, so that one in vain is no fault. */
+static void stopped_in_vain(struct world *world, uint32_t node, bool busy)
+{
+	struct modelpg *pg = &world->nodes[node].pg;
+
+	if (busy || pg->vain_agent != world->nodes[node].life || pg->vain_life != pg->life)
+		pg->vain_stops = 0;
+	pg->vain_agent = world->nodes[node].life;
+	pg->vain_life = pg->life;
+	if (!busy && ++pg->vain_stops > 1)
+		oracle_fail(world, "I11 quiescence",
+			    "%s stops a Postgres that was down, %u times in a row",
+			    world->nodes[node].name, pg->vain_stops);
+}
+
 static void request_stop(struct world *world, uint32_t node, uint64_t ticket,
 			 const struct pg_req *req)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 	struct pgm_stop *stop = &pg->stop;
 	int64_t timeout_ms = req->timeout_ms ? req->timeout_ms : DEFAULT_TIMEOUT_MS;
+	bool busy = pg->job.active;
 
 	pgjobs_interrupt(world, node);
 	if (!modelpg_has_process(pg)) {
+		stopped_in_vain(world, node, busy);
 		pgjobs_done(world, node, ticket, world->nodes[node].life, 0, "was not running");
 		return;
 	}

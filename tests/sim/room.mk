@@ -75,6 +75,7 @@ EXTRA_DIST += \
 	tests/scenarios/k1-stalled-etcd-leader.scn \
 	tests/scenarios/k12-sealed-and-cut-off.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
+	tests/scenarios/paused-another-leads.scn \
 	tests/scenarios/paused-failover.scn \
 	tests/scenarios/paused-key-expires.scn \
 	tests/scenarios/paused-restart-standby.scn \
