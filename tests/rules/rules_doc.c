@@ -95,7 +95,7 @@ static void print_man(void)
 
 	printf(".\\\" Generated from the table in src/core/rules.c; do not edit.\n"
 	       ".TH PGHA-RULES 7 \"\" pgha \"pgha manual\"\n.SH NAME\n"
-	       "pgha-rules \\- how pghad decides: the rule table\n.SH DESCRIPTION\n"
+	       "pgha-rules \\- how pghad decides: the rule table\n.SH DESCRIPTION\n.ad l\n"
 	       ".BR pghad (8)\nreduces what it sees to a situation, one value for each dimension, "
 	       "and looks it up in a table.\nThe first row that matches wins. The rule's id stands "
 	       "in the log, in\n.B GET /patroni\nand in\n.BR \"hactl explain\" .\n");
