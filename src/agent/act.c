@@ -242,7 +242,7 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 	vote->asked_at_ms = v->now_ms;
 	vote->ballot = ballot;
 	/* Whoever was leader is probably gone; an election does not wait long for it. */
-	if (!state_leads(a) && str_eq(m->name, a->last_leader))
+	if (!state_leads(a) && str_eq(m->name, a->view.last_leader))
 		req.timeout_ms = VOTE_OLD_LEADER_MS;
 	str_clip(req.name, sizeof(req.name), m->name);
 	str_clip(req.api_url, sizeof(req.api_url), m->api_url);

@@ -138,7 +138,7 @@ void keys_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revisio
 	c->leader_lease_id = kv->lease_id;
 	a->view.leader_gone_at_ms = 0;
 	a->view.last_epoch = MAX_OF(a->view.last_epoch, kv->create_revision);
-	str_clip(a->last_leader, sizeof(a->last_leader), c->leader);
+	str_clip(a->view.last_leader, sizeof(a->view.last_leader), c->leader);
 }
 
 /* A complete read is the truth; a stream may lag behind what our own answers told. */

@@ -170,7 +170,6 @@ struct agent {
 	struct guard_state guard;
 	struct fence fence;
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
-	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
 	uint32_t nmember_texts;
 	char *config_text;  /* raw `config` */

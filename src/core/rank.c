@@ -5,6 +5,7 @@
 #include "core/rank.h"
 
 #include "base/str.h"
+#include "core/situation.h"
 #include "core/timeline.h"
 
 static const char *const rank_names[RANK__MAX] = {
@@ -313,6 +314,7 @@ void rank_me(const struct view *view, struct verdict *ret)
 	bool alone = true;
 	const char *unfit = unfit_me(view);
 	const struct request *req = &view->cluster.request;
+	const struct member *old = situation_patroni_gone(view);
 	/* A failover may be forced upon what lags; a switchover whose leader died may not. */
 	bool forced = is_named(view) && req->leader[0] == '\0';
 
@@ -330,6 +332,11 @@ void rank_me(const struct view *view, struct verdict *ret)
 	 * server could tell the two apart. */
 	if (!forced && timeline_local(&view->pg) < cluster_timeline(view)) {
 		say(ret, RANK_NEVER, 0, "", "is on an older timeline than the cluster");
+		return;
+	}
+	if (old != NULL && (rank_vote(view, old->name) == NULL ||
+			    !vote_is_usable(view, rank_vote(view, old->name)))) {
+		say(ret, RANK_UNKNOWN, 0, old->name, "has to tell that it gave the lead away");
 		return;
 	}
 	/* A switchover whose leader died in it may lose nothing that was confirmed. */

@@ -103,6 +103,35 @@ static bool just_accepted(const struct view *view)
 	       view->now_ms < view->accepted_at_ms + MAX_OF(view->sign_ttl_ms, view->cfg.ttl_ms);
 }
 
+const struct member *situation_patroni_gone(const struct view *view)
+{
+	const struct cluster *c = &view->cluster;
+
+	if (!c->leader_known || c->leader[0] != '\0' || view->last_leader[0] == '\0')
+		return NULL;
+	for (uint32_t i = 0; i < c->nmembers; i++)
+		if (str_eq(c->members[i].name, view->last_leader))
+			return c->members[i].is_pgha ? NULL : &c->members[i];
+	return NULL;
+}
+
+/* Patroni deletes its key when its server has ended, and leaves no marker to prove it. What it
+ * answers to a question that was asked later stands in: a key that etcd lost too early is that of
+ * one who still says that it is the primary. */
+static bool patroni_yielded(const struct view *view)
+{
+	const struct member *m = situation_patroni_gone(view);
+
+	for (uint32_t i = 0; m != NULL && i < view->nvotes; i++) {
+		const struct vote *vote = &view->votes[i];
+
+		if (str_eq(vote->name, m->name))
+			return vote->answered && vote->yielded && view->leader_gone_at_ms != 0 &&
+			       vote->asked_at_ms >= view->leader_gone_at_ms;
+	}
+	return false;
+}
+
 /* The takeover rule for a key that is absent (architecture, "two clocks agree"). */
 static bool may_take(const struct view *view)
 {
@@ -119,6 +148,8 @@ static bool may_take(const struct view *view)
 		return true;
 	if (c->init != INIT_SET && view->last_epoch == 0)
 		return true; /* no leader has ever been: the first bootstrap */
+	if (patroni_yielded(view))
+		return true;
 	return view->now_ms >= situation_term_end_ms(view);
 }
 

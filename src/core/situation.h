@@ -127,6 +127,9 @@ bool situation_lacks_wal(const struct view *view);
 bool situation_may_take(const struct view *view);
 /* When the holder's term is over by our own clock; 0: no sign was seen. */
 int64_t situation_term_end_ms(const struct view *view);
+/* The leader whose key is absent, if it was a member that Patroni runs; else NULL. Whether it has
+ * yielded is known when it was asked (struct vote). */
+const struct member *situation_patroni_gone(const struct view *view);
 /* A fence that is required has been missing for a term divided by `part`. */
 #define GUARD_GRACE 4
 bool situation_unguarded(const struct view *view, int64_t part);

@@ -425,6 +425,7 @@ struct vote {
 	bool heard;      /* it answered; a leader waits for its own newest list of walsenders too */
 	bool failed;     /* unreachable, or an answer without a position */
 	bool in_recovery; /* false: it says it is a primary */
+	bool yielded; /* it says that its server is down or a standby; also without a position */
 	bool streaming; /* receives WAL at this moment */
 	bool nofailover;
 	bool watchdog_failed;

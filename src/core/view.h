@@ -44,6 +44,7 @@ struct view {
 	int64_t last_epoch;        /* newest epoch of a leader that we saw, ours included */
 	int64_t sign_at_ms;   /* newest sign of life of that epoch received, on our clock */
 	int64_t sign_ttl_ms;  /* longest term such a sign can stand for */
+	char last_leader[NAME_SIZE]; /* newest name seen in the key */
 	int64_t leader_gone_at_ms; /* since when the leader key is absent; 0: present */
 	int64_t release_seen_at_ms;
 	bool init_mine;   /* the pending `initialize` was written by this life of ours */

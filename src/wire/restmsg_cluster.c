@@ -189,6 +189,21 @@ static void read_vote_position(const json_t *doc, const json_t *xlog, struct vot
 		vote->timeline = (uint32_t)timeline;
 }
 
+/* As Patroni (3.0 to 4.1) tells it of a member that gave the lead away: its server has ended, comes
+ * up again, or is a standby. Anything else may write. */
+static bool has_yielded(const json_t *doc)
+{
+	const char *state = jtext_string(doc, "state");
+	const char *role = jtext_string(doc, "role");
+	bool given_away = str_eq(role, "demoted") || record_role_parse(role) == MROLE_REPLICA;
+	const json_t *xlog = json_object_get(doc, "xlog");
+
+	if (state == NULL || !given_away || jtext_lsn(xlog, "location") != 0)
+		return false;
+	return str_eq(state, "stopped") || str_eq(state, "starting") || str_eq(state, "running") ||
+	       str_eq(state, "streaming");
+}
+
 void restmsg_vote_parse(const char *body, size_t len, struct vote *vote)
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
@@ -201,13 +216,14 @@ void restmsg_vote_parse(const char *body, size_t len, struct vote *vote)
 	vote->timeline = 0;
 	if (jtext_load_object(body, len, &doc, NULL) < 0)
 		return;
+	name = jtext_string(json_object_get(doc, "patroni"), "name");
+	if (name && vote->name[0] && !str_eq(name, vote->name))
+		return;
+	vote->yielded = has_yielded(doc);
 	xlog = json_object_get(doc, "wal");
 	if (!json_is_object(xlog))
 		xlog = json_object_get(doc, "xlog");
 	if (!json_is_object(xlog))
-		return;
-	name = jtext_string(json_object_get(doc, "patroni"), "name");
-	if (name && vote->name[0] && !str_eq(name, vote->name))
 		return;
 	if (!read_vote_tags(doc, vote))
 		return;

@@ -32,7 +32,9 @@ EXTRA_DIST += \
 	tests/e2e/test_fencecmd.py \
 	tests/e2e/test_fencing.py \
 	tests/e2e/test_harness.py \
+	tests/e2e/test_mixed.py \
 	tests/e2e/test_operations.py \
+	tests/e2e/test_patronictl.py \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_scenarios.py \
 	tests/e2e/test_seal.py \

@@ -249,6 +249,60 @@ Test(decide, believes_a_release_of_the_newest_epoch_only)
 	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
 }
 
+/* The key of 'a', which Patroni runs, was gone 300 ms ago; 'b' has asked everybody since. */
+static struct view left_by_patroni(void)
+{
+	struct view v = election();
+
+	str_clip(v.last_leader, NAME_SIZE, "a");
+	v.cluster.members[0].is_pgha = false;
+	v.cluster.beat_present = false;
+	v.sign_at_ms = v.leader_gone_at_ms = v.election_since_ms = NOW - 300;
+	v.nvotes = 0;
+	for (uint32_t i = 0; i < v.cluster.nmembers; i++) {
+		if (str_eq(v.cluster.members[i].name, "b"))
+			continue;
+		v.votes[v.nvotes++] = (struct vote){ .asked_at_ms = NOW - 200, .answered = true,
+						     .in_recovery = true, .yielded = true,
+						     .lsn = 9000, .timeline = 2 };
+		str_clip(v.votes[v.nvotes - 1].name, NAME_SIZE, v.cluster.members[i].name);
+	}
+	v.cluster.request = (struct request){ .present = true };
+	str_clip(v.cluster.request.candidate, NAME_SIZE, "b");
+	return v;
+}
+
+Test(decide, believes_a_patroni_leader_that_says_it_gave_the_lead_away)
+{
+	struct view v = left_by_patroni();
+
+	cr_assert_eq(plan_of(&v).rule->id, 421);
+	/* Asked before the key was gone: it may have become primary since. */
+	v.votes[0].asked_at_ms = NOW - 301;
+	v.election_since_ms = NOW - 400;
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+	v = left_by_patroni();
+	v.votes[0].yielded = false;
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+	v = left_by_patroni();
+	v.votes[0].answered = false;
+	v.votes[0].failed = true;
+	cr_assert_eq(plan_of(&v).rule->id, 423);
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+	/* One of ours would have left a marker. */
+	v = left_by_patroni();
+	v.cluster.members[0].is_pgha = true;
+	cr_assert_eq(plan_of(&v).situation.leader, LEADER_RECENT);
+}
+
+Test(decide, asks_a_patroni_leader_also_when_it_is_named_itself)
+{
+	struct view v = left_by_patroni();
+
+	v.nvotes = 0;
+	cr_assert_eq(plan_of(&v).rule->id, 422);
+}
+
 Test(decide, stops_in_good_time_and_kills_when_the_term_is_over)
 {
 	struct view v = leader();

@@ -134,6 +134,26 @@ Test(restcluster, reads_the_position_of_a_primary)
 	cr_assert_eq(v.lsn, 0);
 }
 
+Test(restcluster, hears_of_a_patroni_that_gave_the_lead_away)
+{
+	struct vote v = ask("a", "{\"state\":\"stopped\",\"role\":\"replica\"}");
+
+	cr_assert(v.failed && v.yielded, "it has no position, and no server");
+	v = ask("a", "{\"state\":\"starting\",\"role\":\"demoted\"}");
+	cr_assert(v.yielded);
+	v = ask("a", "{\"state\":\"running\",\"role\":\"replica\",\"xlog\":"
+		     "{\"received_location\":1}}");
+	cr_assert(v.yielded && !v.failed);
+	v = ask("a", "{\"state\":\"stopping\",\"role\":\"replica\"}");
+	cr_assert_not(v.yielded);
+	v = ask("a", "{\"state\":\"running\",\"role\":\"master\",\"xlog\":{\"location\":7}}");
+	cr_assert_not(v.yielded);
+	v = ask("a", "{\"state\":\"running\",\"role\":\"replica\",\"xlog\":{\"location\":7}}");
+	cr_assert_not(v.yielded, "a position of its own makes a primary");
+	v = ask("a", "{\"role\":\"replica\"}");
+	cr_assert_not(v.yielded);
+}
+
 Test(restcluster, tolerates_what_old_members_answer)
 {
 	struct vote v = ask("n", "{\"wal\":{\"received_location\":null,\"replayed_location\":\"9\"},"

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A running Patroni cluster, Debian's, moves over member by member and back"""
+
+import os
+
+import pytest
+
+from lib.patroni import PROGRAM, PatroniCluster
+from lib.proc import wait_for
+
+# The shortest that Patroni takes.
+FASTEST = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
+SOON_S = 60
+
+
+@pytest.fixture
+def theirs(hosts, programs, prober, shared, record):
+    """Three members, all of them Patroni's."""
+    if not os.path.exists(PROGRAM):
+        pytest.skip("no %s: scripts/install-deps --test installs it" % PROGRAM)
+    shared.drop()
+    cluster = PatroniCluster(*hosts, programs, prober, dcs=FASTEST)
+    record.append(cluster)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+def switch(cluster, new):
+    """Asked of the leader, whoever runs it; the other agents know it soon after."""
+    old = cluster.leader()
+    answer = old.rest("/switchover", "POST", {"leader": old.name, "candidate": new.name},
+                      timeout=60)
+    assert answer.code == 200, answer
+    assert cluster.wait_whole(SOON_S) is new
+
+
+def change_agent(cluster, node, ours):
+    """The agent is stopped in good order, and Postgres with it, as when a package is replaced."""
+    if cluster.leader() is node:
+        switch(cluster, next(n for n in cluster.nodes if n is not node))
+    node.stop_agent()
+    node.ours = ours
+    node.start_agent()
+    wait_for("%s answers" % node.name, lambda: node.rest("/patroni").code != 0, 20)
+    cluster.wait_whole(SOON_S)
+    assert ("pgha" in node.status()) == ours, node.status()
+
+
+def test_moves_over_and_back(theirs, out):
+    inodes = [n.data_inode() for n in theirs.nodes]
+    with theirs.writers(out) as w:
+        joins = theirs.replicas()[0]
+        change_agent(theirs, joins, ours=True)
+        w.mark("one of ours follows, and is switched over to")
+        switch(theirs, joins)
+        w.mark("it leads two of Patroni's, and gives the lead back")
+        switch(theirs, theirs.replicas()[0])
+        for node in theirs.nodes:
+            if not node.ours:
+                w.mark("%s moves over" % node.name)
+                change_agent(theirs, node, ours=True)
+        switch(theirs, theirs.replicas()[0])
+        for node in theirs.nodes:
+            w.mark("%s moves back" % node.name)
+            change_agent(theirs, node, ours=False)
+        w.verdict(max_lost=0)
+    assert [n.data_inode() for n in theirs.nodes] == inodes, "a member was copied anew"
+
+
+def test_a_lost_host_of_theirs_is_taken_over_by_ours(theirs, out):
+    """With a Patroni member about nobody deletes the key of another: it has to expire."""
+    old = theirs.leader()
+    ours = theirs.replicas()[0]
+    change_agent(theirs, ours, ours=True)
+    for node in theirs.nodes:
+        if node not in (old, ours):
+            node.change_config(tags={"nofailover": True})
+            node.rest("/reload", "POST", {})
+            theirs.wait_member(node, tags={"nofailover": True})
+    with theirs.writers(out) as w:
+        w.mark("host of %s lost" % old.name)
+        old.kill_all()
+        assert theirs.wait_leader(other_than=old, deadline_s=SOON_S) is ours
+        old.start_agent()
+        w.verdict(max_lost=200)
+
+
+def test_a_lost_host_of_ours_is_taken_over_by_theirs(theirs, out):
+    ours = theirs.replicas()[0]
+    change_agent(theirs, ours, ours=True)
+    switch(theirs, ours)
+    with theirs.writers(out) as w:
+        w.mark("host of %s lost" % ours.name)
+        ours.kill_all()
+        assert theirs.wait_leader(other_than=ours, deadline_s=SOON_S) is not ours
+        ours.start_agent()
+        w.verdict(max_lost=200)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Debian's patronictl, unmodified, against a cluster of ours: it must not notice"""
+
+import json
+import os
+
+import pytest
+import yaml
+
+from lib.proc import run, wait_for
+
+PROGRAM = "/usr/bin/patronictl"
+
+
+@pytest.fixture
+def ctl(cluster, hosts):
+    """patronictl with a file that knows nothing but etcd."""
+    if not os.path.exists(PROGRAM):
+        pytest.skip("no %s: scripts/install-deps --test installs it" % PROGRAM)
+    conf = os.path.join(hosts[1], "patronictl.yml")
+    with open(conf, "w", encoding="utf-8") as f:
+        yaml.safe_dump({"scope": cluster.scope, "namespace": "/service/",
+                        "etcd3": {"hosts": cluster.etcd.endpoints}}, f)
+
+    def call(*args, check=True, **kw):
+        return run(PROGRAM, "-c", conf, *args, check=check, timeout=90,
+                   env=dict(os.environ, LC_ALL="C.UTF-8", EDITOR="/bin/true"), **kw)
+    return call
+
+
+def members(ctl):
+    return {m["Member"]: m for m in json.loads(ctl("list", "-f", "json").stdout)}
+
+
+def test_list_and_topology(cluster, ctl):
+    shown = members(ctl)
+    leader = cluster.leader()
+    assert set(shown) == {n.name for n in cluster.nodes}
+    for n in cluster.nodes:
+        m = shown[n.name]
+        assert m["Host"] == n.addr and m["State"] == "running" or m["State"] == "streaming", m
+        assert m["Role"] == ("Leader" if n is leader else "Replica"), m
+        assert m["TL"] == leader.timeline(), m
+        assert "Pending restart" not in m, m
+    tree = ctl("topology").stdout
+    for n in cluster.replicas():
+        assert "+ " + n.name in tree, tree
+
+
+def test_switchover_and_history(cluster, ctl, out):
+    old, new = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        done = ctl("switchover", "--leader", old.name, "--candidate", new.name, "--force",
+                   cluster.scope)
+        assert "Successfully switched over to \"%s\"" % new.name in done.stdout, done.stdout
+        w.verdict(max_lost=0)
+    assert cluster.leader() is new
+    lines = json.loads(ctl("history", "-f", "json").stdout)
+    assert lines[-1]["New Leader"] == new.name and lines[-1]["TL"] == new.timeline() - 1, lines
+
+
+def test_a_switchover_that_cannot_be_is_refused(cluster, ctl):
+    old = cluster.leader()
+    refused = ctl("switchover", "--leader", cluster.replicas()[0].name, "--candidate", old.name,
+                  "--force", cluster.scope, check=False)
+    assert refused.returncode != 0
+    assert cluster.leader() is old
+
+
+def test_failover(cluster, ctl, out):
+    new = cluster.replicas()[1]
+    with cluster.writers(out) as w:
+        done = ctl("failover", "--candidate", new.name, "--force", cluster.scope)
+        assert "Successfully failed over to \"%s\"" % new.name in done.stdout, done.stdout
+        w.verdict(max_lost=0)
+    assert cluster.leader() is new
+
+
+def test_pause_and_resume(cluster, ctl):
+    assert "'pause'" not in ctl("pause", "--wait", cluster.scope).stderr
+    assert "Maintenance mode: on" in ctl("list").stdout
+    assert cluster.leader().status()["pause"] is True
+    ctl("resume", "--wait", cluster.scope)
+    assert "Maintenance mode" not in ctl("list").stdout
+
+
+def test_configuration(cluster, ctl):
+    before = yaml.safe_load(ctl("show-config", cluster.scope).stdout)
+    assert before["ttl"] == cluster.dcs["ttl"], before
+    ctl("edit-config", "-s", "maximum_lag_on_failover=2097152", "-p", "work_mem=5MB", "--force",
+        cluster.scope)
+    after = yaml.safe_load(ctl("show-config", cluster.scope).stdout)
+    assert after["maximum_lag_on_failover"] == 2097152, after
+    for n in cluster.nodes:
+        wait_for("work_mem on %s" % n.name, lambda n=n: n.sql1("SHOW work_mem") == "5MB", 20)
+
+
+def test_restart_reload_and_reinit(cluster, ctl):
+    node = cluster.replicas()[0]
+    pid = node.postmaster_pid()
+    done = ctl("restart", "--force", cluster.scope, node.name)
+    assert "Success: restart on member %s" % node.name in done.stdout, done.stdout
+    cluster.wait_whole()
+    assert node.postmaster_pid() != pid
+    done = ctl("reload", "--force", cluster.scope, node.name)
+    assert node.name in done.stdout and "ailed" not in done.stdout, done.stdout
+    inode = node.data_inode()
+    done = ctl("reinit", "--force", "--wait", cluster.scope, node.name)
+    assert "Success: reinitialize for member %s" % node.name in done.stdout, done.stdout
+    cluster.wait_whole()
+    assert node.data_inode() != inode
+
+
+def test_restart_that_only_what_is_pending_needs(cluster, ctl):
+    pids = {n.name: n.postmaster_pid() for n in cluster.nodes}
+    ctl("restart", "--pending", "--force", cluster.scope)
+    assert {n.name: n.postmaster_pid() for n in cluster.nodes} == pids
+    ctl("edit-config", "-p", "max_connections=60", "--force", cluster.scope)
+    for n in cluster.nodes:
+        cluster.wait_member(n, pending_restart=True)
+    ctl("restart", "--pending", "--force", cluster.scope)
+    for n in cluster.nodes:
+        wait_for("%s restarted" % n.name,
+                 lambda n=n: n.postmaster_pid() not in (0, pids[n.name]), 60)
+    cluster.wait_whole()
+
+
+def test_query(cluster, ctl):
+    leader = cluster.leader()
+    pgpass = os.path.join(leader.dir, "ctl-pgpass")
+    with open(pgpass, "w", encoding="ascii") as f:
+        f.write("*:*:*:postgres:super secret\n")
+    os.chmod(pgpass, 0o600)
+    asked = run("env", "PGPASSFILE=" + pgpass, PROGRAM, "-c",
+                os.path.join(os.path.dirname(leader.dir), "patronictl.yml"), "query", "--role",
+                "primary", "-U", "postgres", "-d", "postgres", "-c",
+                "select pg_is_in_recovery()", "--format", "tsv", cluster.scope)
+    assert "False" in asked.stdout, asked.stdout
