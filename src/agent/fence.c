@@ -84,10 +84,10 @@ static void add_last_leader(const struct agent *a, struct victims *list)
 
 	struct victim last = { .epoch = v->last_epoch };
 
-	if (v->last_epoch == 0 || str_eq(a->last_leader, v->name) ||
+	if (v->last_epoch == 0 || str_eq(a->view.last_leader, v->name) ||
 	    (r->present && r->epoch >= v->last_epoch))
 		return;
-	str_clip(last.name, sizeof(last.name), a->last_leader);
+	str_clip(last.name, sizeof(last.name), a->view.last_leader);
 	add(list, a->fence.last.epoch == v->last_epoch ? &a->fence.last : &last);
 }
 
