@@ -10,6 +10,7 @@
 #define VOTE_TIMEOUT_MS        1000
 #define VOTE_OLD_LEADER_MS     300
 #define VOTE_AGAIN_MS          1000
+#define VOTE_CRASH_AGAIN_MS    20
 #define ANCESTRY_TIMEOUT_MS    5000
 
 static void name_upstream(struct agent *a, int32_t index, struct upstream *ret)
@@ -60,8 +61,10 @@ static void start_primary(struct agent *a)
 {
 	struct pg_req req = { .op = PGOP_START_PRIMARY };
 
-	if (may_open(a))
-		job_run(a, &req);
+	if (!may_open(a))
+		return;
+	crash_say_start(a);
+	job_run(a, &req);
 }
 
 static void promote(struct agent *a)
@@ -227,6 +230,7 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 	struct view *v = &a->view;
 	struct vote *vote = vote_of(v, m->name);
 	struct peer_req req = { .timeout_ms = VOTE_TIMEOUT_MS };
+	int64_t again_ms = v->crash_look ? VOTE_CRASH_AGAIN_MS : VOTE_AGAIN_MS;
 	int64_t ballot = v->election_open ? v->ballot : 0;
 	bool fresh;
 
@@ -234,7 +238,7 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 		return;
 	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
 		vote->ballot == ballot &&
-		(pending || v->now_ms - vote->asked_at_ms < VOTE_AGAIN_MS);
+		(pending || v->now_ms - vote->asked_at_ms < again_ms);
 	if (fresh)
 		return;
 	*vote = (struct vote){ 0 };
@@ -308,6 +312,9 @@ static void run_more(struct agent *a)
 		return;
 	case MV_VOTES:
 		act_ask_votes(a);
+		return;
+	case MV_HEIR:
+		crash_ask(a);
 		return;
 	case MV_ANCESTRY:
 		ask_ancestry(a);

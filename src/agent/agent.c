@@ -214,6 +214,8 @@ static void fold_pg_exit(struct agent *a, const struct event *ev)
 				    "not by our hand",
 			    said ? ", the last complaint in its log: " : "", said ? ev->text : "");
 	job_exited(a);
+	if (a->job.ticket == 0 || a->job.op != PGOP_STOP)
+		crash_began(a);
 	model_fold_pg(a, ev);
 	a->probe_now = true;
 }
@@ -308,6 +310,8 @@ static void fold_pg_done(struct agent *a, const struct event *ev)
 		a->own_history = *ev->history;
 	else if (p.kind == TICKET_CHECKPOINT)
 		fold_checkpoint(a, ev);
+	else if (p.kind == TICKET_WAL_END)
+		crash_fold_end(a, ev);
 	else if (p.kind == TICKET_PRE_PROMOTE)
 		fold_pre_promote(a, ev);
 	else if (p.kind == TICKET_SLOTS && ev->result < 0)

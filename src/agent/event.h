@@ -77,6 +77,7 @@ struct event {
 	uint32_t nchanges;
 
 	const struct history *history;    /* PG_DONE of PGOP_ANCESTRY: the upstream's past */
+	uint64_t commit_lsn;              /* PG_DONE of PGOP_WAL_END: end of the newest commit */
 	bool wal_gone;                    /* ... and it has no WAL from wal_lsn on any more */
 	const char *text;                 /* PG_DONE: which way a rewind or clone took, and such */
 

@@ -137,6 +137,8 @@ static void start_ended(struct agent *a, const struct event *ev)
 	}
 	a->view.start_failures++;
 	back_off(a, a->view.start_failures);
+	if (a->job.op == PGOP_START_PRIMARY)
+		crash_began(a);
 	if (a->view.pg.boot_unfinished && a->view.start_failures >= BOOT_STARTS)
 		bootstrap_failed(a);
 }
@@ -257,6 +259,7 @@ void job_answer(struct agent *a, const struct event *ev)
 	case PGOP_PROBE:
 	case PGOP_ANCESTRY:
 	case PGOP_CHECKPOINT:
+	case PGOP_WAL_END:
 	case PGOP_SLOTS:
 	case PGOP_PRE_PROMOTE:
 	case PGOP__MAX:

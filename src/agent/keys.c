@@ -90,6 +90,10 @@ static void fold_member(struct agent *a, const char *name, const struct etcd_kv 
 	keep_text(a, name, kv);
 	m.lease_id = kv->lease_id;
 	m.mod_revision = kv->mod_revision;
+	/* The leader stopped serving: how far its WAL has come is asked for in a moment. */
+	if (known && str_eq(name, c->leader) && !str_eq(name, a->view.name) &&
+	    m.state != STATE_RUNNING && c->members[at].state == STATE_RUNNING)
+		a->probe_now = true;
 	c->members[at] = m;
 }
 

@@ -20,7 +20,8 @@ static void refresh_vote(const struct agent *a, struct vote *vote)
 {
 	/* A list from before the question says nothing of one that came since. */
 	if (vote->heard && !vote->failed)
-		vote->answered = !state_leads(a) || a->walsenders_at_ms >= vote->asked_at_ms;
+		vote->answered = !state_leads(a) || a->view.crash_look ||
+				 a->walsenders_at_ms >= vote->asked_at_ms;
 	if (!state_leads(a) || !vote->answered)
 		return;
 	vote->streaming = false;
@@ -164,7 +165,8 @@ static void fold_probe(struct agent *a, const struct event *ev)
 static bool shows_differently(const struct pg_state *old, const struct pg_state *now)
 {
 	return old->run != now->run || old->role != now->role || old->timeline != now->timeline ||
-	       old->streaming != now->streaming;
+	       old->streaming != now->streaming ||
+	       (!now->streaming && old->receive_lsn != now->receive_lsn);
 }
 
 void model_fold_pg(struct agent *a, const struct event *ev)
@@ -223,7 +225,7 @@ static void refresh_election(struct agent *a)
 	bool open = v->cluster.leader_known &&
 		    (v->cluster.leader[0] == '\0' || situation_beat_is_stale(v));
 
-	if (open || v->handover_asked) {
+	if (open || v->handover_asked || v->crash_look) {
 		if (v->election_since_ms == 0)
 			v->election_since_ms = v->now_ms;
 		return;
@@ -272,9 +274,11 @@ static void give_handover_up(struct agent *a)
 	if (v->mode == MODE_SHUTDOWN)
 		return;
 	v->handover_begun = false;
-	log_warning("Postgres did not end in good order, this member goes on as the leader");
+	log_warning("Postgres did not end in good order: unless another member has every commit, "
+		    "this one goes on as the leader");
 	if (v->cluster.request.present)
 		store_clear_request(a, "Postgres did not end in good order");
+	crash_began(a);
 }
 
 static void refresh_handover(struct agent *a)
@@ -327,6 +331,7 @@ void model_refresh(struct agent *a)
 		v->boot_failed = false;
 	hang_refresh(a);
 	refresh_handover(a);
+	crash_refresh(a);
 	refresh_election(a);
 	fence_refresh(a);
 	fold_clocks(a);

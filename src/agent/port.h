@@ -33,6 +33,7 @@
 	X(INITDB, "initdb", true)            /* beside, swapped in; leaves the boot mark */    \
 	X(DISCARD, "discard", true)  /* what a failed bootstrap made, and nothing else */      \
 	X(POST_BOOTSTRAP, "post-bootstrap", true) /* roles, script; takes the boot mark away */ \
+	X(WAL_END, "wal-end", false)         /* where commits end on disk, Postgres down */    \
 	X(SLOTS, "slots", false)             /* make the physical slots be as listed */        \
 	X(PRE_PROMOTE, "pre-promote", false) /* the operator's script */
 
@@ -84,7 +85,10 @@ struct pg_req {
 	uint32_t known_timeline;
 	bool armed;           /* APPLY: a standby that is about to be promoted */
 	bool brief;           /* PROBE: state and positions, without lists, settings, timeline */
-	uint64_t wal_lsn;     /* ANCESTRY: is the WAL from here on still there? 0: not asked */
+	/* ANCESTRY: is the WAL from here on still there? 0: not asked. WAL_END: known end of it, 0:
+	 * not known, on that timeline */
+	uint64_t wal_lsn;
+	uint32_t timeline;
 	bool drop_others;     /* SLOTS: remove physical slots that are not listed and not active */
 	uint32_t nslots;
 	struct slot_want slots[SLOTS_MAX];

@@ -13,6 +13,7 @@ src_libagent_a_SOURCES = \
 	src/agent/upkeep.c \
 	src/agent/act.c \
 	src/agent/hang.c \
+	src/agent/crash.c \
 	src/agent/job.c \
 	src/agent/number.c \
 	src/agent/fence.c \

@@ -16,7 +16,7 @@
 	X(NUMBER) X(FENCE) X(FENCE_KEY)                                                     \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
-	X(SYNC)
+	X(SYNC) X(WAL_END)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -169,6 +169,7 @@ struct agent {
 	int64_t number_retry_ms;
 	struct guard_state guard;
 	struct fence fence;
+	struct release release_sent; /* with the newest ticket of that kind */
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
 	uint32_t nmember_texts;
@@ -393,6 +394,17 @@ void job_exited(struct agent *a);
 bool job_start_is_young(const struct agent *a);
 void job_ask(struct agent *a, enum ticket_kind kind, const struct pg_req *req);
 enum view_job job_view(const struct agent *a);
+
+/* crash.c: the leader's Postgres ended by itself */
+void crash_began(struct agent *a);
+void crash_refresh(struct agent *a);
+/* Where do the commits end, and who has them all? */
+void crash_ask(struct agent *a);
+void crash_fold_end(struct agent *a, const struct event *ev);
+/* What a successor must have; 0: not known, or no crash. */
+uint64_t crash_commits_end(const struct view *v);
+void crash_say_start(struct agent *a);
+void crash_say_release(struct agent *a, const char *to);
 
 /* act.c */
 void act_run(struct agent *a);

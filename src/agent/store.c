@@ -149,11 +149,13 @@ void store_release(struct agent *a, const char *to)
 		return;
 	if (v->pg.run != PG_DOWN && v->pg.role != ROLE_REPLICA)
 		return;
-	if (to[0] != '\0' && !model_ended_clean(v))
+	if (to[0] != '\0' && !model_ended_clean(v) && crash_commits_end(v) == 0)
 		return; /* nobody is named who may lack something */
 	str_clip(r.from, sizeof(r.from), v->name);
 	str_clip(r.to, sizeof(r.to), to);
 	r.lsn = v->pg.run == PG_DOWN ? v->pg.control_end_lsn : 0;
+	if (r.lsn == 0 && to[0] != '\0')
+		r.lsn = crash_commits_end(v);
 	r.timeline = v->pg.control_timeline;
 	etcd_req_init_txn(&req, v->cfg.retry_timeout_ms);
 	txn_cmp_value(a, &req, "leader", v->name);
@@ -163,8 +165,11 @@ void store_release(struct agent *a, const char *to)
 	txn_then_put(a, &req, "pgha/release", text, 0);
 	free(text);
 	/* A Patroni candidate compares itself with this: never beyond what a standby can have. */
-	if (v->pg.control_checkpoint_lsn != 0 && v->pg.run == PG_DOWN)
+	if (v->pg.control_end_lsn != 0 && v->pg.run == PG_DOWN)
 		status.optime_lsn = v->pg.control_checkpoint_lsn;
+	/* After a crash what it had is what others are compared with. */
+	else if (v->pg.run == PG_DOWN)
+		status.optime_lsn = MAX_OF(status.optime_lsn, v->pg.flush_lsn);
 	text = record_status_text(&status);
 	txn_then_put(a, &req, "status", text, 0);
 	free(text);
@@ -176,13 +181,15 @@ void store_release(struct agent *a, const char *to)
 	txn_else_get(a, &req, "leader");
 	recorder_add(&a->recorder, v->now_ms, "release to '%s' lsn=%llX", to,
 		     (unsigned long long)r.lsn);
+	crash_say_release(a, to);
+	a->release_sent = r;
 	a->release_ticket = txn_send(a, TICKET_RELEASE, v->lease.epoch, &req)->ticket;
 }
 
 static void release_answered(struct agent *a, const struct pending *p, const struct event *ev)
 {
 	struct view *v = &a->view;
-	struct release r = { .present = true, .epoch = p->number };
+	struct release r = a->release_sent;
 
 	if (ev->result < 0 || ev->rep->error_code != 0)
 		return;
@@ -196,10 +203,7 @@ static void release_answered(struct agent *a, const struct pending *p, const str
 	}
 	if (number_at_hand(a))
 		number_fold(a, v->cluster.begun_timeline - 1, ev->rep->revision);
-	str_clip(r.from, sizeof(r.from), v->name);
-	str_clip(r.to, sizeof(r.to), v->handover_to);
 	r.mod_revision = ev->rep->revision;
-	r.lsn = v->pg.control_end_lsn;
 	v->cluster.release = r;
 	v->release_seen_at_ms = v->now_ms;
 	if (r.to[0] != '\0')

@@ -14,12 +14,17 @@
 /* Lease proof, see architecture "The lease". AUTO picks by the etcd members' versions. */
 enum lease_proof { PROOF_AUTO = 0, PROOF_BEAT, PROOF_PHANTOM, PROOF__MAX };
 
+/* What becomes of the lead when the primary's postmaster ends by itself. AUTO: another member takes
+ * over if it has every commit, else Postgres is started again here. */
+enum crash_policy { CRASH_AUTO = 0, CRASH_RESTART, CRASH_FAILOVER, CRASH__MAX };
+
 struct config_ha {
 	int64_t ttl_ms;           /* 5000 unless configured; never below 2000, etcd's minimum */
 	int64_t loop_wait_ms;     /* 1000: how often facts are refreshed and published */
 	int64_t retry_timeout_ms; /* 3000: budget of one etcd or SQL request that is no renewal */
 	int64_t maximum_lag_bytes;        /* maximum_lag_on_failover, 1 MiB */
 	int64_t primary_start_timeout_ms; /* 300000; 0: fail over at once */
+	enum crash_policy on_primary_crash;
 	int64_t primary_stop_timeout_ms;  /* 0: none */
 	int64_t member_slots_ttl_ms;      /* 1800000; 0: slots go with the member key */
 	bool check_timeline;

@@ -12,6 +12,8 @@
 #define STOP_PATIENCE_MS 10000
 #define STOP_KILL_MS     20000
 #define DISCARD_TRIES    3
+/* After a crash the others are asked again so often. */
+#define CRASH_AGAIN_MS   25
 
 static int32_t member_index(const struct view *view, const char *name)
 {
@@ -95,6 +97,8 @@ static void fill_wake(const struct view *view, struct plan *plan)
 	earliest(&at, view->boot_backoff_until_ms, now);
 	earliest(&at, view->step_aside_until_ms, now);
 	earliest(&at, view->yield_until_ms, now);
+	if (plan->situation.ask == ASK_CRASH)
+		earliest(&at, now + CRASH_AGAIN_MS, now);
 	if (view->crash_since_ms != 0)
 		earliest(&at, view->crash_since_ms + view->cfg.primary_start_timeout_ms, now);
 	if (view->cluster.request.scheduled_at_us != 0)
@@ -274,7 +278,9 @@ void decide(const struct view *view, struct plan *ret)
 	tell_wal(view, ret);
 	tell_fence(view, ret);
 	if (ret->lease_verb == LV_RELEASE)
-		str_clip(ret->release_to, sizeof(ret->release_to), view->handover_to);
+		str_clip(ret->release_to, sizeof(ret->release_to),
+			 ret->situation.ask == ASK_CRASH ? ret->verdict.other :
+							   view->handover_to);
 	if (ret->more == MV_ANCESTRY && ret->upstream < 0)
 		ret->more = MV_NONE;
 	fill_wake(view, ret);

@@ -431,3 +431,77 @@ void rank_successor(const struct view *view, struct verdict *ret)
 	else
 		say(ret, RANK_NEVER, 0, whose, why);
 }
+
+/* Nobody can stream from a server that is down; what was received before is final. */
+static const char *unfit_heir(const struct view *view, const struct vote *vote)
+{
+	if (vote->failed)
+		return "does not answer";
+	if (!vote->in_recovery)
+		return "does not run as a standby";
+	if (vote->nofailover || vote->failover_priority <= 0)
+		return "is tagged nofailover";
+	if (vote->watchdog_failed)
+		return "has no working watchdog";
+	if (vote->regressed)
+		return "takes this etcd for wiped or restored";
+	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline)
+		return "is on another timeline";
+	return NULL;
+}
+
+static void say_missing(const struct view *view, const struct vote *vote, struct verdict *ret)
+{
+	uint64_t end = view->crash_commit_lsn;
+
+	say(ret, RANK_NEVER, 0, vote->name, "");
+	(void)str_printf(ret->why, sizeof(ret->why),
+			 "lacks %llu bytes of WAL with commits: it has %X/%X of %X/%X",
+			 (unsigned long long)(end - vote->lsn), (unsigned)(vote->lsn >> 32),
+			 (unsigned)vote->lsn, (unsigned)(end >> 32), (unsigned)end);
+}
+
+void rank_heir(const struct view *view, struct verdict *ret)
+{
+	const struct vote *best = NULL;
+	const struct vote *ahead = NULL; /* of those who lack something */
+	const char *why = "the cluster has no other member";
+	const char *missing = NULL;
+	const char *whose = "";
+
+	if (!view->crash_read || view->crash_commit_lsn == 0) {
+		say(ret, view->crash_read ? RANK_NEVER : RANK_UNKNOWN, 0, "",
+		    "the end of the WAL here is not known");
+		return;
+	}
+	for (uint32_t i = 0; i < view->cluster.nmembers; i++) {
+		const struct member *m = &view->cluster.members[i];
+		const struct vote *vote = rank_vote(view, m->name);
+		const char *unfit;
+
+		if (str_eq(m->name, view->name) || m->api_url[0] == '\0' || is_barred(&m->tags))
+			continue;
+		if (vote == NULL || !vote_is_usable(view, vote)) {
+			missing = m->name;
+			continue;
+		}
+		unfit = unfit_heir(view, vote);
+		if (unfit != NULL) {
+			why = unfit;
+			whose = m->name;
+		} else if (vote->lsn < view->crash_commit_lsn) {
+			ahead = ahead == NULL || is_better(vote, ahead) ? vote : ahead;
+		} else if (best == NULL || is_better(vote, best)) {
+			best = vote;
+		}
+	}
+	if (missing != NULL &&
+	    (best == NULL || view->now_ms - view->crash_down_at_ms < RANK_HEIR_MS))
+		say(ret, RANK_UNKNOWN, 0, missing, "its position has to be asked for");
+	else if (best != NULL)
+		say(ret, RANK_BEST, 0, best->name, "has every commit");
+	else if (ahead != NULL)
+		say_missing(view, ahead, ret);
+	else
+		say(ret, RANK_NEVER, 0, whose, why);
+}

@@ -36,6 +36,9 @@ enum rank {
  * wrote it can come back and lead. */
 #define RANK_BEHIND_TERMS 3
 
+/* Somebody who has all is not kept waiting for others who do not answer longer than this. */
+#define RANK_HEIR_MS 150
+
 struct verdict {
 	enum rank rank;
 	int64_t wait_until_ms;   /* WAIT: look again then */
@@ -51,6 +54,12 @@ void rank_me(const struct view *view, struct verdict *ret);
  * RANK_UNKNOWN  answers are missing
  * RANK_NEVER  nobody is fit; ret->why says why */
 void rank_successor(const struct view *view, struct verdict *ret);
+
+/* The leader's Postgres has crashed: who has everything that was committed?
+ * RANK_BEST   ret->other has
+ * RANK_UNKNOWN  answers are missing, or the end of our WAL is not known yet
+ * RANK_NEVER  nobody has; ret->why says what is missing */
+void rank_heir(const struct view *view, struct verdict *ret);
 
 /* One peer as seen by rank_successor(), for reports: NULL if fit, else why not. */
 const char *rank_unfit(const struct view *view, const struct vote *vote);

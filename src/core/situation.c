@@ -380,13 +380,44 @@ static enum situation_store classify_store(const struct view *view)
 	return STORE_UNKNOWN;
 }
 
-/* Leading has failed long enough, and somebody else could. */
-static bool gives_up_leading(const struct view *view)
+/* The crash of a moment ago, before anything was started again. */
+static bool is_crashed(const struct view *view, const struct situation *s)
 {
+	return view->crash_look && view->crash_down_at_ms != 0 && s->pg == SPG_DOWN &&
+	       s->data == DATA_READY && view->mode == MODE_AUTO && rank_others_exist(view);
+}
+
+/* A member that has every commit takes over; for a moment it is looked for. */
+static bool looks_for_heir(const struct view *view, const struct situation *s,
+			   const struct verdict *verdict)
+{
+	int64_t looked_ms = view->now_ms - view->crash_down_at_ms;
+
+	if (!is_crashed(view, s))
+		return false;
+	if (verdict->rank == RANK_BEST)
+		return true;
+	if (view->crash_read && view->crash_commit_lsn == 0)
+		return false;
+	return looked_ms < (verdict->rank == RANK_NEVER ? CRASH_SETTLED_MS : CRASH_LOOK_MS);
+}
+
+/* Leading has failed long enough, and somebody else could. */
+static bool gives_up_leading(const struct view *view, const struct situation *s)
+{
+	const struct config_ha *cfg = &view->cfg;
+	int64_t timeout_ms = cfg->primary_start_timeout_ms;
+
 	if (view->crash_since_ms == 0 || !rank_others_exist(view))
 		return false;
-	return view->now_ms - view->crash_since_ms >= view->cfg.primary_start_timeout_ms ||
-	       view->start_failures >= 3;
+	/* No time for a crashed one, by configuration, is no time after its end; a server that
+	 * starts, opens or restarts its own backends has not ended. */
+	if (timeout_ms == 0 || cfg->on_primary_crash == CRASH_FAILOVER) {
+		if (is_crashed(view, s))
+			return true;
+		timeout_ms = MAX_OF(timeout_ms, CRASH_FLOOR_MS);
+	}
+	return view->now_ms - view->crash_since_ms >= timeout_ms || view->start_failures >= 3;
 }
 
 /* An operator who restarts one member after the other comes first, unless this one is needed: with
@@ -407,11 +438,13 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 		return ASK_RELEASE;
 	if (leads && view->handover_begun)
 		return ASK_HANDOVER;
+	if (leads && looks_for_heir(view, s, verdict))
+		return ASK_CRASH;
 	/* Others may have what is required and missing here; a primary hands over below. */
 	if (leads && s->role == SROLE_REPLICA && s->pg == SPG_UP && view->mode == MODE_AUTO &&
 	    situation_unguarded(view, GUARD_GRACE))
 		return ASK_RELEASE;
-	if (leads && gives_up_leading(view))
+	if (leads && gives_up_leading(view, s))
 		return ASK_RELEASE;
 	if (leads && view->handover_asked && s->role == SROLE_PRIMARY && s->pg == SPG_UP) {
 		/* Where leading without a guardian is out of the question, a whole term of looking
@@ -447,7 +480,9 @@ void situation_classify(const struct view *view, struct situation *ret, struct v
 	ret->mode = view->mode;
 	ret->store = classify_store(view);
 
-	if (ret->leader == LEADER_ME)
+	if (ret->leader == LEADER_ME && view->crash_look)
+		rank_heir(view, verdict);
+	else if (ret->leader == LEADER_ME)
 		rank_successor(view, verdict);
 	else
 		rank_me(view, verdict);

@@ -64,6 +64,7 @@
 	X(RELEASE, "release")   /* give up what we hold: leading or bootstrapping failed */ \
 	X(FENCE, "fence")       /* we hold the lease, another has to be fenced first */   \
 	X(RAISE, "raise")       /* a standby whose replay waits for higher settings */ \
+	X(CRASH, "crash")       /* lead, Postgres crashed: who has all that was committed? */ \
 	X(TAKE, "take")         /* we hold the lease in order to promote */
 
 #define STORES(X)                                                            \
@@ -133,6 +134,12 @@ const struct member *situation_patroni_gone(const struct view *view);
 /* A fence that is required has been missing for a term divided by `part`. */
 #define GUARD_GRACE 4
 bool situation_unguarded(const struct view *view, int64_t part);
+/* After a crash: how long a member is looked for that has every commit, and how long when all have
+ * answered and none has; some of it may still be on its way to their disks. */
+#define CRASH_LOOK_MS    1000
+#define CRASH_SETTLED_MS 300
+/* With primary_start_timeout 0: what a start, a promotion or a restart of backends gets. */
+#define CRASH_FLOOR_MS INT64_C(10000)
 /* Postgres may accept writes, as far as is known. */
 bool situation_may_write(const struct situation *situation);
 

@@ -79,6 +79,12 @@ struct view {
 	int64_t work_backoff_until_ms; /* after a failed start, clone or rewind */
 	int64_t crash_since_ms; /* leader: since when Postgres has been unusable; 0: usable */
 
+	/* leader: Postgres ended by itself, and who goes on is not decided yet */
+	bool crash_look;
+	int64_t crash_down_at_ms;  /* since when no process of it is left; 0: some is */
+	bool crash_read;           /* the WAL on disk was read, or cannot be */
+	uint64_t crash_commit_lsn; /* end of the newest commit in it; 0: not known */
+
 	/* fencing */
 	bool guard_required;
 	bool dog_required;

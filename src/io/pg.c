@@ -35,6 +35,7 @@ static const struct pgwork_kind *const kinds[PGOP__MAX] = {
 	[PGOP_INITDB]         = &pginitdb_kind,
 	[PGOP_DISCARD]        = &pgdiscard_kind,
 	[PGOP_POST_BOOTSTRAP] = &pgboot_kind,
+	[PGOP_WAL_END]        = &pgwalend_kind,
 	[PGOP_SLOTS]          = &pgask_slots_kind,
 	[PGOP_PRE_PROMOTE]    = &pgpromote_script_kind,
 };

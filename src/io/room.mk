@@ -60,6 +60,7 @@ src_libio_a_SOURCES += \
 	src/io/pgstop.c \
 	src/io/pgtool.c src/io/pgtool.h \
 	src/io/pgwal.c src/io/pgwal.h \
+	src/io/pgwalend.c src/io/pgwalend.h \
 	src/io/pgwatch.c src/io/pgwatch.h \
 	src/io/pgwork.c src/io/pgwork.h \
 	src/io/sql.h \
@@ -86,6 +87,7 @@ IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(
 pg_tests = \
 	tests/unit/test_pgconf \
 	tests/unit/test_pgcontrol \
+	tests/unit/test_pgwalend \
 	tests/unit/test_pgdir \
 	tests/unit/test_pgdsn \
 	tests/unit/test_pgfiles \
@@ -101,6 +103,9 @@ tests_unit_test_pgconf_SOURCES = tests/unit/test_pgconf.c
 tests_unit_test_pgconf_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgconf_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
+tests_unit_test_pgwalend_SOURCES = tests/unit/test_pgwalend.c
+tests_unit_test_pgwalend_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgwalend_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgcontrol_SOURCES = tests/unit/test_pgcontrol.c
 tests_unit_test_pgcontrol_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgcontrol_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)

@@ -82,6 +82,13 @@ static enum lease_proof proof_of(unsigned word)
 	return word < ARRAY_LEN(proofs) ? proofs[word] : PROOF_AUTO;
 }
 
+static enum crash_policy crash_policy_of(unsigned word)
+{
+	static const enum crash_policy policies[] = { CRASH_AUTO, CRASH_RESTART, CRASH_FAILOVER };
+
+	return word < ARRAY_LEN(policies) ? policies[word] : CRASH_AUTO;
+}
+
 static void check_timing(const struct confbuild *build)
 {
 	struct config_ha *ha = &build->config->ha;
@@ -113,6 +120,7 @@ void confbuild_ha(const struct confbuild *build)
 	ha->retry_timeout_ms = confget_int(get, "retry_timeout") * 1000;
 	ha->maximum_lag_bytes = confget_int(get, "maximum_lag_on_failover");
 	ha->primary_start_timeout_ms = confget_int(get, "primary_start_timeout") * 1000;
+	ha->on_primary_crash = crash_policy_of(confget_word(get, "on_primary_crash"));
 	ha->primary_stop_timeout_ms = confget_int(get, "primary_stop_timeout") * 1000;
 	ha->member_slots_ttl_ms = confget_int(get, "member_slots_ttl");
 	ha->max_timelines_history = (int32_t)confget_int(get, "max_timelines_history");

@@ -75,6 +75,7 @@ static bool same_ha(const struct config_ha *a, const struct config_ha *b)
 	       a->retry_timeout_ms == b->retry_timeout_ms &&
 	       a->maximum_lag_bytes == b->maximum_lag_bytes &&
 	       a->primary_start_timeout_ms == b->primary_start_timeout_ms &&
+	       a->on_primary_crash == b->on_primary_crash &&
 	       a->primary_stop_timeout_ms == b->primary_stop_timeout_ms &&
 	       a->member_slots_ttl_ms == b->member_slots_ttl_ms &&
 	       a->check_timeline == b->check_timeline && a->pause == b->pause &&

@@ -118,6 +118,8 @@ static const struct confkey keys[] = {
 	  "Entries kept in the history key; 0: all" },
 	{ "primary_start_timeout", CONF_INT, D, RELOAD, "300", 0, BIG, NULL, NULL,
 	  "Seconds a crashed primary gets to come back before a failover; 0: none" },
+	{ "on_primary_crash", CONF_WORD, D, RELOAD | OURS, "auto", 0, 0, "auto|restart|failover",
+	  NULL, "Who leads after a crash; auto: a standby that has every commit, else the same" },
 	{ "master_start_timeout", CONF_INT, D, RELOAD, NULL, 0, BIG, NULL, "primary_start_timeout",
 	  "Old name of primary_start_timeout" },
 	{ "primary_stop_timeout", CONF_INT, D, RELOAD, "0", 0, BIG, NULL, NULL,

@@ -77,6 +77,7 @@ static const char sample[] =
 	"    #check_timeline: false\n"
 	"    #max_timelines_history: 0\n"
 	"    #primary_start_timeout: 300 # seconds a crashed primary gets; 0: fail over at once\n"
+	"    #on_primary_crash: auto     # auto, restart (in place) or failover\n"
 	"    #primary_stop_timeout: 0\n"
 	"    #member_slots_ttl: 30min\n"
 	"    #pause: false\n"

@@ -31,6 +31,8 @@ static bool member_settled(const struct world *world, uint32_t id, uint32_t lead
 		return not_yet(ret_why, size, node->name, "has no agent");
 	if (pg->state != PGM_UP)
 		return not_yet(ret_why, size, node->name, "does not run");
+	if (pg->stop.active)
+		return not_yet(ret_why, size, node->name, "is being stopped");
 	if (id == leader)
 		return (pg->primary && !pg->boot_unfinished) ||
 		       not_yet(ret_why, size, node->name, "leads and is no primary");

@@ -164,6 +164,23 @@ static void answer_checkpoint(struct world *world, uint32_t node, const struct a
 	pgjobs_done(world, node, ask->ticket, ask->life, 0, "");
 }
 
+/* Only commits are acknowledged; what checkpoints and the like add is nobody's loss. */
+static void answer_wal_end(struct world *world, uint32_t node, const struct ask *ask)
+{
+	const struct modelpg *pg = &world->nodes[node].pg;
+	struct msg *msg;
+
+	if (pg->state != PGM_DOWN || pg->dir != DIR_PRESENT || ask->req.wal_lsn == 0) {
+		pgjobs_done(world, node, ask->ticket, ask->life, -ERR_STATE, "not known");
+		return;
+	}
+	msg = msg_new(EVENT_PG_DONE);
+	msg->event.ticket = ask->ticket;
+	msg->event.commit_lsn = MAX_OF(ask->req.wal_lsn,
+				       pg->wal.n > 0 ? pg->wal.recs[pg->wal.n - 1].lsn : 0);
+	node_post(world, &world->nodes[node], 0, msg);
+}
+
 static void on_ask(struct world *world, struct ev *ev)
 {
 	const struct ask *ask = ev->data;
@@ -182,6 +199,9 @@ static void on_ask(struct world *world, struct ev *ev)
 		return;
 	case PGOP_SLOTS:
 		answer_slots(world, ev->who, ask);
+		return;
+	case PGOP_WAL_END:
+		answer_wal_end(world, ev->who, ask);
 		return;
 	case PGOP_PRE_PROMOTE:
 		pgjobs_done(world, ev->who, ask->ticket, ask->life, 0, "");

@@ -346,11 +346,97 @@ Test(decide, restarts_a_crashed_primary_and_gives_up_in_time)
 	v.pg.control = CONTROL_IN_PRODUCTION;
 	v.crash_since_ms = NOW;
 	cr_assert_eq(plan_of(&v).rule->id, 324);
-	v.cfg.primary_start_timeout_ms = 0;
+	v.cfg.primary_start_timeout_ms = 60000;
+	v.crash_since_ms = NOW - 60000;
 	cr_assert_eq(plan_of(&v).rule->id, 311);
 	v.cluster.nmembers = 2;
 	v.cluster.members[0].state = STATE_STOPPED; /* nobody else could */
 	cr_assert_eq(plan_of(&v).rule->id, 324);
+}
+
+/* The leader's postmaster died a moment ago and nothing of it is left; commits end at 9000. */
+static struct view crashed(void)
+{
+	struct view v = leader();
+
+	v.pg.run = PG_DOWN;
+	v.pg.role = ROLE_UNKNOWN;
+	v.pg.control = CONTROL_IN_PRODUCTION;
+	v.crash_since_ms = v.election_since_ms = NOW - 60;
+	v.crash_look = v.crash_read = true;
+	v.crash_down_at_ms = NOW - 55;
+	v.crash_commit_lsn = 9000;
+	return v;
+}
+
+Test(decide, hands_a_crashed_primary_over_to_who_has_every_commit)
+{
+	struct view v = crashed();
+	struct plan plan;
+
+	cr_assert_eq(plan_of(&v).rule->id, 309);
+	cr_assert_leq(plan_of(&v).wake_at_ms, NOW + 25);
+	vote(&v, "a", 8999);
+	vote(&v, "c", 9000);
+	plan = plan_of(&v);
+	cr_assert_eq(plan.rule->id, 307);
+	cr_assert_str_eq(plan.release_to, "c");
+	v.votes[1].failover_priority = 0;
+	cr_assert_eq(plan_of(&v).rule->id, 309, "what the other lacks may be on its way");
+	v.now_ms = v.crash_down_at_ms + CRASH_SETTLED_MS;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+}
+
+Test(decide, looks_for_an_heir_only_for_a_moment)
+{
+	struct view v = crashed();
+
+	v.now_ms = v.crash_down_at_ms + CRASH_LOOK_MS - 1;
+	cr_assert_eq(plan_of(&v).rule->id, 309);
+	v.now_ms++;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+	v = crashed();
+	v.crash_commit_lsn = 0; /* cannot be read: nobody can be trusted to have all */
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+}
+
+Test(decide, does_not_wait_for_everybody_when_one_has_all)
+{
+	struct view v = crashed();
+
+	vote(&v, "c", 9000);
+	v.now_ms = v.crash_down_at_ms + RANK_HEIR_MS - 1;
+	cr_assert_eq(plan_of(&v).rule->id, 309);
+	v.now_ms++;
+	cr_assert_eq(plan_of(&v).rule->id, 307);
+}
+
+Test(decide, gives_a_crashed_primary_up_when_told_to)
+{
+	struct view v = crashed();
+
+	vote(&v, "a", 100);
+	vote(&v, "c", 100);
+	v.now_ms = v.crash_down_at_ms + CRASH_SETTLED_MS;
+	v.cfg.on_primary_crash = CRASH_FAILOVER;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
+	cr_assert_str_empty(plan_of(&v).release_to, "nobody is named who lacks something");
+	v.cfg.on_primary_crash = CRASH_AUTO;
+	v.cfg.primary_start_timeout_ms = 0;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
+	v.now_ms--;
+	cr_assert_eq(plan_of(&v).rule->id, 309, "first who has it all");
+}
+
+Test(decide, lets_a_promotion_open_where_no_time_is_given_to_crashed_ones)
+{
+	struct view v = follower();
+
+	v.cfg.primary_start_timeout_ms = 0;
+	str_clip(v.cluster.leader, sizeof(v.cluster.leader), v.name);
+	lease_proven(&v.lease, v.cluster.leader_epoch, 7, NOW, 5000);
+	v.crash_since_ms = NOW;
+	cr_assert_eq(plan_of(&v).rule->id, 323);
 }
 
 Test(decide, hands_over_by_steps)
