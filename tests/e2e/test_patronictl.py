@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 import pytest
 import yaml
@@ -71,13 +72,15 @@ def test_failover(cluster, ctl, out):
     new = cluster.replicas()[1]
     with cluster.writers(out) as w:
         done = ctl("failover", "--candidate", new.name, "--force", cluster.scope)
-        assert "Successfully failed over to \"%s\"" % new.name in done.stdout, done.stdout
+        # Before 4.0 it names the leader in its request, and that makes a switchover of it.
+        assert re.search(r"Successfully (failed|switched) over to \"%s\"" % new.name,
+                         done.stdout), done.stdout
         w.verdict(max_lost=0)
     assert cluster.leader() is new
 
 
 def test_pause_and_resume(cluster, ctl):
-    assert "'pause'" not in ctl("pause", "--wait", cluster.scope).stderr
+    ctl("pause", "--wait", cluster.scope)
     assert "Maintenance mode: on" in ctl("list").stdout
     assert cluster.leader().status()["pause"] is True
     ctl("resume", "--wait", cluster.scope)
