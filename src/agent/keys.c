@@ -137,6 +137,9 @@ void keys_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revisio
 		str_clip(c->leader, sizeof(c->leader), "(unreadable)");
 	if (kv->create_revision != c->leader_epoch || a->view.sign_at_ms == 0)
 		leader_lives(a);
+	/* What kept pg_rewind from its end may have been the leader that went. */
+	if (kv->create_revision > a->view.last_epoch)
+		a->view.rewind_failures = 0;
 	c->leader_epoch = kv->create_revision;
 	c->leader_mod_revision = kv->mod_revision;
 	c->leader_lease_id = kv->lease_id;
