@@ -19,7 +19,8 @@ def receives(node):
 
 def ballot_asks(cluster, node):
     """A ballot that the revisions of etcd come to only later: no beat is newer than it yet."""
-    newest = int(cluster.etcd.get_kv(cluster.prefix + "status")["mod_revision"])
+    keys = [cluster.etcd.get_kv(cluster.prefix + k) for k in ("leader", "status", "pgha/beat")]
+    newest = max(int(kv["mod_revision"]) for kv in keys if kv)
     scope = json.loads(node.rest("/patroni").text)["patroni"]["scope"]
     return {"ballot": newest + 40, "scope": scope, "candidate": "n9"}
 
@@ -68,6 +69,7 @@ def test_a_promise_outlives_the_agent_and_its_ballot_is_used_once(cluster, out):
     before = node.log_size()
     assert node.rest("/seal", "POST", asks).code == 200
     node.agent.kill(signal.SIGKILL)
+    wait_for("the end of the agent", lambda: not node.agent_running(), 5)
     node.start_agent()
     wait_for("the promise", lambda: json.loads(node.rest("/patroni").text)["pgha"]["seal"], 10)
     assert not receives(node)
