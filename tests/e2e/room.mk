@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_scenarios.py \
 	tests/e2e/test_seal.py \
+	tests/e2e/test_store.py \
 	tests/e2e/test_switchover.py \
 	tests/e2e/wallclock.c
 
