@@ -68,7 +68,7 @@ static void wait_for_standbys(struct world *world, uint32_t client_id, uint32_t 
 		    (struct ev){ .what = "sync-wait-ends",
 				 .fn = on_wait_ends,
 				 .who = node,
-				 .hold = HOLD_HOST,
+				 .hold = HOLD_HOST | HOLD_PG,
 				 .a = client_id,
 				 .b = (int64_t)id });
 }
@@ -132,7 +132,7 @@ static void on_think(struct world *world, struct ev *ev)
 	/* Nobody gets a new session where only leftovers run, but a local one goes on. */
 	if (world->clients.quiet || !modelpg_writable(&node->pg) ||
 	    !reaches(world, client, node) || !guard_gate_open(world, node) ||
-	    (!client->local && (node->pg.state != PGM_UP || node->pg.silent))) {
+	    (!client->local && (node->pg.state != PGM_UP || modelpg_hangs(&node->pg)))) {
 		think(world, (uint32_t)ev->a);
 		return;
 	}
@@ -140,7 +140,7 @@ static void on_think(struct world *world, struct ev *ev)
 		    (struct ev){ .what = "flush",
 				 .fn = on_flush,
 				 .who = node->id,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = node->pg.life,
 				 .a = ev->a });
 }

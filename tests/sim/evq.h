@@ -17,6 +17,7 @@ typedef void (*ev_drop_fn)(void *data);
 #define HOLD_HOST  UINT32_C(1) /* the whole host is frozen */
 #define HOLD_AGENT UINT32_C(2) /* the agent is frozen */
 #define HOLD_GUARD UINT32_C(8) /* the guardian is frozen */
+#define HOLD_PG    UINT32_C(16) /* every process of its Postgres is frozen */
 #define HOLD_DISK  UINT32_C(4) /* the disk under the data directory is stalled */
 
 struct ev {

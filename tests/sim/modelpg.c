@@ -26,7 +26,7 @@ void modelpg_done(struct modelpg *pg)
 
 bool modelpg_writable(const struct modelpg *pg)
 {
-	if (!pg->primary || pg->boot_unfinished || pg->disk_stalled > 0)
+	if (!pg->primary || pg->boot_unfinished || pg->disk_stalled > 0 || pg->frozen > 0)
 		return false;
 	return pg->state == PGM_UP || pg->state == PGM_LEFTOVERS;
 }
@@ -35,6 +35,11 @@ bool modelpg_may_commit(const struct modelpg *pg)
 {
 	return pg->primary && !pg->boot_unfinished &&
 	       (pg->state == PGM_UP || pg->state == PGM_LEFTOVERS);
+}
+
+bool modelpg_hangs(const struct modelpg *pg)
+{
+	return pg->silent || pg->frozen > 0;
 }
 
 bool modelpg_has_process(const struct modelpg *pg)
@@ -88,7 +93,7 @@ static void on_checkpoint(struct world *world, struct ev *ev)
 		    (struct ev){ .what = "pg-checkpoint",
 				 .fn = on_checkpoint,
 				 .who = ev->who,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 
@@ -148,7 +153,7 @@ static void on_started(struct world *world, struct ev *ev)
 		    (struct ev){ .what = "pg-replayed",
 				 .fn = on_replayed,
 				 .who = ev->who,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 	if (pg->replay_lsn >= pg->min_recovery_lsn)
 		modelpg_came_up(world, ev->who);
@@ -206,13 +211,13 @@ void modelpg_start(struct world *world, uint32_t node, bool as_primary)
 		    (struct ev){ .what = "pg-started",
 				 .fn = on_started,
 				 .who = node,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 	world_after(world, rng_range(&world->rng, 5000000, 30000000),
 		    (struct ev){ .what = "pg-checkpoint",
 				 .fn = on_checkpoint,
 				 .who = node,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 
@@ -246,6 +251,10 @@ void modelpg_exited(struct world *world, uint32_t node, bool clean)
 	pg->life++;
 	pg->pid = 0;
 	pg->silent = false;
+	if (pg->frozen > 0) {
+		pg->frozen = 0;
+		world_release(world, &world->nodes[node]);
+	}
 	report_exit(world, node);
 	pgjobs_notice(world, node);
 }
@@ -304,7 +313,7 @@ void modelpg_backend_crash(struct world *world, uint32_t node)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (pg->state != PGM_UP || pg->job.active)
+	if (pg->state != PGM_UP || pg->job.active || pg->frozen > 0)
 		return;
 	pgstream_stop(world, node);
 	pg->state = PGM_STARTING;
@@ -314,7 +323,7 @@ void modelpg_backend_crash(struct world *world, uint32_t node)
 		    (struct ev){ .what = "pg-recovered",
 				 .fn = on_backend_recovered,
 				 .who = node,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 
@@ -359,9 +368,9 @@ static enum pg_run run_of(const struct modelpg *pg, bool sql)
 	case PGM_LEFTOVERS:
 		return PG_LEFTOVERS;
 	case PGM_STARTING:
-		return sql ? (pg->silent ? PG_SILENT : PG_STARTING) : PG_UNKNOWN;
+		return sql ? (modelpg_hangs(pg) ? PG_SILENT : PG_STARTING) : PG_UNKNOWN;
 	case PGM_UP:
-		return sql ? (pg->silent ? PG_SILENT : PG_UP) : PG_UNKNOWN;
+		return sql ? (modelpg_hangs(pg) ? PG_SILENT : PG_UP) : PG_UNKNOWN;
 	case PGM_STOPPING:
 		return sql ? PG_STOPPING : PG_UNKNOWN;
 	case PGM__MAX:
@@ -422,9 +431,9 @@ void modelpg_facts(struct world *world, uint32_t node, bool sql, struct pg_state
 		ret->control_end_lsn = pg->wal.end_lsn;
 	if (pg->state != PGM_DOWN && pg->state != PGM_LEFTOVERS)
 		ret->postmaster_start_us = WORLD_EPOCH_US + (int64_t)pg->life;
-	if (sql && pg->state == PGM_UP && !pg->silent)
+	if (sql && pg->state == PGM_UP && !modelpg_hangs(pg))
 		ret->module.presence = world->module ? MODULE_READY : MODULE_ABSENT;
-	if (sql && pg->state == PGM_UP && !pg->silent)
+	if (sql && pg->state == PGM_UP && !modelpg_hangs(pg))
 		sql_facts(world, pg, ret);
 }
 

@@ -98,6 +98,7 @@ struct modelpg {
 	/* faults */
 	bool short_wal; /* a promotion has to start it again first */
 	int16_t disk_stalled;
+	int16_t frozen; /* every process that runs now; those that are killed go */
 	int16_t start_fails;
 	int16_t clone_fails;
 	int16_t rewind_fails;
@@ -110,6 +111,8 @@ void modelpg_done(struct modelpg *pg);
 bool modelpg_writable(const struct modelpg *pg);
 /* Any process that could still commit exists, however slow. */
 bool modelpg_may_commit(const struct modelpg *pg);
+/* It answers nobody: the postmaster hangs, or all of it is frozen. */
+bool modelpg_hangs(const struct modelpg *pg);
 bool modelpg_has_process(const struct modelpg *pg);
 /* Facts without SQL (control file, pid file) and, when it answers, with. */
 void modelpg_facts(struct world *world, uint32_t node, bool sql, struct pg_state *ret);

@@ -215,7 +215,12 @@ static void apply_host(struct world *world, enum fault fault, uint32_t id, int a
 		node_agent_freeze(world, node, add);
 	if (fault == FAULT_GUARD_FREEZE || fault == FAULT_BOTH_FREEZE)
 		node_guard_freeze(world, node, add);
-	if (fault == FAULT_AGENT_KILL)
+	if (fault == FAULT_GUARD_KILL || (fault == FAULT_GUARD_FAILS && add > 0) ||
+	    (fault == FAULT_BOTH_KILL && add > 0))
+		guard_kill(world, node);
+	if (fault == FAULT_GUARD_FAILS)
+		pg_count(&node->guard_fails, add);
+	if (fault == FAULT_AGENT_KILL || fault == FAULT_BOTH_KILL)
 		agent_kill(world, node, add);
 	if (fault == FAULT_AGENT_STOP)
 		agent_stop(world, node, add);
@@ -239,6 +244,8 @@ static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_
 		hang(&node->pg, add);
 	if (fault == FAULT_DISK_STALL)
 		node_disk_stall(world, node, add);
+	if (fault == FAULT_PG_FREEZE)
+		node_pg_freeze(world, node, add);
 	if (fault == FAULT_START_FAILS)
 		pg_count(&node->pg.start_fails, add);
 	if (fault == FAULT_DATA_LOST || fault == FAULT_DATA_FOREIGN)
@@ -351,6 +358,42 @@ static bool possible(struct world *world, enum fault fault)
 	       (!(needs & NEEDS_LUCK) || rng_chance(&world->rng, 300));
 }
 
+/* Things that break off in the middle of what an agent has begun. */
+static bool can_wait(enum fault fault)
+{
+	return fault == FAULT_HOST_FREEZE || fault == FAULT_AGENT_FREEZE ||
+	       fault == FAULT_AGENT_KILL || fault == FAULT_GUARD_KILL ||
+	       fault == FAULT_BOTH_KILL || fault == FAULT_GUARD_FREEZE ||
+	       fault == FAULT_BOTH_FREEZE || fault == FAULT_PG_FREEZE ||
+	       fault == FAULT_PG_KILL || fault == FAULT_PG_HANG || fault == FAULT_HOST_LOST ||
+	       fault == FAULT_ISOLATE || fault == FAULT_CUT_ETCD || fault == FAULT_DISK_STALL;
+}
+
+static void on_poised(struct world *world, struct ev *ev)
+{
+	if (!world->nemesis.off)
+		nemesis_strike(world, (enum fault)ev->gen, (int)ev->a, -1, 0);
+}
+
+void nemesis_at_step(struct world *world, uint32_t node)
+{
+	enum fault fault = world->nemesis.poised;
+
+	if (fault == FAULT__MAX || !rng_chance(&world->rng, 400))
+		return;
+	world->nemesis.poised = FAULT__MAX;
+	world_after(world, rng_skewed(&world->rng, 1, 30000),
+		    (struct ev){ .what = "nemesis", .fn = on_poised, .gen = fault, .a = node });
+}
+
+static void strike_or_wait(struct world *world, enum fault fault)
+{
+	if (can_wait(fault) && rng_chance(&world->rng, 400))
+		world->nemesis.poised = fault;
+	else
+		nemesis_strike(world, fault, -1, -1, 0);
+}
+
 static void on_strike(struct world *world, struct ev *ev)
 {
 	struct nemesis *nemesis = &world->nemesis;
@@ -362,7 +405,7 @@ static void on_strike(struct world *world, struct ev *ev)
 		pick = rng_below(&world->rng, nemesis->nkinds);
 		for (size_t i = 0; i < FAULT__MAX; i++)
 			if (nemesis->kinds[i] && pick-- == 0) {
-				nemesis_strike(world, (enum fault)i, -1, -1, 0);
+				strike_or_wait(world, (enum fault)i);
 				break;
 			}
 	}
@@ -377,6 +420,7 @@ void nemesis_init(struct world *world, int64_t from_us)
 	struct nemesis *nemesis = &world->nemesis;
 	uint32_t density = (uint32_t)rng_range(&world->rng, 30, 300);
 
+	nemesis->poised = FAULT__MAX;
 	for (size_t i = 0; i < FAULT__MAX; i++) {
 		bool always = (rows[i].needs & NEEDS_TURN) != 0;
 
@@ -397,6 +441,7 @@ void nemesis_heal(struct world *world)
 	world->nemesis.off = true;
 	world->fence_fails = 0;
 	world->fence_hangs = 0;
+	world->nemesis.poised = FAULT__MAX;
 	for (uint32_t i = 0; i < world->nnodes; i++)
 		node_host_up(world, &world->nodes[i]);
 	net_heal(&world->net);
@@ -408,6 +453,9 @@ void nemesis_heal(struct world *world)
 		node->pg.clone_fails = 0;
 		node->pg.rewind_fails = 0;
 		node->pg.silent = false;
+		node->guard_fails = 0;
+		if (node->pg.frozen > 0)
+			node_pg_freeze(world, node, -node->pg.frozen);
 		if (node->host_frozen > 0)
 			node_host_freeze(world, node, -node->host_frozen);
 		if (node->agent_frozen > 0)

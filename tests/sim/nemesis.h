@@ -54,6 +54,10 @@ struct world;
 	X(ETCD_RESTORE, "etcd-restore", NEEDS_LUCK, 0, 0)                      \
 	X(GUARD_FREEZE, "guard-freeze", NEEDS_GUARD | NEEDS_TURN, 200, 15000)  \
 	X(BOTH_FREEZE, "agent-and-guard-freeze", NEEDS_GUARD | NEEDS_TURN, 200, 15000) \
+	X(GUARD_KILL, "guard-kill", NEEDS_GUARD, 0, 0)                         \
+	X(BOTH_KILL, "agent-and-guard-kill", NEEDS_GUARD, 100, 15000)          \
+	X(GUARD_FAILS, "guard-start-fails", NEEDS_GUARD, 500, 25000)           \
+	X(PG_FREEZE, "postgres-freeze", 0, 200, 15000)                         \
 	X(DATA_LOST, "data-lost", NEEDS_STORY, 0, 0)                           \
 	X(DATA_FOREIGN, "data-foreign", NEEDS_STORY, 0, 0)                     \
 	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
@@ -81,6 +85,7 @@ struct nemesis {
 	bool kinds[FAULT__MAX];
 	uint32_t nkinds;
 	bool off;
+	enum fault poised; /* waits for an agent to ask for something; FAULT__MAX: none does */
 	int64_t least_gap_us;
 	int64_t most_gap_us;
 };
@@ -93,6 +98,8 @@ void nemesis_init(struct world *world, int64_t from_us);
  * (0: drawn, < 0: never). */
 void nemesis_strike(struct world *world, enum fault fault, int node, int member,
 		    int64_t duration_us);
+/* An agent has just asked for something: the moment at which half of it is done. */
+void nemesis_at_step(struct world *world, uint32_t node);
 /* Ends a fault that was begun by nemesis_strike() with the same targets. */
 void nemesis_end(struct world *world, enum fault fault, uint32_t node, uint32_t other);
 /* Everything is well again and stays so. */

@@ -104,10 +104,12 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 
 	if (world->sync > 0)
 		(void)str_printf(sync_names, sizeof(sync_names), "ANY %u (*)", world->sync);
+	buf_printf(&text, "fence:\n  guard: %s\n",
+		   world->guard_required ? "required" : "auto");
 	if (world->fence)
 		buf_printf(&text,
-			   "fence: {command: [/usr/sbin/fence], command_timeout: 5, "
-			   "command_failure: %s}\n",
+			   "  command: [/usr/sbin/fence]\n  command_timeout: 5\n"
+			   "  command_failure: %s\n",
 			   world->options.fence_promotes ? "promote" : "refuse");
 	buf_printf(&text,
 		   "scope: " WORLD_SCOPE "\nname: %s\n"
@@ -215,6 +217,7 @@ void node_agent_start(struct world *world, struct node *node)
 	node->life++;
 	node->quit = false;
 	node->stay_down = false;
+	node->unguarded_us = 0;
 	node->agent = agent_new(&node->port, local_file(world, node), node->cache_json,
 				node->has_durable ? &node->durable : NULL,
 				rng_next(&world->rng), &err);
@@ -222,8 +225,9 @@ void node_agent_start(struct world *world, struct node *node)
 		log_critical("agent_new: %s", err.msg);
 		abort();
 	}
-	if (node->guard_frozen > 0)
+	if (!guard_watches(node))
 		oracle_thawed(world, node->id);
+	guard_wanted(world, node);
 	world_trace(world, "%s: agent starts, life %lu", node->name, (unsigned long)node->life);
 	msg = msg_new(EVENT_START);
 	fill_start(world, node, &msg->start);
@@ -321,13 +325,15 @@ void node_agent_freeze(struct world *world, struct node *node, int add)
 	world_trace(world, "%s: agent frozen %d", node->name, node->agent_frozen);
 	if (node->agent_frozen > 0)
 		return;
-	if (node->guard_frozen > 0)
+	if (!guard_watches(node))
 		oracle_thawed(world, node->id);
 	world_release(world, node);
 }
 
 void node_guard_freeze(struct world *world, struct node *node, int add)
 {
+	if (node->guard_frozen == 0)
+		node->guard_frozen_us = world->now_us;
 	node->guard_frozen = count(node->guard_frozen, add);
 	world_trace(world, "%s: guardian frozen %d", node->name, node->guard_frozen);
 	if (node->guard_frozen > 0)
@@ -343,7 +349,6 @@ void node_host_freeze(struct world *world, struct node *node, int add)
 	if (node->host_frozen > 0)
 		return;
 	oracle_thawed(world, node->id);
-	guard_thawed(world, node);
 	world_release(world, node);
 }
 
@@ -354,6 +359,18 @@ void node_clock_rate(struct world *world, struct node *node, int64_t rate_ppm)
 	if (node->agent)
 		port_arm(node);
 	pgjobs_arm(world, node->id);
+}
+
+void node_pg_freeze(struct world *world, struct node *node, int add)
+{
+	if (add > 0 && !modelpg_has_process(&node->pg))
+		return;
+	node->pg.frozen = count(node->pg.frozen, add);
+	world_trace(world, "%s: postgres frozen %d", node->name, node->pg.frozen);
+	if (node->pg.frozen > 0)
+		return;
+	world_release(world, node);
+	pgjobs_thawed(world, node->id);
 }
 
 void node_disk_stall(struct world *world, struct node *node, int add)
@@ -379,6 +396,9 @@ void node_host_down(struct world *world, struct node *node)
 	node->agent_frozen = 0;
 	node->pg.disk_stalled = 0;
 	node->has_page = false;
+	node->guard_up = false;
+	node->guard_starting = false;
+	node->guard_frozen = 0;
 	node->guard_gen++;
 	world_release(world, node);
 	for (uint32_t i = 0; i < NET_MAX; i++)

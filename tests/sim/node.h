@@ -22,6 +22,7 @@ struct msg {
 	struct history history;
 	struct vote vote;
 	struct command command;
+	struct guard_state guard;
 	struct start_facts start;
 	struct walsender walsenders[8];
 	struct slot_pos slots[PGM_SLOTS_MAX];
@@ -47,6 +48,13 @@ struct node {
 	int16_t host_frozen;
 	int16_t agent_frozen;
 	int16_t guard_frozen;
+	int64_t guard_frozen_us; /* since when */
+	bool guard_up;           /* its process exists */
+	bool guard_starting;
+	int16_t guard_fails;     /* none can be started */
+	int64_t guard_retry_us;
+	enum guard_presence guard_told; /* to this life of the agent */
+	int64_t unguarded_us; /* since when an agent that could has led without one */
 
 	struct agent *agent; /* NULL: not running */
 	uint64_t life;       /* of the agent */
@@ -102,6 +110,8 @@ void node_host_down(struct world *world, struct node *node);
 void node_host_up(struct world *world, struct node *node);
 /* The clock is slewed: whatever waits for an instant of it is set anew, as the kernel does. */
 void node_clock_rate(struct world *world, struct node *node, int64_t rate_ppm);
+/* Every process of its Postgres. */
+void node_pg_freeze(struct world *world, struct node *node, int add);
 void node_disk_stall(struct world *world, struct node *node, int add);
 /* The etcd members' versions as a node learns them. */
 void node_etcd_info(struct world *world, struct node *node, int64_t delay_us);
@@ -116,7 +126,11 @@ void port_bind(struct node *node);
 void port_arm(struct node *node);
 /* guard.c: the guardian and the module, as far as they read the page. */
 void guard_page_changed(struct world *world, struct node *node);
-void guard_thawed(struct world *world, struct node *node);
+/* The agent has started, and looks after it from now on. */
+void guard_wanted(struct world *world, struct node *node);
+void guard_kill(struct world *world, struct node *node);
+/* Neither frozen nor dead. */
+bool guard_watches(const struct node *node);
 /* The module lets a commit through, or an acknowledgement out. */
 bool guard_gate_open(const struct world *world, const struct node *node);
 

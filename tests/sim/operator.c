@@ -139,7 +139,8 @@ static void resume_until_heard(struct world *world)
 	world_after(world, 1000000, (struct ev){ .what = "resume", .fn = on_resume });
 }
 
-/* An operator who resumes looks whether it worked. */
+/* An operator who resumes looks whether it worked, and at the end whether it stays: a store that is
+ * put back brings the pause back with it. */
 static void on_resume(struct world *world, struct ev *ev)
 {
 	(void)ev;
@@ -149,6 +150,8 @@ static void on_resume(struct world *world, struct ev *ev)
 			resume_until_heard(world);
 			return;
 		}
+	if (world->nemesis.off)
+		resume_until_heard(world);
 }
 
 void operator_pause(struct world *world, bool pause)

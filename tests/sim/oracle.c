@@ -14,7 +14,11 @@
 #define STATUS_KEY  WORLD_PREFIX "status"
 #define RELEASE_KEY WORLD_PREFIX "pgha/release"
 
-#define THAW_GRACE_US   INT64_C(300000)
+/* Without the module, the bound: whoever runs first, guardian or agent, after both were away has
+ * killed all of Postgres so much later: being scheduled, and the kill itself (30 ms here). */
+#define FENCE_US        INT64_C(60000)
+/* A term of 6 s, 2 s until a frozen one is noticed, a checkpoint and a stop. */
+#define UNGUARDED_US    INT64_C(15000000)
 #define RESUME_GRACE_US INT64_C(4000000)
 
 void oracle_init(struct world *world)
@@ -98,7 +102,7 @@ static bool just_thawed(const struct world *world, uint32_t node)
 {
 	int64_t thawed_us = world->oracle.thawed_us[node];
 
-	return thawed_us > 0 && world->now_us - thawed_us < THAW_GRACE_US;
+	return thawed_us > 0 && world->now_us - thawed_us < FENCE_US;
 }
 
 static bool agent_cannot_act(const struct world *world, const struct node *node)
@@ -106,11 +110,12 @@ static bool agent_cannot_act(const struct world *world, const struct node *node)
 	return !node->agent || node->agent_frozen > 0 || just_thawed(world, node->id);
 }
 
-/* The two that end a primary are both away. The module lets nothing through even then. Without it
- * nothing does: what is written until the first of the two runs again is the bound, and no more. */
+/* The two that end a primary are both away, frozen or dead, or the whole host is. The module lets
+ * nothing through even then. Without it nothing does: a primary may take writes past its term until
+ * the first of the two runs again, and FENCE_US from there. That is the bound, and no more. */
 static bool nobody_fences(const struct world *world, const struct node *node)
 {
-	return (node->guard_frozen > 0 || just_thawed(world, node->id)) &&
+	return (!guard_watches(node) || just_thawed(world, node->id)) &&
 	       agent_cannot_act(world, node);
 }
 
@@ -130,11 +135,32 @@ static void check_proof_before_write(struct world *world, uint32_t id)
 		    (long)proof->asked_ms, (long)proof->ttl_ms, (long)gate_ms(proof));
 }
 
+/* Where leading without a guardian is out of the question, an agent that could has to end it: it
+ * looks for a successor first, for a term at most. */
+static void check_guarded(struct world *world, struct node *node)
+{
+	bool excused = !world->guard_required || guard_watches(node) ||
+		       !modelpg_writable(&node->pg) || modelpg_hangs(&node->pg) ||
+		       pause_excuses(world, node) || agent_cannot_act(world, node) ||
+		       node->host_frozen > 0 || agent_view(node->agent)->regressed;
+
+	if (excused)
+		node->unguarded_us = 0;
+	else if (node->unguarded_us == 0)
+		node->unguarded_us = world->now_us;
+	else if (world->now_us - node->unguarded_us > UNGUARDED_US)
+		oracle_fail(world, "B1 no guardian, no lead",
+			    "%s takes writes, no guardian has watched it for %ld ms",
+			    node->name, (long)(world->now_us - node->unguarded_us) / 1000);
+}
+
 void oracle_step(struct world *world)
 {
 	refresh_leader(world);
-	for (uint32_t i = 0; i < world->nnodes; i++)
+	for (uint32_t i = 0; i < world->nnodes; i++) {
 		check_proof_before_write(world, i);
+		check_guarded(world, &world->nodes[i]);
+	}
 }
 
 void oracle_thawed(struct world *world, uint32_t node)

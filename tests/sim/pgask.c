@@ -80,7 +80,7 @@ static void answer_ancestry(struct world *world, uint32_t node, const struct ask
 		return;
 	}
 	source = &world->nodes[from].pg;
-	if (source->state != PGM_UP || source->silent) {
+	if (source->state != PGM_UP || modelpg_hangs(source)) {
 		pgjobs_done(world, node, ask->ticket, ask->life, -ERR_CONNECT, "refused");
 		return;
 	}
@@ -137,7 +137,7 @@ static void answer_slots(struct world *world, uint32_t node, const struct ask *a
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (pg->state != PGM_UP || pg->silent) {
+	if (pg->state != PGM_UP || modelpg_hangs(pg)) {
 		pgjobs_done(world, node, ask->ticket, ask->life, -ERR_CONNECT, "not running");
 		return;
 	}
@@ -155,7 +155,7 @@ static void answer_checkpoint(struct world *world, uint32_t node, const struct a
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (pg->state != PGM_UP || pg->silent) {
+	if (pg->state != PGM_UP || modelpg_hangs(pg)) {
 		pgjobs_done(world, node, ask->ticket, ask->life, -ERR_CONNECT, "not running");
 		return;
 	}
@@ -238,7 +238,7 @@ static int64_t duration_us(struct world *world, const struct modelpg *pg, const 
 		return rng_skewed(&world->rng, 1000, 50000);
 	}
 	/* A hanging postmaster is noticed by the deadline only. */
-	if (pg->silent && modelpg_has_process(pg))
+	if (modelpg_hangs(pg) && modelpg_has_process(pg))
 		return timeout_us;
 	return rng_skewed(&world->rng, 300, 20000);
 }

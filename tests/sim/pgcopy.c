@@ -20,7 +20,7 @@ static bool source_answers(const struct world *world, uint32_t node, int from)
 	if (from < 0 || (uint32_t)from == node)
 		return false;
 	source = &world->nodes[from].pg;
-	return source->state == PGM_UP && !source->silent && !source->boot_unfinished &&
+	return source->state == PGM_UP && !modelpg_hangs(source) && !source->boot_unfinished &&
 	       !world->nodes[from].host_down && !world->nodes[from].host_frozen &&
 	       net_open(&world->net, NET_NODE(node), NET_NODE((uint32_t)from));
 }

@@ -104,7 +104,7 @@ static void on_drain(struct world *world, struct ev *ev)
 		    (struct ev){ .what = "pg-drain",
 				 .fn = on_drain,
 				 .who = ev->who,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 
@@ -114,7 +114,7 @@ static void stop_fast(struct world *world, uint32_t node)
 
 	if (pg->state != PGM_UP && pg->state != PGM_STARTING)
 		return; /* on its way already, or nobody left who would listen */
-	if (pg->silent)
+	if (modelpg_hangs(pg))
 		return; /* a hanging postmaster takes no signal but SIGKILL */
 	if (pg->state == PGM_STARTING) {
 		modelpg_exited(world, node, false);
@@ -125,7 +125,7 @@ static void stop_fast(struct world *world, uint32_t node)
 		    (struct ev){ .what = "pg-shutdown",
 				 .fn = on_drain,
 				 .who = node,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 
@@ -133,7 +133,7 @@ static void stop_immediate(struct world *world, uint32_t node)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (!pg->silent && pg->state != PGM_LEFTOVERS)
+	if (!modelpg_hangs(pg) && pg->state != PGM_LEFTOVERS)
 		pgjobs_kill_all(world, node);
 }
 
@@ -153,6 +153,12 @@ static void stop_apply(struct world *world, uint32_t node)
 		break;
 	}
 	assert(false);
+}
+
+void pgjobs_thawed(struct world *world, uint32_t node)
+{
+	if (world->nodes[node].pg.stop.active)
+		stop_apply(world, node);
 }
 
 static void on_escalate(struct world *world, struct ev *ev)
@@ -330,7 +336,7 @@ static void on_promote_waits(struct world *world, struct ev *ev)
 		    (struct ev){ .what = "pg-promoted",
 				 .fn = on_promoted,
 				 .who = ev->who,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 
@@ -338,7 +344,7 @@ static void promote(struct world *world, uint32_t node)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (pg->state != PGM_UP || pg->primary || pg->silent) {
+	if (pg->state != PGM_UP || pg->primary || modelpg_hangs(pg)) {
 		pgjobs_job_ends(world, node, -ERR_STATE, "no running standby");
 		return;
 	}
@@ -358,7 +364,7 @@ static void promote(struct world *world, uint32_t node)
 		    (struct ev){ .what = "pg-promotes",
 				 .fn = on_promote_waits,
 				 .who = node,
-				 .hold = HOLD_HOST | HOLD_DISK,
+				 .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 				 .gen = pg->life });
 }
 

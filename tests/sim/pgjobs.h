@@ -21,4 +21,7 @@ void pgcopy_abandon(struct world *world, uint32_t node);
 /* pgask.c: probe, ancestry, checkpoint, slots, pre-promote; any number at a time. */
 void pgask_request(struct world *world, uint32_t node, uint64_t ticket, const struct pg_req *req);
 
+/* What was signalled while it was frozen is carried out. */
+void pgjobs_thawed(struct world *world, uint32_t node);
+
 #endif

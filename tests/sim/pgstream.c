@@ -73,7 +73,8 @@ static bool has_slot(const struct modelpg *pg, const char *name)
 static bool can_send(const struct world *world, const struct modelpg *from,
 		     const struct modelpg *to)
 {
-	return from->state == PGM_UP && !from->silent && !world->nodes[from->node].host_down &&
+	return from->state == PGM_UP && !modelpg_hangs(from) &&
+	       !world->nodes[from->node].host_down &&
 	       net_open(&world->net, NET_NODE(from->node), NET_NODE(to->node)) &&
 	       str_eq(from->sysid, to->sysid) && has_slot(from, to->upstream.slot) &&
 	       wal_extends(&to->wal, &from->wal);
@@ -157,7 +158,7 @@ static void tell_sender(struct world *world, const struct modelpg *pg)
 		    (struct ev){ .what = "wal-told",
 				 .fn = on_told,
 				 .who = pg->receiver.from,
-				 .hold = HOLD_HOST,
+				 .hold = HOLD_HOST | HOLD_PG,
 				 .gen = pg->receiver.gen,
 				 .a = pg->node,
 				 .b = (int64_t)pg->wal.end_lsn });
@@ -241,7 +242,7 @@ static void send_batch(struct world *world, struct modelpg *to, const struct mod
 		 (struct ev){ .what = "wal",
 			      .fn = on_batch,
 			      .who = to->node,
-			      .hold = HOLD_HOST | HOLD_DISK,
+			      .hold = HOLD_HOST | HOLD_DISK | HOLD_PG,
 			      .gen = receiver->gen,
 			      .data = batch,
 			      .drop = batch_free });
@@ -260,7 +261,8 @@ static void on_pump(struct world *world, struct ev *ev)
 	if (world->nodes[receiver->from].pg.life != receiver->from_life)
 		return; /* the sender is gone; its end is on the way */
 	if (net_open(&world->net, NET_NODE(receiver->from), NET_NODE(ev->who)) &&
-	    !world->nodes[receiver->from].host_frozen) {
+	    !world->nodes[receiver->from].host_frozen &&
+	    world->nodes[receiver->from].pg.frozen == 0) {
 		receiver->cut_since_us = 0;
 		send_batch(world, to, &world->nodes[receiver->from].pg);
 		return;

@@ -84,6 +84,8 @@ static void port_pg(void *ctx, uint64_t ticket, const struct pg_req *req)
 
 	assert(ticket != 0);
 	if (req->op != PGOP_PROBE)
+		nemesis_at_step(node->world, node->id);
+	if (req->op != PGOP_PROBE)
 		world_trace(node->world, "%s: pg #%lu %s mode %d upstream '%s'", node->name,
 			    (unsigned long)ticket, pg_op_name(req->op), req->stop,
 			    req->upstream.name);
@@ -307,6 +309,8 @@ static void port_page(void *ctx, const struct page_update *page)
 		return;
 	if (mutant_is(node->world, MUTANT_PAUSE_ARMED) && node->page.armed && !page->armed)
 		return;
+	if (node->page.armed != page->armed || node->page.epoch != page->epoch)
+		nemesis_at_step(node->world, node->id);
 	node->page = *page;
 	node->has_page = true;
 	world_trace(node->world, "%s: page armed %d epoch %ld asked %ld kill %ld", node->name,

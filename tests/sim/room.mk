@@ -65,6 +65,11 @@ EXTRA_DIST += \
 	tests/scenarios/fence-command.scn \
 	tests/scenarios/found-running.scn \
 	tests/scenarios/guard-frozen-no-module.scn \
+	tests/scenarios/guard-killed.scn \
+	tests/scenarios/guard-killed-agent-frozen.scn \
+	tests/scenarios/guard-killed-cut-off.scn \
+	tests/scenarios/guard-required.scn \
+	tests/scenarios/postgres-frozen.scn \
 	tests/scenarios/guard-resumed-late.scn \
 	tests/scenarios/host-frozen.scn \
 	tests/scenarios/host-lost.scn \
@@ -75,6 +80,7 @@ EXTRA_DIST += \
 	tests/scenarios/k1-stalled-etcd-leader.scn \
 	tests/scenarios/k12-sealed-and-cut-off.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
+	tests/scenarios/paused-agent-frozen.scn \
 	tests/scenarios/paused-another-leads.scn \
 	tests/scenarios/paused-failover.scn \
 	tests/scenarios/paused-key-expires.scn \

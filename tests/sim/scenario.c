@@ -101,6 +101,8 @@ static int options_line(const struct line *line, struct options *options, struct
 	}
 	if (str_eq(word(line, 0), "guard"))
 		options->guard = on ? TRI_YES : TRI_NO;
+	if (str_eq(word(line, 0), "guard-required"))
+		options->guard_required = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "module"))
 		options->module = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "etcd-faults"))
@@ -130,6 +132,7 @@ int scenario_options(const char *path, struct options *options, struct err *err)
 		return err_set(err, ERR_IO, "cannot open '%s'", path);
 	options->nodes = 3;
 	options->guard = TRI_YES;
+	options->guard_required = TRI_NO;
 	options->module = TRI_NO;
 	options->etcd_faults = TRI_NO;
 	options->bad_clocks = TRI_NO;
@@ -476,7 +479,8 @@ static int play_line(struct story *story, struct err *err)
 	const char *first = word(&story->line, 0);
 
 	if (story->line.n == 0 || str_eq(first, "nodes") || str_eq(first, "guard") ||
-	    str_eq(first, "fence") || str_eq(first, "module") || str_eq(first, "etcd-faults") ||
+	    str_eq(first, "fence") || str_eq(first, "guard-required") ||
+	    str_eq(first, "module") || str_eq(first, "etcd-faults") ||
 	    str_eq(first, "bad-clocks") || str_eq(first, "sync") || str_eq(first, "keep-diverged"))
 		return 0;
 	if (str_eq(first, "at"))

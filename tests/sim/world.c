@@ -64,6 +64,7 @@ static bool held(const struct node *node, uint32_t hold)
 	return ((hold & HOLD_HOST) && node->host_frozen > 0) ||
 	       ((hold & HOLD_AGENT) && node->agent_frozen > 0) ||
 	       ((hold & HOLD_GUARD) && node->guard_frozen > 0) ||
+	       ((hold & HOLD_PG) && node->pg.frozen > 0) ||
 	       ((hold & HOLD_DISK) && node->pg.disk_stalled > 0);
 }
 
@@ -163,6 +164,8 @@ struct world *world_new(const struct options *options)
 	rng_init(&world->rng, options->seed);
 	world->bad_clocks = drawn(world, options->bad_clocks, 400);
 	world->guard = drawn(world, options->guard, 700);
+	world->guard_unit = rng_chance(&world->rng, 400) && world->guard;
+	world->guard_required = drawn(world, options->guard_required, 300) && world->guard;
 	world->module = drawn(world, options->module, 500) && world->guard;
 	/* Without a draw: seeds that have none stay what they are. */
 	world->fence = options->fence == TRI_UNKNOWN ? options->seed % 5 == 2 :
@@ -178,6 +181,7 @@ struct world *world_new(const struct options *options)
 	modeletcd_init(world);
 	world->etcd.faults = drawn(world, options->etcd_faults, 500);
 	world->etcd.loses_events = world->etcd.faults;
+	world->nemesis.poised = FAULT__MAX;
 	oracle_init(world);
 	for (uint32_t i = 0; i < world->nnodes; i++)
 		node_init(world, i);

@@ -36,6 +36,7 @@ struct options {
 	enum mutant mutant;
 	/* what a scenario fixes; unknown: drawn */
 	enum tristate guard;
+	enum tristate guard_required;
 	enum tristate module;
 	enum tristate etcd_faults;
 	enum tristate bad_clocks;
@@ -55,6 +56,8 @@ struct world {
 	bool stop;      /* an invariant broke */
 
 	bool guard;     /* a guardian runs on every host */
+	bool guard_unit; /* ... started by a unit of its own, too */
+	bool guard_required; /* no guardian, no lead */
 	bool module;    /* ... and the fence module is loaded */
 	bool fence;     /* every member has a fence command */
 	int16_t fence_fails;
