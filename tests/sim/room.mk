@@ -106,11 +106,7 @@ EXTRA_DIST += \
 # Many more seeds than make check plays: make check-seeds SEEDS=1..1000000
 check-seeds: tests/sim/pgha-sim
 	tests/sim/pgha-sim --seeds $${SEEDS:-1..100000} --coverage
-# One line for each safety rule that is taken away: killed by what, or survived.
-check-mutants: tests/sim/pgha-sim tests/states/pgha-states
-	$(srcdir)/tests/sim/check-sim.sh mutants
-	$(srcdir)/tests/states/check-states.sh
 # Fails when a rule of the table is never reached.
 check-rules: tests/sim/pgha-sim
 	$(srcdir)/tests/sim/check-rules.sh $${SEEDS:-1..1500}
-.PHONY: check-seeds check-rules check-mutants
+.PHONY: check-seeds check-rules

@@ -23,6 +23,7 @@ struct run {
 	bool quiet;
 	bool progress; /* name each seed before it is played */
 	bool coverage;
+	bool stop_early; /* the first failure is enough */
 	uint64_t failures;
 	uint64_t caught_at; /* a mutant: the seed that caught it; 0: none */
 };
@@ -120,6 +121,8 @@ static int play_seeds(struct run *run, struct coverage *coverage, struct err *er
 			run->caught_at = seed;
 			return 0;
 		}
+		if (r > 0 && run->stop_early)
+			return 0;
 		if (!run->twice)
 			continue;
 		r = play_seed(run, seed, coverage, &again, err);
@@ -183,7 +186,7 @@ static void usage(void)
 {
 	printf("usage: pgha-sim [--seed N | --seeds FROM..TO] [--scenario FILE] [--mutant NAME]\n"
 	       "                [--trace] [--until MS] [--twice] [--coverage] [--progress]\n"
-	       "                [--quiet] [--list-mutants]\n");
+	       "                [--quiet] [--first-failure] [--list-mutants]\n");
 }
 
 static int parse_seeds(const char *text, struct run *run, struct err *err)
@@ -240,6 +243,9 @@ static int set_option(struct run *run, int option, const char *value, struct err
 	case 'q':
 		run->quiet = true;
 		return 0;
+	case '1':
+		run->stop_early = true;
+		return 0;
 	default:
 		return err_set(err, ERR_PARSE, "unknown option");
 	}
@@ -256,6 +262,7 @@ static const struct option long_options[] = {
 	{ "coverage", no_argument, NULL, 'c' },
 	{ "progress", no_argument, NULL, 'p' },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "first-failure", no_argument, NULL, '1' },
 	{ "list-mutants", no_argument, NULL, 'L' },
 	{ NULL, 0, NULL, 0 },
 };

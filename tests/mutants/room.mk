@@ -1,0 +1,39 @@
+# Safety rules taken out of a copy of the sources, one at a time; see check-mutants.sh.
+mutant_link = $(CCLD) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS)
+mutant_env = COMPILE='$(COMPILE)' LINK='$(mutant_link)' \
+	sim_LINK='$(tests_sim_pgha_sim_OBJECTS) @ $(tests_sim_pgha_sim_LDADD) $(LIBS)' \
+	rules_LINK='$(tests_rules_test_rules_OBJECTS) @ $(tests_rules_test_rules_LDADD) $(LIBS)' \
+	rank_LINK='$(tests_unit_test_rank_OBJECTS) @ $(tests_unit_test_rank_LDADD) $(LIBS)' \
+	decide_LINK='$(tests_unit_test_decide_OBJECTS) @ $(tests_unit_test_decide_LDADD) $(LIBS)' \
+	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)'
+mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
+	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record
+
+# One line for each safety rule that is taken away: killed by what, or survived.
+check-mutants: $(mutant_programs) check-src-mutants
+	$(srcdir)/tests/sim/check-sim.sh mutants
+	$(srcdir)/tests/states/check-states.sh
+# Those of the sources alone; MUTANTS="NAME..." for some of them.
+check-src-mutants: $(mutant_programs)
+	$(srcdir)/tests/mutants/check-mutants.sh --fit
+	$(mutant_env) $(srcdir)/tests/mutants/check-mutants.sh $(MUTANTS)
+.PHONY: check-mutants check-src-mutants
+
+EXTRA_DIST += \
+	tests/mutants/check-mutants.sh \
+	tests/mutants/mutate.awk \
+	tests/mutants/adopted-by-read.mut \
+	tests/mutants/fence-not-run.mut \
+	tests/mutants/keepalive-proves.mut \
+	tests/mutants/no-own-clock.mut \
+	tests/mutants/no-rate-margin.mut \
+	tests/mutants/pause-armed.mut \
+	tests/mutants/promote-unheld.mut \
+	tests/mutants/rank-by-replay.mut \
+	tests/mutants/rank-no-timeline.mut \
+	tests/mutants/rank-old-timeline.mut \
+	tests/mutants/regressed-accepted.mut \
+	tests/mutants/release-without-proof.mut \
+	tests/mutants/settled-too-early.mut \
+	tests/mutants/sync-garbage-empty.mut \
+	tests/mutants/term-from-answer.mut
