@@ -1,6 +1,8 @@
 EXTRA_DIST += \
 	tests/e2e/README.md \
 	tests/e2e/bench_compare.py \
+	tests/e2e/bench_idle.py \
+	tests/e2e/bench_rest.py \
 	tests/e2e/bench_switchover.py \
 	tests/e2e/conftest.py \
 	tests/e2e/gate.txt \
@@ -17,12 +19,14 @@ EXTRA_DIST += \
 	tests/e2e/lib/patroni.py \
 	tests/e2e/lib/proc.py \
 	tests/e2e/lib/reaper.py \
+	tests/e2e/lib/restload.py \
 	tests/e2e/lib/rounds.py \
 	tests/e2e/lib/scenario.py \
 	tests/e2e/lib/table.py \
 	tests/e2e/lib/wallclock.py \
 	tests/e2e/lib/writers.py \
 	tests/e2e/prober.c \
+	tests/e2e/restload.c \
 	tests/e2e/test_badinput.py \
 	tests/e2e/test_bootstrap.py \
 	tests/e2e/test_checker.py \
@@ -37,6 +41,7 @@ EXTRA_DIST += \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_patronictl.py \
 	tests/e2e/test_rejoin.py \
+	tests/e2e/test_rest.py \
 	tests/e2e/test_scenarios.py \
 	tests/e2e/test_seal.py \
 	tests/e2e/test_store.py \
