@@ -39,6 +39,9 @@ static void adopt_config(struct agent *a, struct config *config)
 
 	a->view.cfg = config->ha;
 	a->view.tags = config->tags;
+	a->view.fence_hung = config->fence.hung_postgres;
+	a->view.fence_stalled = config->fence.stalled_disk;
+	a->view.hung_after_ms = config->fence.hung_after_ms;
 	if (was_paused && !config->ha.pause && a->view.lease.epoch == 0 &&
 	    a->view.pg.role != ROLE_REPLICA && a->view.pg.run != PG_DOWN)
 		a->view.adopt_until_ms = a->view.now_ms + config->ha.ttl_ms / 2;

@@ -4,6 +4,8 @@
  */
 #include "agent/state.h"
 
+#include <inttypes.h>
+
 #include "base/log.h"
 #include "core/vitals.h"
 
@@ -26,7 +28,40 @@ static void say_trouble(struct agent *a)
 	a->board_dirty = true;
 }
 
+/* Given up once it stays so until Postgres is seen dead or well: who was resumed in the middle of
+ * its killing is no primary to count on. */
+static void refresh_given_up(struct agent *a)
+{
+	struct view *v = &a->view;
+	bool ours = state_leads(a) || str_eq(v->cluster.leader, v->name);
+	bool serves = v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY && a->job.ticket == 0;
+	int64_t at_ms = vitals_give_up_at_ms(v);
+
+	if (!ours || v->mode == MODE_PAUSED || (serves && at_ms == 0)) {
+		v->hung_given_up = false;
+		return;
+	}
+	if (v->hung_given_up || !state_leads(a) || at_ms == 0 || v->now_ms < at_ms)
+		return;
+	v->hung_given_up = true;
+	log_error("%s for %" PRId64 " ms: this member stops leading, its lease of epoch %" PRId64
+		  " is not renewed and every process of Postgres is killed",
+		  vitals_trouble(&v->pg), v->now_ms - at_ms + v->hung_after_ms, v->lease.epoch);
+	recorder_add(&a->recorder, v->now_ms, "given up: %s", vitals_trouble(&v->pg));
+}
+
 void hang_refresh(struct agent *a)
 {
 	say_trouble(a);
+	refresh_given_up(a);
+}
+
+/* The etcd lease carries the leader key as well: kept alive it would keep the key for ever. */
+bool hang_lapses(const struct agent *a)
+{
+	const struct view *v = &a->view;
+
+	return v->hung_given_up && a->plan.lease_verb == LV_LAPSE &&
+	       str_eq(v->cluster.leader, v->name) &&
+	       v->cluster.leader_lease_id == a->session.lease_id;
 }

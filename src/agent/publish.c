@@ -193,7 +193,8 @@ static struct status *make_status(struct agent *a)
 		       a->job.ticket == 0 && !v->handover_begun && !v->pg.boot_unfinished;
 	st->state = publish_state(a);
 	st->role = publish_role(a);
-	st->sql_ok = a->sql_ok;
+	/* What is being killed has no position: the others must not wait for it. */
+	st->sql_ok = a->sql_ok && !v->hung_given_up;
 	st->pg = v->pg;
 	st->nwalsenders = a->nwalsenders;
 	for (uint32_t i = 0; i < a->nwalsenders; i++)

@@ -412,6 +412,8 @@ void act_ask_votes(struct agent *a);
 
 /* hang.c: a Postgres that has not ended and does not work */
 void hang_refresh(struct agent *a);
+/* Nothing is done that prolongs the lease: the key has to run out. */
+bool hang_lapses(const struct agent *a);
 
 /* command.c */
 void command_run(struct agent *a, uint64_t id, const struct command *command);

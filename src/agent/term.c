@@ -47,7 +47,7 @@ void term_cycle(struct agent *a)
 		if (!state_waits_for(a, TICKET_GRANT) && a->view.now_ms >= s->retry_at_ms)
 			term_grant(a);
 	}
-	if (s->lease_id != 0 && a->view.now_ms >= s->next_keep_ms)
+	if (s->lease_id != 0 && a->view.now_ms >= s->next_keep_ms && !hang_lapses(a))
 		keep_alive(a);
 }
 

@@ -367,7 +367,7 @@ static void apply_cycle(struct agent *a)
 	struct pg_req req = { .op = PGOP_APPLY, .armed = a->armed };
 
 	if (!a->apply_wanted || a->job.ticket != 0 || a->view.pg.dir != DIR_PRESENT ||
-	    a->view.pg.run != PG_UP)
+	    a->view.pg.run != PG_UP || a->view.pg.vitals.disk == DISK_STALLED)
 		return;
 	a->apply_wanted = false;
 	job_run(a, &req);

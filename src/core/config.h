@@ -201,6 +201,9 @@ struct config_watchdog {
 
 struct config_fence {
 	enum { FENCE_GUARD_AUTO = 0, FENCE_GUARD_REQUIRED, FENCE_GUARD_OFF } guard;
+	bool hung_postgres; /* a server that hangs gives its lease up; else it is reported */
+	bool stalled_disk;  /* ... and one whose disk stands still */
+	int64_t hung_after_ms;
 	enum { FENCE_COMMIT_AUTO = 0, FENCE_COMMIT_REQUIRED, FENCE_COMMIT_OFF } commit_guard;
 	struct strings command; /* n 0: none */
 	int64_t command_timeout_ms;

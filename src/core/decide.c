@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "core/timeline.h"
+#include "core/vitals.h"
 
 /* An orderly stop that hangs is made harder after this long even when the lease allows more:
  * a client or a walsender must not hold a switchover up for ever. */
@@ -92,6 +93,7 @@ static void fill_wake(const struct view *view, struct plan *plan)
 		earliest(&at, view->accepted_at_ms + view->cfg.ttl_ms, now);
 	earliest(&at, view->dcs_seen_at_ms + view->cfg.ttl_ms, now);
 	earliest(&at, view->adopt_until_ms, now);
+	earliest(&at, vitals_give_up_at_ms(view), now);
 	earliest(&at, plan->verdict.wait_until_ms, now);
 	earliest(&at, view->work_backoff_until_ms, now);
 	earliest(&at, view->boot_backoff_until_ms, now);
@@ -155,6 +157,16 @@ static void fill_follow(const struct view *view, struct plan *plan)
 	} else if (plan->upstream < 0) {
 		wait_for(plan, "the leader has not published its address yet");
 	}
+}
+
+/* What writes there would only wait with it, and whoever writes would wait too. */
+static void wait_for_disk(const struct view *view, struct plan *plan)
+{
+	enum pg_verb verb = plan->pg_verb;
+
+	if (view->pg.vitals.disk == DISK_STALLED && verb != PGV_LEAVE && verb != PGV_STOP_FAST &&
+	    verb != PGV_KILL)
+		wait_for(plan, "the disk stands still");
 }
 
 /* Verbs that need a target, or patience after failures, turn into waiting without them. */
@@ -264,6 +276,12 @@ static void tell_fence(const struct view *view, struct plan *plan)
 		str_clip(plan->note, sizeof(plan->note), view->fence_why);
 }
 
+static void tell_hung(const struct view *view, struct plan *plan)
+{
+	if (plan->situation.ask == ASK_HUNG && plan->note[0] == '\0')
+		str_clip(plan->note, sizeof(plan->note), vitals_trouble(&view->pg));
+}
+
 void decide(const struct view *view, struct plan *ret)
 {
 	*ret = (struct plan){ 0 };
@@ -274,9 +292,11 @@ void decide(const struct view *view, struct plan *ret)
 	ret->more = ret->rule->more;
 
 	fill_targets(view, ret);
+	wait_for_disk(view, ret);
 	tell_foreign(view, ret);
 	tell_wal(view, ret);
 	tell_fence(view, ret);
+	tell_hung(view, ret);
 	if (ret->lease_verb == LV_RELEASE)
 		str_clip(ret->release_to, sizeof(ret->release_to),
 			 ret->situation.ask == ASK_CRASH ? ret->verdict.other :

@@ -119,6 +119,8 @@ static const char *unfit_me(const struct view *view)
 		return "the system identifier is not the cluster's";
 	if (my_lsn(view) == 0)
 		return "the received position is not known";
+	if (pg->vitals.disk == DISK_STALLED || pg->vitals.disk == DISK_FAILED)
+		return "the disk of the WAL takes no writes here";
 	if (view->now_ms < view->step_aside_until_ms)
 		return "failed as leader a moment ago, others go first";
 	if (view->mode == MODE_PAUSED && !str_eq(view->cluster.request.candidate, view->name) &&

@@ -28,10 +28,20 @@
 /* clang-format off */
 static const struct rule rules[] = {
 	/* ---- 1xx: fence ------------------------------------------------------------------ */
+	{ .id = 100, .name = "hung",
+	  .leader = L(ME) | LEADERLESS, .pg = RUNNING | P(LEFTOVERS), .mode = NOT_PAUSED,
+	  .ask = A(HUNG),
+	  .pg_verb = PGV_KILL, .lease_verb = LV_LAPSE,
+	  .why = "Postgres hangs, or its disk stands still, for longer than fence.hung_after: "
+		 "all of it is killed, and the lease is not renewed until it is dead" },
 	{ .id = 101, .name = "kill-leftovers",
 	  .pg = P(LEFTOVERS), .mode = NOT_PAUSED,
 	  .pg_verb = PGV_KILL, .lease_verb = LV_KEEP,
 	  .why = "the postmaster is gone but processes of it live, and may go on committing" },
+	{ .id = 102, .name = "hung-lapse",
+	  .leader = L(ME) | LEADERLESS, .pg = P(DOWN), .mode = NOT_PAUSED, .ask = A(HUNG),
+	  .pg_verb = PGV_LEAVE, .lease_verb = LV_LAPSE,
+	  .why = "the disk still stands still: what this member holds runs out" },
 	{ .id = 110, .name = "another-leads",
 	  .leader = L(OTHER), .pg = RUNNING, .role = MAY_WRITE, .mode = NOT_PAUSED,
 	  .pg_verb = PGV_KILL, .lease_verb = LV_LAPSE,

@@ -408,6 +408,8 @@ static bool gives_up_leading(const struct view *view, const struct situation *s)
 	const struct config_ha *cfg = &view->cfg;
 	int64_t timeout_ms = cfg->primary_start_timeout_ms;
 
+	if (view->hung_given_up && rank_others_exist(view))
+		return true;
 	if (view->crash_since_ms == 0 || !rank_others_exist(view))
 		return false;
 	/* No time for a crashed one, by configuration, is no time after its end; a server that
@@ -429,11 +431,24 @@ static bool must_raise(const struct view *view, const struct situation *s)
 	return s->leader != LEADER_OTHER || view->now_ms - view->starved_since_ms >= RAISE_AFTER_MS;
 }
 
+/* Until every process of it is dead, and while its disk stands still: then nothing is known of what
+ * it wrote last, and what is held is left to run out. */
+static bool hangs_for_good(const struct view *view, const struct situation *s)
+{
+	bool holds = s->leader == LEADER_ME || s->lease == LEASE_HELD || s->lease == LEASE_FADING ||
+		     s->lease == LEASE_ENDING || s->lease == LEASE_OVER;
+
+	return view->hung_given_up && holds &&
+	       (s->pg != SPG_DOWN || view->pg.vitals.disk == DISK_STALLED);
+}
+
 static enum situation_ask classify_ask(const struct view *view, const struct situation *s,
 				       const struct verdict *verdict)
 {
 	bool leads = s->leader == LEADER_ME && s->lease != LEASE_NONE && s->lease != LEASE_ADOPT;
 
+	if (hangs_for_good(view, s))
+		return ASK_HUNG;
 	if (view->boot_failed && s->store == STORE_MINE)
 		return ASK_RELEASE;
 	if (leads && view->handover_begun)

@@ -65,7 +65,8 @@
 	X(FENCE, "fence")       /* we hold the lease, another has to be fenced first */   \
 	X(RAISE, "raise")       /* a standby whose replay waits for higher settings */ \
 	X(CRASH, "crash")       /* lead, Postgres crashed: who has all that was committed? */ \
-	X(TAKE, "take")         /* we hold the lease in order to promote */
+	X(TAKE, "take")         /* we hold the lease in order to promote */ \
+	X(HUNG, "hung")         /* what we hold runs out: Postgres hangs for too long */
 
 #define STORES(X)                                                            \
 	X(UNKNOWN, "unknown")                                                \

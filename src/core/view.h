@@ -97,6 +97,12 @@ struct view {
 	bool fence_refused;        /* it could not be: the key goes back */
 	char fence_why[REASON_SIZE];
 
+	/* a Postgres that has not ended and does not work */
+	bool fence_hung;
+	bool fence_stalled;
+	int64_t hung_after_ms;
+	bool hung_given_up; /* it did so for too long: this term is the last */
+
 	/* operator */
 	enum restart_stage restart;
 	bool reinit;

@@ -9,6 +9,19 @@ bool vitals_shut(const struct vitals *vitals)
 	return vitals->door == DOOR_SILENT || vitals->door == DOOR_STOPPED;
 }
 
+int64_t vitals_give_up_at_ms(const struct view *view)
+{
+	const struct vitals *v = &view->pg.vitals;
+	int64_t since_ms = 0;
+
+	if (view->fence_hung && vitals_shut(v))
+		since_ms = v->door_since_at_ms;
+	if (view->fence_stalled && v->disk == DISK_STALLED)
+		since_ms = since_ms != 0 ? MIN_OF(since_ms, v->disk_since_at_ms) :
+					   v->disk_since_at_ms;
+	return since_ms != 0 ? since_ms + view->hung_after_ms : 0;
+}
+
 static const char *disk_trouble(enum pg_disk disk)
 {
 	switch (disk) {

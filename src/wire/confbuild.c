@@ -179,6 +179,9 @@ void confbuild_fence(const struct confbuild *build)
 	unsigned word = confget_word(&build->get, "fence.guard");
 	unsigned commit = confget_word(&build->get, "fence.commit_guard");
 
+	build->config->fence.hung_postgres = confget_word(&build->get, "fence.hung_postgres") == 1;
+	build->config->fence.stalled_disk = confget_word(&build->get, "fence.stalled_disk") == 1;
+	build->config->fence.hung_after_ms = confget_int(&build->get, "fence.hung_after") * 1000;
 	build->config->fence.guard = word < ARRAY_LEN(words) ? words[word] : FENCE_GUARD_AUTO;
 	build->config->fence.commit_guard =
 		commit < ARRAY_LEN(commits) ? commits[commit] : FENCE_COMMIT_AUTO;

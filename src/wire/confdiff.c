@@ -183,7 +183,10 @@ static bool same_other(const struct config *a, const struct config *b)
 	       a->fence.guard == b->fence.guard &&
 	       same_strings(&a->fence.command, &b->fence.command) &&
 	       a->fence.command_timeout_ms == b->fence.command_timeout_ms &&
-	       a->fence.command_failure == b->fence.command_failure && same_pg_rest(&a->pg, &b->pg);
+	       a->fence.command_failure == b->fence.command_failure &&
+	       a->fence.hung_postgres == b->fence.hung_postgres &&
+	       a->fence.stalled_disk == b->fence.stalled_disk &&
+	       a->fence.hung_after_ms == b->fence.hung_after_ms && same_pg_rest(&a->pg, &b->pg);
 }
 
 unsigned config_diff(const struct config *a, const struct config *b)

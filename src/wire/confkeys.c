@@ -95,6 +95,12 @@ static const struct confkey keys[] = {
 	  "Whether pgha-guard runs beside the agent; required: no guardian, no lead" },
 	{ "fence.commit_guard", CONF_WORD, L, RELOAD | OURS, "auto", 0, 0, "auto|required|off",
 	  NULL, "Whether Postgres loads the module pgha_fence; required: without it none starts" },
+	{ "fence.hung_postgres", CONF_WORD, L, RELOAD | OURS, "report", 0, 0, "report|fence", NULL,
+	  "Whether a primary that lets nobody in is only reported, or gives up leading" },
+	{ "fence.stalled_disk", CONF_WORD, L, RELOAD | OURS, "report", 0, 0, "report|fence", NULL,
+	  "Whether a primary whose disk stands still is only reported, or gives up leading" },
+	{ "fence.hung_after", CONF_INT, L, RELOAD | OURS, "10", 1, 3600, NULL, NULL,
+	  "Seconds that either may last where it is fenced" },
 
 	{ "fence.command", CONF_LIST, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
 	  "Program and arguments that fence an old leader before this member is promoted" },

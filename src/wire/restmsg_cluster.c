@@ -172,6 +172,15 @@ static bool read_vote_tags(const json_t *doc, struct vote *vote)
 	return true;
 }
 
+/* It says of itself that it does not lead, so nobody waits for it. */
+static void read_vote_disk(const json_t *pgha, struct vote *vote)
+{
+	const char *disk = jtext_string(json_object_get(pgha, "postgres"), "disk");
+
+	if (disk && (str_eq(disk, "stalled") || str_eq(disk, "failed")))
+		vote->nofailover = true;
+}
+
 static void read_vote_position(const json_t *doc, const json_t *xlog, struct vote *vote)
 {
 	bool is_primary = record_role_parse(jtext_string(doc, "role")) == MROLE_PRIMARY;
@@ -227,6 +236,7 @@ void restmsg_vote_parse(const char *body, size_t len, struct vote *vote)
 		return;
 	if (!read_vote_tags(doc, vote))
 		return;
+	read_vote_disk(json_object_get(doc, "pgha"), vote);
 	vote->watchdog_failed = jtext_true(doc, "watchdog_failed");
 	vote->sealed = json_integer_value(
 		json_object_get(json_object_get(doc, "pgha"), "sealed"));

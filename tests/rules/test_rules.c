@@ -266,6 +266,25 @@ Test(rules, let_only_a_stop_interrupt)
 	every_situation(one_pair_of_hands);
 }
 
+/* Whoever hangs for too long keeps nothing: no proof of life is sent for it, what may write is
+ * killed, and the key goes with the term, not before. */
+static void hung_runs_out(const struct situation *s, const struct rule *rule)
+{
+	bool holds = s->leader == LEADER_ME || s->leader == LEADER_VACANT ||
+		     s->leader == LEADER_RECENT || s->leader == LEADER_STALE;
+
+	if (s->ask != ASK_HUNG || s->mode == MODE_PAUSED || !holds)
+		return;
+	PROPERTY(rule->lease_verb == LV_LAPSE, s, rule, "a hung primary is renewed or released");
+	PROPERTY(rule->pg_verb == (s->pg == SPG_DOWN ? PGV_LEAVE : PGV_KILL), s, rule,
+		 "a hung primary is not killed");
+}
+
+Test(rules, let_what_hangs_run_out)
+{
+	every_situation(hung_runs_out);
+}
+
 static void look(const struct situation *s, const struct rule *rule)
 {
 	(void)s;

@@ -13,6 +13,7 @@
 #include "world.h"
 
 #define FIRST_LSN UINT64_C(0x3000000)
+#define LATE_MS   1000 /* a write that takes longer counts as stalled */
 
 void modelpg_init(struct modelpg *pg, uint32_t node)
 {
@@ -406,6 +407,20 @@ static void sql_facts(const struct world *world, const struct modelpg *pg, struc
 	}
 }
 
+static void tell_vitals(struct world *world, uint32_t node, struct vitals *ret)
+{
+	const struct modelpg *pg = &world->nodes[node].pg;
+	bool stalls = pg->disk_stalled > 0 &&
+		      node_now_ms(world, &world->nodes[node]) - pg->stalled_since_ms >= LATE_MS;
+
+	ret->disk = stalls ? DISK_STALLED : DISK_OK;
+	ret->disk_since_at_ms = stalls ? pg->stalled_since_ms : 0;
+	if (pg->state != PGM_UP)
+		return;
+	ret->door = pg->silent ? DOOR_STOPPED : DOOR_OPEN;
+	ret->door_since_at_ms = pg->silent ? pg->silent_since_ms : 0;
+}
+
 void modelpg_facts(struct world *world, uint32_t node, bool sql, struct pg_state *ret)
 {
 	const struct modelpg *pg = &world->nodes[node].pg;
@@ -420,6 +435,7 @@ void modelpg_facts(struct world *world, uint32_t node, bool sql, struct pg_state
 				  .postmaster_pid = pg->pid };
 	if (pg->dir != DIR_PRESENT)
 		return;
+	tell_vitals(world, node, &ret->vitals);
 	(void)str_copy(ret->sysid, sizeof(ret->sysid), pg->sysid);
 	ret->server_version = 150020;
 	ret->control = pg->control;

@@ -80,6 +80,8 @@ struct modelpg {
 	bool primary;   /* out of recovery */
 	uint32_t above_timeline; /* a promotion takes a number above this one */
 	bool silent;    /* the postmaster hangs; sessions that exist go on */
+	int64_t silent_since_ms; /* by the node's clock */
+	int64_t stalled_since_ms;
 	bool local_replay_done;
 	uint32_t sync_count; /* standbys that have to confirm a commit; 0: none */
 	uint64_t replay_lsn;

@@ -122,8 +122,12 @@ static void agent_stop(struct world *world, struct node *node, int add)
 		node->stay_down = false;
 }
 
-static void hang(struct modelpg *pg, int add)
+static void hang(struct world *world, struct node *node, int add)
 {
+	struct modelpg *pg = &node->pg;
+
+	if (add > 0 && !pg->silent)
+		pg->silent_since_ms = node_now_ms(world, node);
 	pg->silent = add > 0 && modelpg_has_process(pg) && pg->state != PGM_LEFTOVERS;
 }
 
@@ -241,7 +245,7 @@ static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_
 	if (fault == FAULT_PG_CRASH)
 		modelpg_backend_crash(world, id);
 	if (fault == FAULT_PG_HANG)
-		hang(&node->pg, add);
+		hang(world, node, add);
 	if (fault == FAULT_DISK_STALL)
 		node_disk_stall(world, node, add);
 	if (fault == FAULT_PG_FREEZE)

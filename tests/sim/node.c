@@ -104,13 +104,15 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 
 	if (world->sync > 0)
 		(void)str_printf(sync_names, sizeof(sync_names), "ANY %u (*)", world->sync);
-	buf_printf(&text, "fence:\n  guard: %s\n",
-		   world->guard_required ? "required" : "auto");
+	buf_printf(&text, "fence: {guard: %s, hung_postgres: %s, stalled_disk: %s, hung_after: 3",
+		   world->guard_required ? "required" : "auto",
+		   world->hung_fence ? "fence" : "report", world->hung_fence ? "fence" : "report");
 	if (world->fence)
 		buf_printf(&text,
-			   "  command: [/usr/sbin/fence]\n  command_timeout: 5\n"
-			   "  command_failure: %s\n",
+			   ", command: [/usr/sbin/fence], command_timeout: 5, "
+			   "command_failure: %s",
 			   world->options.fence_promotes ? "promote" : "refuse");
+	buf_str(&text, "}\n");
 	buf_printf(&text,
 		   "scope: " WORLD_SCOPE "\nname: %s\n"
 		   "restapi: {listen: '%s:8008', connect_address: '%s:8008'}\n"
@@ -375,6 +377,8 @@ void node_pg_freeze(struct world *world, struct node *node, int add)
 
 void node_disk_stall(struct world *world, struct node *node, int add)
 {
+	if (add > 0 && node->pg.disk_stalled == 0)
+		node->pg.stalled_since_ms = node_now_ms(world, node);
 	node->pg.disk_stalled = count(node->pg.disk_stalled, add);
 	world_trace(world, "%s: disk stalled %d", node->name, node->pg.disk_stalled);
 	if (add > 0 && node->pg.kill_sent && modelpg_has_process(&node->pg))

@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/scenarios/data-foreign.scn \
 	tests/scenarios/data-lost-host-reset.scn \
 	tests/scenarios/data-lost.scn \
+	tests/scenarios/disk-stalled-fenced.scn \
 	tests/scenarios/disk-stalled.scn \
 	tests/scenarios/diverged-stuck.scn \
 	tests/scenarios/early-revoke-cut-off.scn \
@@ -73,6 +74,7 @@ EXTRA_DIST += \
 	tests/scenarios/guard-resumed-late.scn \
 	tests/scenarios/host-frozen.scn \
 	tests/scenarios/host-lost.scn \
+	tests/scenarios/hung-postmaster-fenced.scn \
 	tests/scenarios/hung-postmaster.scn \
 	tests/scenarios/initialize-lost-all-down.scn \
 	tests/scenarios/initialize-lost.scn \

@@ -105,6 +105,8 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->guard_required = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "module"))
 		options->module = on ? TRI_YES : TRI_NO;
+	if (str_eq(word(line, 0), "hung-fence"))
+		options->hung_fence = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "etcd-faults"))
 		options->etcd_faults = on ? TRI_YES : TRI_NO;
 	if (str_eq(word(line, 0), "bad-clocks"))
@@ -134,6 +136,7 @@ int scenario_options(const char *path, struct options *options, struct err *err)
 	options->guard = TRI_YES;
 	options->guard_required = TRI_NO;
 	options->module = TRI_NO;
+	options->hung_fence = TRI_NO;
 	options->etcd_faults = TRI_NO;
 	options->bad_clocks = TRI_NO;
 	options->sync = 0;
@@ -480,7 +483,8 @@ static int play_line(struct story *story, struct err *err)
 
 	if (story->line.n == 0 || str_eq(first, "nodes") || str_eq(first, "guard") ||
 	    str_eq(first, "fence") || str_eq(first, "guard-required") ||
-	    str_eq(first, "module") || str_eq(first, "etcd-faults") ||
+	    str_eq(first, "module") || str_eq(first, "hung-fence") ||
+	    str_eq(first, "etcd-faults") ||
 	    str_eq(first, "bad-clocks") || str_eq(first, "sync") || str_eq(first, "keep-diverged"))
 		return 0;
 	if (str_eq(first, "at"))

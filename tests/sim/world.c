@@ -163,6 +163,9 @@ struct world *world_new(const struct options *options)
 		world->options.etcd_members = 3;
 	rng_init(&world->rng, options->seed);
 	world->bad_clocks = drawn(world, options->bad_clocks, 400);
+	/* By the number, so that what the seeds draw stays what it was. */
+	world->hung_fence = options->hung_fence == TRI_YES ||
+			    (options->hung_fence == TRI_UNKNOWN && options->seed % 3 == 1);
 	world->guard = drawn(world, options->guard, 700);
 	world->guard_unit = rng_chance(&world->rng, 400) && world->guard;
 	world->guard_required = drawn(world, options->guard_required, 300) && world->guard;

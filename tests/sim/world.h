@@ -43,6 +43,7 @@ struct options {
 	uint32_t sync; /* standbys that confirm each commit; SYNC_DRAWN: by chance */
 	enum tristate fence; /* a fence command */
 	bool fence_promotes; /* fence.command_failure */
+	enum tristate hung_fence; /* a server that hangs, or its disk, gives the lease up */
 	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
 };
 
@@ -64,6 +65,7 @@ struct world {
 	int16_t fence_hangs;
 	bool bad_clocks; /* rates of up to 10 % */
 	bool wide_lag;
+	bool hung_fence;
 	uint32_t sync;   /* synchronous_standby_names: 'ANY n (*)'; 0: none */
 
 	uint32_t nnodes;

@@ -533,6 +533,22 @@ Test(confbuild, has_no_fence_command_unless_told_and_refuses_without_success)
 		       "fence.command_failure");
 }
 
+Test(confbuild, reads_what_becomes_of_a_server_that_hangs)
+{
+	_cleanup_(confload_done) struct confload usual = confload_dynamic(CONFLOAD_MINIMAL, "{}");
+	_cleanup_(confload_done) struct confload load = confload_dynamic(
+		CONFLOAD_MINIMAL "fence: {hung_postgres: fence, hung_after: 30}\n", "{}");
+
+	cr_assert_not(usual.config->fence.hung_postgres);
+	cr_assert_not(usual.config->fence.stalled_disk);
+	cr_assert_eq(usual.config->fence.hung_after_ms, 10000);
+	cr_assert(load.config->fence.hung_postgres);
+	cr_assert_not(load.config->fence.stalled_disk);
+	cr_assert_eq(load.config->fence.hung_after_ms, 30000);
+	expect_problem(CONFLOAD_MINIMAL "fence: {stalled_disk: perhaps}\n", "fence.stalled_disk");
+	expect_problem(CONFLOAD_MINIMAL "fence: {hung_after: 0}\n", "fence.hung_after");
+}
+
 Test(confbuild, publishes_tags_as_patroni_does)
 {
 	static const struct {

@@ -651,6 +651,64 @@ Test(decide, does_nothing_in_pause_by_itself)
 	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
 }
 
+/* A leader that gave its term up because its Postgres hangs. */
+static struct view hung(enum pg_disk disk)
+{
+	struct view v = leader();
+
+	v.hung_given_up = true;
+	v.pg.vitals.disk = disk;
+	v.pg.vitals.door = disk == DISK_STALLED ? DOOR_OPEN : DOOR_STOPPED;
+	return v;
+}
+
+Test(decide, kills_what_hangs_and_renews_no_more)
+{
+	struct view v = hung(DISK_OK);
+
+	cr_assert_eq(plan_of(&v).rule->id, 100);
+	cr_assert_eq(plan_of(&v).lease_verb, LV_LAPSE);
+	cr_assert_str_eq(plan_of(&v).note, "the postmaster is stopped");
+	/* Neither a hand-over nor an operation under way, nor a dead postmaster, changes it. */
+	v.handover_begun = true;
+	v.job = VJOB_STOPPING;
+	v.pg.run = PG_LEFTOVERS;
+	cr_assert_eq(plan_of(&v).rule->id, 100);
+	v.mode = MODE_PAUSED;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+}
+
+Test(decide, gives_the_key_back_when_all_that_hung_is_dead_and_the_disk_is_well)
+{
+	struct view v = hung(DISK_OK);
+
+	v.pg.run = PG_DOWN;
+	cr_assert_eq(plan_of(&v).lease_verb, LV_RELEASE);
+	v.pg.vitals.disk = DISK_STALLED;
+	cr_assert_eq(plan_of(&v).rule->id, 102);
+	cr_assert_eq(plan_of(&v).lease_verb, LV_LAPSE);
+	/* Nobody else can lead: it starts again. */
+	v = hung(DISK_OK);
+	v.pg.run = PG_DOWN;
+	v.cluster.nmembers = 1;
+	v.cluster.members[0] = v.cluster.members[1];
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_PRIMARY);
+}
+
+Test(decide, starts_nothing_on_a_disk_that_stands_still)
+{
+	struct view v = leader();
+
+	v.pg.run = PG_DOWN;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_PRIMARY);
+	v.pg.vitals.disk = DISK_STALLED;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	cr_assert_str_eq(plan_of(&v).note, "the disk stands still");
+	v = follower();
+	v.pg.vitals.disk = DISK_STALLED;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+}
+
 /* A leader that has to have a guardian, without one for this long. */
 static struct view unguarded(int64_t for_ms)
 {

@@ -46,6 +46,27 @@ Test(vitals, name_the_worst_first)
 	cr_assert(strstr(trouble(DOOR_FULL, DISK_OK, true), "slot is taken"));
 }
 
+Test(vitals, give_up_after_the_configured_time_and_what_is_fenced_only)
+{
+	static struct view v = { .hung_after_ms = 10000 };
+
+	v.pg.vitals = (struct vitals){ .door = DOOR_SILENT, .door_since_at_ms = 5000,
+				       .disk = DISK_STALLED, .disk_since_at_ms = 4000 };
+	cr_assert_eq(vitals_give_up_at_ms(&v), 0);
+	v.fence_hung = true;
+	cr_assert_eq(vitals_give_up_at_ms(&v), 15000);
+	v.fence_stalled = true;
+	cr_assert_eq(vitals_give_up_at_ms(&v), 14000);
+	v.fence_hung = false;
+	v.pg.vitals.disk = DISK_FULL;
+	cr_assert_eq(vitals_give_up_at_ms(&v), 0);
+	v.fence_hung = true;
+	for (int door = 0; door < DOOR__MAX; door++) {
+		v.pg.vitals.door = (enum pg_door)door;
+		cr_assert_eq(vitals_give_up_at_ms(&v) != 0, vitals_shut(&v.pg.vitals));
+	}
+}
+
 Test(vitals, take_only_silence_for_a_closed_way_in)
 {
 	for (int door = 0; door < DOOR__MAX; door++) {
