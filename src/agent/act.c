@@ -52,8 +52,10 @@ static void stop(struct agent *a, enum stop_mode mode)
 
 	req.immediate_at_ms = a->plan.immediate_at_ms;
 	req.kill_at_ms = a->plan.kill_at_ms;
-	if (a->plan.situation.ask == ASK_HANDOVER)
+	if (a->plan.situation.ask == ASK_HANDOVER) {
 		a->view.handover_begun = true;
+		trace_mark(a, TRACE_STOP);
+	}
 	job_run(a, &req);
 }
 
@@ -143,6 +145,7 @@ static void run_pg(struct agent *a)
 		stop(a, STOP_KILL);
 		return;
 	case PGV_CHECKPOINT:
+		trace_mark(a, TRACE_FOUND);
 		req.op = PGOP_CHECKPOINT;
 		job_ask(a, TICKET_CHECKPOINT, &req);
 		return;

@@ -166,6 +166,7 @@ void agent_free(struct agent *a)
 	free(a->config_sent);
 	free(a->history_text);
 	free(a->member_text);
+	free(a->trace_text);
 	free(a->status_text);
 	free(a->cluster_json);
 	keys_forget_texts(a);
@@ -270,6 +271,7 @@ static void fold_checkpoint(struct agent *a, const struct event *ev)
 	if (a->view.handover_asked) {
 		/* A checkpoint that fails only makes the stop longer. */
 		a->view.handover_checkpointed = true;
+		trace_mark(a, TRACE_CHECKPOINT);
 		a->again = true;
 	}
 	if (ev->result < 0) {

@@ -29,6 +29,7 @@ void crash_began(struct agent *a)
 	v->crash_commit_lsn = 0;
 	/* Others see by the member key that this one does not serve, and look where they are. */
 	a->member_urgent = true;
+	trace_mark(a, TRACE_CRASHED);
 	recorder_add(&a->recorder, v->now_ms, "crash: known up to %" PRIX64, v->pg.flush_lsn);
 }
 

@@ -75,6 +75,8 @@ void job_run(struct agent *a, const struct pg_req *req)
 	a->job.ticket = state_ticket(a, TICKET_JOB, 0, "");
 	if (req->op == PGOP_PROMOTE || req->op == PGOP_START_PRIMARY)
 		a->view.pg.role = ROLE_PRIMARY; /* from now on it may take writes */
+	if (req->op == PGOP_PROMOTE)
+		trace_mark(a, TRACE_PROMOTE);
 	if (req->op == PGOP_START_PRIMARY)
 		a->view.pg.run = PG_STARTING;
 	if (req->op == PGOP_START_STANDBY) {
@@ -196,6 +198,8 @@ static void promote_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
 		a->view.promote_pending = false;
+		trace_mark(a, TRACE_OPEN);
+		trace_end(a, "took over");
 		a->checkpoint_pending = true;
 		a->checkpoint_retry_ms = 0;
 		return;

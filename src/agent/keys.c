@@ -197,6 +197,8 @@ static void fold_release(struct agent *a, const struct etcd_kv *kv)
 	r.present = kv->mod_revision > a->view.accepted_revision;
 	if (c->release.mod_revision != r.mod_revision) {
 		a->view.release_seen_at_ms = a->view.now_ms;
+		if (str_eq(r.to, a->view.name))
+			trace_mark(a, TRACE_WOKE);
 		a->probe_now = true; /* is all of the old leader's WAL here? */
 	}
 	c->release = r;

@@ -169,6 +169,18 @@ static bool shows_differently(const struct pg_state *old, const struct pg_state 
 	       (!now->streaming && old->receive_lsn != now->receive_lsn);
 }
 
+static void trace_pg(struct agent *a, const struct pg_state *old)
+{
+	const struct view *v = &a->view;
+
+	if (v->pg.run == PG_DOWN && old->run != PG_DOWN && (v->handover_begun || v->crash_look))
+		trace_mark(a, TRACE_ENDED);
+	if (!v->pg.streaming || old->streaming || a->trace.at_ms[TRACE_RELEASED] == 0)
+		return;
+	trace_mark(a, TRACE_STREAMS);
+	trace_end(a, "handed over");
+}
+
 void model_fold_pg(struct agent *a, const struct event *ev)
 {
 	struct view *v = &a->view;
@@ -203,6 +215,7 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 		recorder_add(&a->recorder, v->now_ms, "pg run %d -> %d role %d", before,
 			     v->pg.run, v->pg.role);
 	}
+	trace_pg(a, &old);
 	if (shows_differently(&old, &v->pg))
 		a->member_urgent = a->board_dirty = true;
 	if (v->pg.run == PG_DOWN)
@@ -286,6 +299,7 @@ static void refresh_handover(struct agent *a)
 	struct view *v = &a->view;
 	bool leads = state_leads(a);
 	bool settled = a->job.ticket == 0 && a->settle_ticket == 0;
+	bool was_asked = v->handover_asked;
 
 	if (!leads) {
 		v->handover_asked = false;
@@ -298,6 +312,8 @@ static void refresh_handover(struct agent *a)
 		give_handover_up(a);
 	v->handover_asked = v->mode == MODE_SHUTDOWN || request_is_for_us(a) ||
 			    (v->mode == MODE_AUTO && situation_unguarded(v, GUARD_GRACE));
+	if (v->handover_asked && !was_asked)
+		trace_mark(a, TRACE_ASKED);
 	if (!v->handover_asked && !v->handover_begun) {
 		v->handover_checkpointed = false;
 		v->handover_to[0] = '\0';

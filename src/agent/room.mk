@@ -20,4 +20,5 @@ src_libagent_a_SOURCES = \
 	src/agent/fences.c \
 	src/agent/command.c \
 	src/agent/publish.c \
+	src/agent/trace.c \
 	src/agent/recorder.c

@@ -16,7 +16,7 @@
 	X(NUMBER) X(FENCE) X(FENCE_KEY)                                                     \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
-	X(SYNC) X(WAL_END)
+	X(SYNC) X(WAL_END) X(TRACE)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -123,6 +123,34 @@ struct fence {
 	int64_t key_retry_ms;
 	int64_t succeeded; /* in this life */
 	int64_t failed;
+};
+
+/* The steps of a hand-over, in their order; name, text. */
+#define TRACE_STEPS(X)                                                                      \
+	X(ASKED, "asked")             /* gives: a request is there, or our own end */       \
+	X(FOUND, "successor found")                                                         \
+	X(CHECKPOINT, "checkpoint done")                                                    \
+	X(STOP, "stop requested")                                                           \
+	X(CRASHED, "crashed")         /* gives: instead of all that */                      \
+	X(ENDED, "postmaster ended")  /* and no process of it is left */                    \
+	X(RELEASED, "key handed over")                                                      \
+	X(STREAMS, "streams again")                                                         \
+	X(WOKE, "woke")               /* takes: the hand-over names this member */          \
+	X(ACQUIRE, "all WAL here")                                                          \
+	X(KEY, "key taken")                                                                 \
+	X(PROMOTE, "promotion ordered")                                                     \
+	X(OPEN, "open for writes")
+
+enum trace_step {
+#define X(n, t) TRACE_##n,
+	TRACE_STEPS(X)
+#undef X
+	TRACE__MAX
+};
+
+struct trace {
+	int64_t begun_wall_us;     /* 0: none is under way */
+	int64_t at_ms[TRACE__MAX]; /* 0: not come to */
 };
 
 #define RECORDER_LINES 256
@@ -236,6 +264,8 @@ struct agent {
 	char *cluster_json;
 	bool cluster_dirty;
 	struct recorder recorder;
+	struct trace trace;
+	char *trace_text; /* waits to be written; NULL none */
 
 	/* what is kept on disk, and whether etcd still knows as much */
 	struct durable durable; /* as it should stand there */
@@ -430,6 +460,13 @@ enum member_state publish_state(const struct agent *a);
 enum member_role publish_role(const struct agent *a);
 /* Heap; NULL when no restart is scheduled. */
 char *publish_schedule_json(const struct agent *a);
+
+/* trace.c: where the milliseconds of a hand-over went */
+void trace_mark(struct agent *a, enum trace_step step);
+void trace_tell(struct agent *a, const char *what);
+/* Told, kept for etcd, and over. */
+void trace_end(struct agent *a, const char *what);
+void trace_cycle(struct agent *a);
 
 /* recorder.c */
 void recorder_add(struct recorder *r, int64_t at_ms, const char *fmt, ...) _printf_(3, 4);

@@ -48,6 +48,7 @@ void store_acquire(struct agent *a)
 	txn_else_get(a, &req, "leader");
 	txn_else_get(a, &req, "pgha/beat");
 	recorder_add(&a->recorder, v->now_ms, "acquire timeline=%u", number);
+	trace_mark(a, TRACE_ACQUIRE);
 	txn_send(a, TICKET_ACQUIRE, number, &req)->beat = beats;
 }
 
@@ -88,6 +89,7 @@ static void acquire_answered(struct agent *a, const struct pending *p, const str
 	if (v->cluster.request.scheduled_at_us == 0)
 		v->cluster.request.present = false;
 	v->promote_pending = v->pg.role == ROLE_REPLICA;
+	trace_mark(a, TRACE_KEY);
 	v->start_failures = 0;
 	v->crash_since_ms = 0;
 	a->release_ticket = 0;
@@ -206,8 +208,11 @@ static void release_answered(struct agent *a, const struct pending *p, const str
 	r.mod_revision = ev->rep->revision;
 	v->cluster.release = r;
 	v->release_seen_at_ms = v->now_ms;
-	if (r.to[0] != '\0')
+	if (r.to[0] != '\0') {
 		v->yield_until_ms = v->now_ms + YIELD_MS;
+		trace_mark(a, TRACE_RELEASED);
+		trace_tell(a, "handed over");
+	}
 	if (v->handover_begun)
 		v->cluster.request.present = false;
 	/* Whoever gives up by itself lets the others go first. */

@@ -404,6 +404,7 @@ void upkeep_cycle(struct agent *a)
 	apply_cycle(a);
 	arm_cycle(a);
 	callback_cycle(a);
+	trace_cycle(a);
 }
 
 void upkeep_answer(struct agent *a, const struct pending *p, const struct event *ev)

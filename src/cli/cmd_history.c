@@ -35,6 +35,45 @@ static void add_row(struct tree *rows, const struct tree_node *entry)
 	}
 }
 
+/* "   130 ms    +42 ms  key handed over" */
+static void print_steps(const struct tree_node *steps)
+{
+	int64_t last_ms = 0;
+
+	for (const struct tree_node *s = steps != NULL ? steps->first : NULL; s != NULL;
+	     s = s->next) {
+		int64_t ms = 0;
+
+		(void)node_int(s, "ms", &ms);
+		printf("  %6lld ms  %+6lld ms  %s\n", (long long)ms, (long long)(ms - last_ms),
+		       node_str(s, "step"));
+		last_ms = ms;
+	}
+}
+
+/* Newest last; the two sides of one hand-over stand together, by the time that they began. */
+static void print_traces(const struct tree_node *traces)
+{
+	const char *after = "";
+
+	for (;;) {
+		const struct tree_node *next = NULL;
+
+		for (const struct tree_node *t = traces != NULL ? traces->first : NULL; t != NULL;
+		     t = t->next)
+			if (strcmp(node_str(t, "begun"), after) > 0 &&
+			    (next == NULL ||
+			     strcmp(node_str(t, "begun"), node_str(next, "begun")) < 0))
+				next = t;
+		if (next == NULL)
+			return;
+		printf("%s %s, from %s on:\n", next->key, node_str(next, "what"),
+		       node_str(next, "begun"));
+		print_steps(tree_child(next, "steps"));
+		after = node_str(next, "begun");
+	}
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
@@ -57,10 +96,17 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 			add_row(&rows, e);
 	table_print(&table, table_format_of(args_value(args, "--format")), &text);
 	printf("%s", text.data);
+	if (args_has(args, "--verbose"))
+		print_traces(picture.traces.root);
 	return 0;
 }
 
-static const struct args_option options[] = { CMD_FORMAT, CMD_END };
+static const struct args_option options[] = {
+	CMD_FORMAT,
+	{ .name = "--verbose", .also = "-v",
+	  .help = "Also where the time of each member's newest hand-over went." },
+	CMD_END,
+};
 
 const struct cli_command cmd_history = {
 	.name = "history",

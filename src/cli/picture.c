@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "cli/node.h"
 
+#define TRACE_KEYS  "pgha/trace/"
 #define LOOP_WAIT_S 10 /* Patroni's default, for clusters that do not say */
 
 void picture_done(struct picture *picture)
@@ -20,6 +21,7 @@ void picture_done(struct picture *picture)
 	tree_done(&picture->doc);
 	tree_done(&picture->config);
 	tree_done(&picture->history);
+	tree_done(&picture->traces);
 	free(picture->members);
 	buf_done(&picture->notes);
 	*picture = (struct picture){ 0 };
@@ -85,6 +87,27 @@ static void read_request(struct picture *picture, const struct etcd_kv *kv)
 			       picture->request.scheduled_offset_min, picture->scheduled_at);
 }
 
+/* What each member tells of the hand-over that it last took part in. */
+static void read_traces(struct picture *picture, const char *prefix, const struct etcd_kvs *kvs)
+{
+	size_t len = strlen(prefix);
+
+	for (size_t i = 0; i < kvs->n; i++) {
+		const struct etcd_kv *kv = &kvs->items[i];
+		_cleanup_(tree_done) struct tree trace = { 0 };
+
+		if (!str_starts(kv->key, prefix) || !str_starts(kv->key + len, TRACE_KEYS))
+			continue;
+		read_tree(picture, kv, kv->key + len, TREE_MAP, &trace);
+		if (trace.root == NULL)
+			continue;
+		if (picture->traces.root == NULL)
+			(void)node_add(&picture->traces, NULL, NULL, TREE_MAP);
+		node_add_copy(&picture->traces, picture->traces.root,
+			      kv->key + len + strlen(TRACE_KEYS), trace.root);
+	}
+}
+
 static void read_small_keys(struct picture *picture, const char *prefix,
 			    const struct etcd_kvs *kvs)
 {
@@ -100,6 +123,7 @@ static void read_small_keys(struct picture *picture, const char *prefix,
 	picture->config_exists = config != NULL;
 	picture->config_revision = config != NULL ? config->mod_revision : 0;
 	read_tree(picture, find(kvs, prefix, "history"), "history", TREE_LIST, &picture->history);
+	read_traces(picture, prefix, kvs);
 	read_request(picture, find(kvs, prefix, "failover"));
 	if (sync != NULL && record_sync_parse(sync->value, sync->len, &picture->sync, &err) < 0)
 		note(picture, "sync", &err);

@@ -131,6 +131,24 @@ def test_history(world):
     assert "|  1 | 67382056 | no recovery target specified | 2026-" in world.hactl("history").stdout
 
 
+def test_history_with_traces(world):
+    world.put("history", [])
+    world.put("pgha/trace/node2", {"what": "took over",
+                                   "begun": "2026-11-21T06:02:38.800000+00:00",
+                                   "steps": [{"step": "woke", "ms": 0},
+                                             {"step": "open for writes", "ms": 31}]})
+    world.put("pgha/trace/node1", {"what": "handed over",
+                                   "begun": "2026-11-21T06:02:38.700000+00:00",
+                                   "steps": [{"step": "asked", "ms": 0},
+                                             {"step": "stop requested", "ms": 40},
+                                             {"step": "key handed over", "ms": 95}]})
+    assert "handed" not in world.hactl("history").stdout
+    out = world.hactl("history", "-v").stdout
+    assert out.index("node1 handed over, from 2026") < out.index("node2 took over, from 2026")
+    assert "      95 ms     +55 ms  key handed over\n" in out
+    assert "      31 ms     +31 ms  open for writes\n" in out
+
+
 def test_show_config(world):
     out = world.hactl("show-config").stdout
     assert yaml.safe_load(out) == world.config and out.startswith("loop_wait: 1\n")

@@ -37,6 +37,31 @@ def test_switchover_under_write_load(cluster, out):
     assert [h[4] for h in history[-3:]] == [second.name, third.name, first.name]
 
 
+def test_switchover_leaves_its_trace(cluster):
+    old, new = cluster.leader(), cluster.replicas()[0]
+    since = in_seconds(0)
+    cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
+    cluster.wait_whole()
+
+    def trace(node, what):
+        found = json.loads(cluster.key("pgha/trace/" + node.name) or "{}")
+        return found if found.get("what") == what and found["begun"] > since else None
+
+    gave = wait_for("%s tells what it did" % old.name, lambda: trace(old, "handed over"), 10)
+    took = wait_for("%s tells what it did" % new.name, lambda: trace(new, "took over"), 10)
+    assert [s["step"] for s in gave["steps"]] == [
+        "asked", "successor found", "checkpoint done", "stop requested", "postmaster ended",
+        "key handed over", "streams again"]
+    assert [s["step"] for s in took["steps"]] == [
+        "woke", "all WAL here", "key taken", "promotion ordered", "open for writes"]
+    for side in (gave, took):
+        times = [s["ms"] for s in side["steps"]]
+        assert times == sorted(times) and times[0] == 0
+    shown = cluster.hactl("history", "-v").stdout
+    assert "%s handed over, from" % old.name in shown and "key handed over" in shown
+    assert "%s took over, from" % new.name in shown and "open for writes" in shown
+
+
 def test_switchover_by_rest_to_anybody(cluster, out):
     old = cluster.leader()
     with cluster.writers(out) as w:
