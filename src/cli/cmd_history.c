@@ -80,9 +80,14 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	_cleanup_(tree_done) struct tree rows = { 0 };
 	_cleanup_(buf_done) struct buf text = { 0 };
 	struct table table = { .columns = columns, .ncolumns = ARRAY_LEN(columns) };
+	enum table_format format = table_format_of(args_value(args, "--format"));
 	const char *name;
 	int r;
 
+	/* What a program reads stays one document. */
+	if (args_has(args, "--verbose") && format != TABLE_PRETTY)
+		return err_set(err, ERR_PARSE, "--verbose is for people: not with --format %s",
+			       args_value(args, "--format"));
 	r = cli_cluster(cli, args, &name, err);
 	if (r < 0)
 		return r;
@@ -94,7 +99,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		for (const struct tree_node *e = picture.history.root->first; e != NULL;
 		     e = e->next)
 			add_row(&rows, e);
-	table_print(&table, table_format_of(args_value(args, "--format")), &text);
+	table_print(&table, format, &text);
 	printf("%s", text.data);
 	if (args_has(args, "--verbose"))
 		print_traces(picture.traces.root);

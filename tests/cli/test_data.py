@@ -147,6 +147,7 @@ def test_history_with_traces(world):
     assert out.index("node1 handed over, from 2026") < out.index("node2 took over, from 2026")
     assert "      95 ms     +55 ms  key handed over\n" in out
     assert "      31 ms     +31 ms  open for writes\n" in out
+    assert "not with --format json" in world.hactl("history", "-v", "-f", "json", code=1).stderr
 
 
 def test_show_config(world):
