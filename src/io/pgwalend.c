@@ -20,6 +20,7 @@
 #define RECORD_LINE   "rmgr: Transaction"
 #define RECORD_ALIGN  UINT64_C(8)
 
+#define SEGMENT_NAME_MAX 32
 #define SEGMENTS_MAX 4096
 
 struct walend {
@@ -139,14 +140,23 @@ int pgwalend_parse(const char *text, const struct pgwalend_range *range, uint64_
 
 /* -- chain -------------------------------------------------------------------------------- */
 
-static bool segment_exists(const struct pg *pg, uint32_t timeline, uint64_t segment)
+static const char *segment_name(const struct pg *pg, uint32_t timeline, uint64_t segment,
+				char dst[SEGMENT_NAME_MAX])
 {
 	uint64_t per_id = (UINT64_C(1) << 32) / pg->control.wal_segment_bytes;
+
+	(void)str_printf(dst, SEGMENT_NAME_MAX, "%08X%08X%08X", timeline,
+			 (unsigned)(segment / per_id), (unsigned)(segment % per_id));
+	return dst;
+}
+
+static bool segment_exists(const struct pg *pg, uint32_t timeline, uint64_t segment)
+{
+	char name[SEGMENT_NAME_MAX];
 	char path[PATH_MAX];
 
-	return str_printf(path, sizeof(path), "%s/pg_wal/%08X%08X%08X", pg->config->pg.data_dir,
-			  timeline, (unsigned)(segment / per_id),
-			  (unsigned)(segment % per_id)) >= 0 &&
+	return str_printf(path, sizeof(path), "%s/pg_wal/%s", pg->config->pg.data_dir,
+			  segment_name(pg, timeline, segment, name)) >= 0 &&
 	       access(path, F_OK) == 0;
 }
 
@@ -182,6 +192,8 @@ static int step_dump(struct pgwork *work, struct err *err)
 	struct walend *w = work->data;
 	struct pg *pg = work->pg;
 	_cleanup_(words_done) struct words words = { 0 };
+	uint64_t bytes = pg->control.wal_segment_bytes;
+	char name[SEGMENT_NAME_MAX];
 	char text[LSN_TEXT_MAX];
 	uint64_t end;
 	int rc;
@@ -204,6 +216,10 @@ static int step_dump(struct pgwork *work, struct err *err)
 	words_add(&words, "--start=%s", lsn_text(w->range.start, text));
 	words_add(&words, "--end=%s", lsn_text(end, text));
 	words_add(&words, "--rmgr=Transaction");
+	/* Without a name it takes the size of segments from any file that it finds there, and some
+	 * are made in advance and empty. */
+	words_add(&words, "%s", segment_name(pg, work->req.timeline, w->range.start / bytes, name));
+	words_add(&words, "%s", segment_name(pg, work->req.timeline, end / bytes - 1, name));
 	/* An invalid record is an error to it, and the end of the WAL to us. */
 	pgwork_tolerate(work);
 	return pgtool_run(work, "pg_waldump", &words, err);
