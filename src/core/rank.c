@@ -366,7 +366,8 @@ void rank_me(const struct view *view, struct verdict *ret)
 		stand_in_line(view, ret);
 }
 
-const char *rank_unfit(const struct view *view, const struct vote *vote)
+/* What bars a peer by itself, wherever its WAL ends. */
+static const char *unfit_peer(const struct vote *vote)
 {
 	if (vote->failed)
 		return "does not answer";
@@ -378,9 +379,24 @@ const char *rank_unfit(const struct view *view, const struct vote *vote)
 		return "lacks a fence that it requires (watchdog, guardian or module)";
 	if (vote->regressed)
 		return "takes this etcd for wiped or restored";
+	return NULL;
+}
+
+static bool is_elsewhere(const struct view *view, const struct vote *vote)
+{
+	return vote->timeline != 0 && view->pg.timeline != 0 &&
+	       vote->timeline != view->pg.timeline;
+}
+
+const char *rank_unfit(const struct view *view, const struct vote *vote)
+{
+	const char *why = unfit_peer(vote);
+
+	if (why != NULL)
+		return why;
 	if (!vote->streaming)
 		return "does not stream at the moment";
-	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline)
+	if (is_elsewhere(view, vote))
 		return "is on another timeline";
 	if (view->pg.flush_lsn > vote->lsn &&
 	    view->pg.flush_lsn - vote->lsn > (uint64_t)view->cfg.maximum_lag_bytes)
@@ -437,19 +453,9 @@ void rank_successor(const struct view *view, struct verdict *ret)
 /* Nobody can stream from a server that is down; what was received before is final. */
 static const char *unfit_heir(const struct view *view, const struct vote *vote)
 {
-	if (vote->failed)
-		return "does not answer";
-	if (!vote->in_recovery)
-		return "does not run as a standby";
-	if (vote->nofailover || vote->failover_priority <= 0)
-		return "is tagged nofailover";
-	if (vote->watchdog_failed)
-		return "has no working watchdog";
-	if (vote->regressed)
-		return "takes this etcd for wiped or restored";
-	if (vote->timeline != 0 && view->pg.timeline != 0 && vote->timeline != view->pg.timeline)
-		return "is on another timeline";
-	return NULL;
+	const char *why = unfit_peer(vote);
+
+	return why == NULL && is_elsewhere(view, vote) ? "is on another timeline" : why;
 }
 
 static void say_missing(const struct view *view, const struct vote *vote, struct verdict *ret)

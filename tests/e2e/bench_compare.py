@@ -16,7 +16,7 @@ import pytest
 
 from lib import checker
 from lib.cluster import CUT_OFF, Cluster, WHOLE_S
-from lib.patroni import PROGRAM, PatroniCluster
+from lib.patroni import PatroniCluster, started
 from lib.proc import kill
 
 RUNS = int(os.environ.get("PGHA_BENCH_RUNS", "5"))
@@ -36,20 +36,13 @@ SYSTEMS = {
 @pytest.fixture(scope="module", params=SYSTEMS)
 def system(request, hosts, programs, prober):
     kind, dcs = SYSTEMS[request.param]
-    if kind is PatroniCluster and not os.path.exists(PROGRAM):
-        pytest.skip("no " + PROGRAM)
-    cluster = kind(*hosts, programs, prober, dcs=dcs)
-    cluster.title = request.param
-    try:
-        cluster.start()
+    with started(kind, *hosts, programs, prober, dcs=dcs, title=request.param) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture(scope="module")
 def results():
-    """Told as a table at the end, worst outage last."""
+    """Told as a table at the end."""
     found = []
     yield found
     line = "%-18s %-18s %5s %10s %8s %8s %14s %6s"

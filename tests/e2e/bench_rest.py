@@ -11,7 +11,7 @@ import statistics
 import pytest
 
 from lib.cluster import Cluster
-from lib.patroni import PROGRAM, PatroniCluster
+from lib.patroni import PatroniCluster, started
 from lib.restload import ask, build_restload
 
 RUNS = int(os.environ.get("PGHA_BENCH_RUNS", "5"))
@@ -23,15 +23,9 @@ DCS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
 @pytest.fixture(params=["pgha", "Patroni"], scope="module")
 def system(request, hosts, programs, prober):
     kind = Cluster if request.param == "pgha" else PatroniCluster
-    if kind is PatroniCluster and not os.path.exists(PROGRAM):
-        pytest.skip("no " + PROGRAM)
-    cluster = kind(*hosts, programs, prober, nodes=1, etcd=1, dcs=DCS)
-    cluster.title = request.param
-    try:
-        cluster.start()
+    with started(kind, *hosts, programs, prober, nodes=1, etcd=1, dcs=DCS,
+                 title=request.param) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["keep-alive", "a connection each"])

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
 """patroni - Debian's Patroni in the place of pghad, on the same hosts with the same file"""
 
-import json
+import contextlib
+import os
+
+import pytest
 
 from .cluster import Cluster
 from .node import Node
@@ -46,5 +49,15 @@ class PatroniCluster(Cluster):
         return leader
 
 
-def version(node):
-    return json.loads(node.rest("/patroni").text)["patroni"]["version"]
+@contextlib.contextmanager
+def started(kind, *args, title, **kw):
+    """A cluster of either kind for as long as it is measured."""
+    if kind is PatroniCluster and not os.path.exists(PROGRAM):
+        pytest.skip("no " + PROGRAM)
+    cluster = kind(*args, **kw)
+    cluster.title = title
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
