@@ -12,6 +12,7 @@
 #include "io/pgdir.h"
 #include "io/pgfiles.h"
 #include "io/pgkinds.h"
+#include "io/pgreceiver.h"
 #include "io/pgwatch.h"
 
 static bool is_standby(const struct pg *pg)
@@ -61,6 +62,7 @@ static int step_files(struct pgwork *work, struct err *err)
 		return rc;
 	pg->armed = want.armed;
 	if (work->req.op == PGOP_FOLLOW) {
+		pgreceiver_follow(pg, &work->req.upstream);
 		pg->follows = work->req.upstream;
 		pg->follows_known = true;
 	}

@@ -15,6 +15,7 @@
 #include "io/pgdoor.h"
 #include "io/pgguc.h"
 #include "io/pgkinds.h"
+#include "io/pgreceiver.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
 
@@ -31,6 +32,7 @@ struct probe {
 	struct err why; /* nobody answered; code ERR_NONE: somebody did, or nobody was asked */
 	bool repeated; /* a statement failed on the way; asked a second time */
 	struct pg_state state;
+	int64_t receiver_pid;
 	struct pgquery_walsenders walsenders;
 	struct pgquery_slots slots;
 	struct slot_pos positions[SLOTS_MAX];
@@ -41,8 +43,9 @@ struct probe {
 /* clang-format off */
 enum {
 	S_TURN = 0, S_LOOK, S_CONTROL, S_CONTROL_READ, S_FINISH,
-	S_CONNECT, S_CONNECTED, S_STATE, S_STATE_READ, S_WALSENDERS, S_SLOTS, S_SETTINGS,
-	S_SETTINGS_READ, S_STARVED, S_STARVED_READ, S_IDENTIFY, S_IDENTIFY_ASK, S_IDENTIFY_READ,
+	S_CONNECT, S_CONNECTED, S_STATE, S_STATE_READ, S_RECEIVER, S_RECEIVER_READ, S_WALSENDERS,
+	S_SLOTS, S_SETTINGS, S_SETTINGS_READ, S_STARVED, S_STARVED_READ, S_IDENTIFY,
+	S_IDENTIFY_ASK, S_IDENTIFY_READ,
 };
 /* clang-format on */
 
@@ -272,12 +275,37 @@ static int step_state_read(struct pgwork *work, struct err *err _unused_)
 	return PGWORK_NEXT;
 }
 
+static int step_receiver(struct pgwork *work, struct err *err _unused_)
+{
+	struct probe *probe = work->data;
+	struct pgquery q = query(work);
+
+	if (!pgreceiver_unwanted(work->pg)) {
+		pgwork_jump(work, S_WALSENDERS);
+		return PGWORK_NEXT;
+	}
+	/* Until the answer is here. */
+	work->pg->state.receiving = true;
+	pgwork_tolerate(work);
+	pgquery_walreceiver(&q, &probe->receiver_pid);
+	return PGWORK_WAIT;
+}
+
+static int step_receiver_read(struct pgwork *work, struct err *err _unused_)
+{
+	struct probe *probe = work->data;
+
+	if (work->result == 0)
+		pgreceiver_seen(work->pg, probe->receiver_pid);
+	return PGWORK_NEXT;
+}
+
 static int step_walsenders(struct pgwork *work, struct err *err _unused_)
 {
 	struct probe *probe = work->data;
 	struct pgquery q = query(work);
 
-	if (work->req.brief)
+	if (work->req.brief || !pgconn_idle(work->pg->conn))
 		return PGWORK_DONE;
 	pgwork_tolerate(work);
 	pgquery_walsenders(&q, &probe->walsenders);
@@ -450,6 +478,8 @@ static const struct pgwork_step steps[] = {
 	[S_CONNECTED]     = { "connect", step_connected },
 	[S_STATE]         = { "state", step_state },
 	[S_STATE_READ]    = { "state", step_state_read },
+	[S_RECEIVER]      = { "walreceiver", step_receiver },
+	[S_RECEIVER_READ] = { "walreceiver", step_receiver_read },
 	[S_WALSENDERS]    = { "walsenders", step_walsenders },
 	[S_SLOTS]         = { "slots", step_slots },
 	[S_SETTINGS]      = { "settings", step_settings },

@@ -200,6 +200,17 @@ void pgquery_probe(const struct pgquery *q, struct pg_state *ret)
 	send(q, &sql_probe, NULL, read_probe, ret);
 }
 
+static int read_walreceiver(const struct pgrows *rows, void *ret, struct err *err)
+{
+	*(int64_t *)ret = 0;
+	return pgrows_n(rows) == 0 ? 0 : get_i64(rows, 0, 0, ret, err);
+}
+
+void pgquery_walreceiver(const struct pgquery *q, int64_t *ret_pid)
+{
+	send(q, &sql_walreceiver, NULL, read_walreceiver, ret_pid);
+}
+
 /* -- lists -------------------------------------------------------------------------------- */
 
 static int read_walsender(const struct pgrows *rows, int row, struct walsender *w, struct err *err)

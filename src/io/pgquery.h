@@ -24,6 +24,9 @@ struct pgquery {
 /* Only what SQL can tell is changed in *ret: role, positions, timeline, control file. */
 void pgquery_probe(const struct pgquery *q, struct pg_state *ret);
 
+/* 0: there is none. */
+void pgquery_walreceiver(const struct pgquery *q, int64_t *ret_pid);
+
 struct pgquery_walsenders {
 	uint32_t n;
 	struct walsender items[MEMBERS_MAX];

@@ -121,6 +121,8 @@ struct pg {
 	bool armed;
 	struct upstream follows;
 	bool follows_known;
+	int64_t alone_since_ms; /* when they began to name nobody, if they do */
+	pid_t receiver_ended;   /* the newest one that was ended by us */
 
 	struct pgwork *hand; /* the one that changes something */
 	struct pgwork *stop;

@@ -25,6 +25,7 @@ SQL_FILES = \
 	sql/timeline_history.sql \
 	sql/upstream.sql \
 	sql/upstream_size.sql \
+	sql/walreceiver.sql \
 	sql/walsenders.sql
 EXTRA_DIST += scripts/embed-sql.awk $(SQL_FILES)
 
@@ -55,6 +56,7 @@ src_libio_a_SOURCES += \
 	src/io/pgproc.c src/io/pgproc.h \
 	src/io/pgpromote.c \
 	src/io/pgquery.c src/io/pgquery.h \
+	src/io/pgreceiver.c src/io/pgreceiver.h \
 	src/io/pgrewind.c \
 	src/io/pgstart.c \
 	src/io/pgstop.c \

@@ -13,6 +13,7 @@ check_io_programs = \
 	tests/io/test_pg_life \
 	tests/io/test_pg_number \
 	tests/io/test_pg_repair \
+	tests/io/test_pg_seal \
 	tests/io/test_pg_special \
 	tests/io/test_guard
 EXTRA_PROGRAMS = $(check_io_programs) tests/io/bench_values
@@ -57,6 +58,8 @@ tests_io_test_pg_number_SOURCES = tests/io/test_pg_number.c $(PG_RIG)
 tests_io_test_pg_number_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_repair_SOURCES = tests/io/test_pg_repair.c $(PG_RIG)
 tests_io_test_pg_repair_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_seal_SOURCES = tests/io/test_pg_seal.c $(PG_RIG)
+tests_io_test_pg_seal_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_special_SOURCES = tests/io/test_pg_special.c $(PG_RIG)
 tests_io_test_pg_special_LDADD = $(PG_RIG_LIBS)
 tests_io_test_child_SOURCES = tests/io/test_child.c tests/io/rig.c tests/io/rig.h
