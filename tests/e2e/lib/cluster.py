@@ -80,7 +80,7 @@ class Cluster:
         self.etcd.wait_ready()
         for n in self.nodes:
             n.start_agent()
-        self.wait_whole(60)
+        self.wait_whole(60 * PATIENCE)
 
     def node(self, name):
         return next(n for n in self.nodes if n.name == name)
