@@ -226,24 +226,12 @@ static struct vote *vote_of(struct view *v, const char *name)
 	return &v->votes[v->nvotes++];
 }
 
-/* A round ends before the next one begins: an answer must not be thrown away while another is still
- * waited for, or peers that do not answer would never be known not to. */
-static void ask_peer(struct agent *a, const struct member *m, bool pending)
+static void send_question(struct agent *a, const struct member *m, struct vote *vote,
+			  int64_t ballot)
 {
 	struct view *v = &a->view;
-	struct vote *vote = vote_of(v, m->name);
 	struct peer_req req = { .timeout_ms = VOTE_TIMEOUT_MS };
-	int64_t again_ms = v->crash_look ? VOTE_CRASH_AGAIN_MS : VOTE_AGAIN_MS;
-	int64_t ballot = v->election_open ? v->ballot : 0;
-	bool fresh;
 
-	if (vote == NULL)
-		return;
-	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
-		vote->ballot == ballot &&
-		(pending || v->now_ms - vote->asked_at_ms < again_ms);
-	if (fresh)
-		return;
 	*vote = (struct vote){ 0 };
 	str_clip(vote->name, sizeof(vote->name), m->name);
 	vote->asked_at_ms = v->now_ms;
@@ -260,6 +248,33 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 	a->port.peer(a->port.ctx, state_ticket(a, TICKET_PEER, ballot, m->name), &req);
 	if (state_leads(a))
 		a->probe_now = true; /* who streams from here at this moment? */
+}
+
+/* A round ends before the next one begins: an answer must not be thrown away while another is still
+ * waited for, or peers that do not answer would never be known not to. */
+static void ask_peer(struct agent *a, const struct member *m, bool pending)
+{
+	struct view *v = &a->view;
+	struct vote *vote = vote_of(v, m->name);
+	int64_t again_ms = v->crash_look ? VOTE_CRASH_AGAIN_MS : VOTE_AGAIN_MS;
+	int64_t ballot = v->election_open ? v->ballot : 0;
+	bool fresh;
+
+	if (vote == NULL)
+		return;
+	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
+		vote->ballot == ballot &&
+		(pending || v->now_ms - vote->asked_at_ms < again_ms);
+	if (!fresh)
+		send_question(a, m, vote, ballot);
+}
+
+void act_ask_since(struct agent *a, const struct member *m, int64_t since_ms)
+{
+	struct vote *vote = vote_of(&a->view, m->name);
+
+	if (vote != NULL && (vote->asked_at_ms == 0 || vote->asked_at_ms < since_ms))
+		send_question(a, m, vote, 0);
 }
 
 void act_ask_votes(struct agent *a)

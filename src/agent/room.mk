@@ -8,6 +8,7 @@ src_libagent_a_SOURCES = \
 	src/agent/txn.c \
 	src/agent/term.c \
 	src/agent/store.c \
+	src/agent/successor.c \
 	src/agent/regress.c \
 	src/agent/seal.c \
 	src/agent/upkeep.c \
@@ -22,3 +23,11 @@ src_libagent_a_SOURCES = \
 	src/agent/publish.c \
 	src/agent/trace.c \
 	src/agent/recorder.c
+
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_successor
+TESTS += tests/unit/test_successor
+tests_unit_test_successor_SOURCES = tests/unit/test_successor.c
+tests_unit_test_successor_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_successor_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+endif

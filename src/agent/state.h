@@ -198,6 +198,7 @@ struct agent {
 	struct guard_state guard;
 	struct fence fence;
 	struct release release_sent; /* with the newest ticket of that kind */
+	bool release_names; /* it left a request in `failover` that names the successor */
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
 	struct member_text member_texts[MEMBERS_MAX]; /* raw member keys; both strings are ours */
 	uint32_t nmember_texts;
@@ -436,9 +437,20 @@ uint64_t crash_commits_end(const struct view *v);
 void crash_say_start(struct agent *a);
 void crash_say_release(struct agent *a, const char *to);
 
+enum successor_fit { SUCCESSOR_ASKED = 0, SUCCESSOR_FIT, SUCCESSOR_UNFIT, SUCCESSOR__MAX };
+
+/* successor.c */
+/* May it be named, for WAL that ends there? ASKED: it has to tell first, and its answer is on the
+ * way. */
+enum successor_fit successor_fit(struct agent *a, const char *to, uint64_t end_lsn);
+/* What a release leaves in `failover`; true: a request that names the successor. */
+bool successor_put(struct agent *a, struct etcd_req *req, const char *to);
+
 /* act.c */
 void act_run(struct agent *a);
 void act_ask_votes(struct agent *a);
+/* Where is that member, unless it was asked since then? */
+void act_ask_since(struct agent *a, const struct member *m, int64_t since_ms);
 
 /* hang.c: a Postgres that has not ended and does not work */
 void hang_refresh(struct agent *a);

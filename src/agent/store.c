@@ -158,6 +158,16 @@ void store_release(struct agent *a, const char *to)
 	r.lsn = v->pg.run == PG_DOWN ? v->pg.control_end_lsn : 0;
 	if (r.lsn == 0 && to[0] != '\0')
 		r.lsn = crash_commits_end(v);
+	switch (successor_fit(a, to, r.lsn)) {
+	case SUCCESSOR_ASKED:
+		return;
+	case SUCCESSOR_UNFIT:
+		r.to[0] = '\0';
+		break;
+	case SUCCESSOR_FIT:
+	case SUCCESSOR__MAX:
+		break;
+	}
 	r.timeline = v->pg.control_timeline;
 	etcd_req_init_txn(&req, v->cfg.retry_timeout_ms);
 	txn_cmp_value(a, &req, "leader", v->name);
@@ -175,15 +185,14 @@ void store_release(struct agent *a, const char *to)
 	text = record_status_text(&status);
 	txn_then_put(a, &req, "status", text, 0);
 	free(text);
-	if (v->handover_begun)
-		txn_then_put(a, &req, "failover", "{}", 0);
+	a->release_names = successor_put(a, &req, r.to);
 	number_give_back(a, &req);
 	fence_release(a, &req);
 	txn_then_delete(a, &req, "leader");
 	txn_else_get(a, &req, "leader");
-	recorder_add(&a->recorder, v->now_ms, "release to '%s' lsn=%llX", to,
+	recorder_add(&a->recorder, v->now_ms, "release to '%s' lsn=%llX", r.to,
 		     (unsigned long long)r.lsn);
-	crash_say_release(a, to);
+	crash_say_release(a, r.to);
 	a->release_sent = r;
 	a->release_ticket = txn_send(a, TICKET_RELEASE, v->lease.epoch, &req)->ticket;
 }
@@ -213,7 +222,7 @@ static void release_answered(struct agent *a, const struct pending *p, const str
 		trace_mark(a, TRACE_RELEASED);
 		trace_tell(a, "handed over");
 	}
-	if (v->handover_begun)
+	if (v->handover_begun && !a->release_names)
 		v->cluster.request.present = false;
 	/* Whoever gives up by itself lets the others go first. */
 	if (v->crash_since_ms != 0 || v->start_failures > 0)
