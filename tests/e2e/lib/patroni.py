@@ -17,6 +17,10 @@ class PatroniNode(Node):
 
     ours = False
 
+    def default_config(self, *args):
+        """At level DEBUG Patroni is busy with its log."""
+        return dict(super().default_config(*args), log={"level": "INFO"})
+
     def start_agent(self):
         if self.ours:
             return super().start_agent()
