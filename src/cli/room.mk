@@ -12,6 +12,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_flush.c \
 	src/cli/cmd_history.c \
 	src/cli/cmd_list.c \
+	src/cli/cmd_migrate.c \
 	src/cli/cmd_pause.c \
 	src/cli/cmd_reinit.c \
 	src/cli/cmd_reload.c \
@@ -24,6 +25,9 @@ src_libcli_a_SOURCES = \
 	src/cli/each.c src/cli/each.h \
 	src/cli/edit.c src/cli/edit.h \
 	src/cli/listing.c src/cli/listing.h \
+	src/cli/migrate.c src/cli/migrate.h \
+	src/cli/migratekeys.c src/cli/migratekeys.h \
+	src/cli/migrateprint.c src/cli/migrateprint.h \
 	src/cli/node.c src/cli/node.h \
 	src/cli/outside.c src/cli/outside.h \
 	src/cli/picture.c src/cli/picture.h \
@@ -43,6 +47,7 @@ cli_tests = \
 	tests/unit/test_diff \
 	tests/unit/test_edit \
 	tests/unit/test_listing \
+	tests/unit/test_migrate \
 	tests/unit/test_select \
 	tests/unit/test_setup \
 	tests/unit/test_table \
@@ -69,6 +74,10 @@ tests_unit_test_edit_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
 tests_unit_test_listing_SOURCES = tests/unit/test_listing.c
 tests_unit_test_listing_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_listing_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_migrate_SOURCES = tests/unit/test_migrate.c
+tests_unit_test_migrate_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_migrate_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_select_SOURCES = tests/unit/test_select.c
 tests_unit_test_select_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
