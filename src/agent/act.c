@@ -11,6 +11,7 @@
 #define VOTE_OLD_LEADER_MS     300
 #define VOTE_AGAIN_MS          1000
 #define VOTE_CRASH_AGAIN_MS    20
+#define HANDOVER_CHECKPOINT_MS 60000
 #define ANCESTRY_TIMEOUT_MS    5000
 
 static void name_upstream(struct agent *a, int32_t index, struct upstream *ret)
@@ -46,6 +47,14 @@ static bool may_open(struct agent *a)
 	       lease_state(&a->view.lease, now) == LEASE_HELD;
 }
 
+static int64_t walsender_pid(const struct agent *a, const char *name)
+{
+	for (uint32_t i = 0; name[0] != '\0' && i < a->nwalsenders; i++)
+		if (str_eq(a->walsenders[i].application_name, name))
+			return a->walsenders[i].pid;
+	return 0;
+}
+
 static void stop(struct agent *a, enum stop_mode mode)
 {
 	struct pg_req req = { .op = PGOP_STOP, .stop = mode };
@@ -54,6 +63,7 @@ static void stop(struct agent *a, enum stop_mode mode)
 	req.kill_at_ms = a->plan.kill_at_ms;
 	if (a->plan.situation.ask == ASK_HANDOVER) {
 		a->view.handover_begun = true;
+		req.receiver_pid = walsender_pid(a, a->view.handover_to);
 		trace_mark(a, TRACE_STOP);
 	}
 	job_run(a, &req);
@@ -147,6 +157,7 @@ static void run_pg(struct agent *a)
 	case PGV_CHECKPOINT:
 		trace_mark(a, TRACE_FOUND);
 		req.op = PGOP_CHECKPOINT;
+		req.timeout_ms = HANDOVER_CHECKPOINT_MS;
 		job_ask(a, TICKET_CHECKPOINT, &req);
 		return;
 	case PGV_START_STANDBY:

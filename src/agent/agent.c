@@ -266,8 +266,25 @@ static void fold_ancestry(struct agent *a, const struct pending *p, const struct
 	a->again = true;
 }
 
+/* The one at the stop would take as long again, and nobody could write meanwhile. Whoever ends
+ * anyway has no choice. */
+static bool checkpoint_too_long(struct agent *a, const struct event *ev)
+{
+	struct request *request = &a->view.cluster.request;
+
+	if (ev->result != -(int)ERR_TIMEOUT || !a->view.handover_asked || !request->present ||
+	    a->view.mode == MODE_SHUTDOWN || a->view.handover_begun)
+		return false;
+	store_clear_request(a, "the checkpoint before it does not end, and this member goes on "
+			       "as the leader");
+	request->present = false;
+	return true;
+}
+
 static void fold_checkpoint(struct agent *a, const struct event *ev)
 {
+	if (checkpoint_too_long(a, ev))
+		return;
 	if (a->view.handover_asked) {
 		/* A checkpoint that fails only makes the stop longer. */
 		a->view.handover_checkpointed = true;

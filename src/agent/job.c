@@ -259,6 +259,8 @@ void job_answer(struct agent *a, const struct event *ev)
 			a->following = (struct upstream){ 0 };
 		return;
 	case PGOP_STOP:
+		trace_waited(a, ev->text != NULL ? ev->text : "");
+		return;
 	case PGOP_APPLY:
 	case PGOP_PROBE:
 	case PGOP_ANCESTRY:

@@ -78,6 +78,9 @@ struct pg_req {
 	/* STOP: FAST turns into IMMEDIATE, that into KILL at these BOOTTIME instants; 0 never */
 	int64_t immediate_at_ms;
 	int64_t kill_at_ms;
+	/* STOP, FAST: pid of the walsender that sends to the successor. Once it has ended and the
+	 * shutdown checkpoint is on disk, others that lag are not waited for. 0: none is known. */
+	int64_t receiver_pid;
 	struct upstream upstream; /* START_STANDBY, FOLLOW, ANCESTRY, REWIND, CLONE */
 	/* PROMOTE: the new timeline gets a number above this one; up to known_timeline the numbers
 	 * are those of timelines that exist, between them of some that may. */

@@ -151,6 +151,7 @@ enum trace_step {
 struct trace {
 	int64_t begun_wall_us;     /* 0: none is under way */
 	int64_t at_ms[TRACE__MAX]; /* 0: not come to */
+	char waited[REASON_SIZE];  /* what the stop waited for, where it took long */
 };
 
 #define RECORDER_LINES 256
@@ -475,6 +476,7 @@ char *publish_schedule_json(const struct agent *a);
 
 /* trace.c: where the milliseconds of a hand-over went */
 void trace_mark(struct agent *a, enum trace_step step);
+void trace_waited(struct agent *a, const char *what);
 void trace_tell(struct agent *a, const char *what);
 /* Told, kept for etcd, and over. */
 void trace_end(struct agent *a, const char *what);

@@ -39,6 +39,11 @@ void trace_mark(struct agent *a, enum trace_step step)
 	t->at_ms[step] = state_now(a);
 }
 
+void trace_waited(struct agent *a, const char *what)
+{
+	str_clip(a->trace.waited, sizeof(a->trace.waited), what);
+}
+
 static int64_t first_of(const struct trace *t)
 {
 	for (int i = 0; i < TRACE__MAX; i++)
@@ -66,7 +71,12 @@ static char *trace_json(const struct trace *t, const char *what)
 		buf_printf(&b, ", \"ms\": %" PRId64 "}", t->at_ms[i] - first_of(t));
 		sep = ", ";
 	}
-	buf_str(&b, "]}");
+	buf_ch(&b, ']');
+	if (t->waited[0] != '\0') {
+		buf_str(&b, ", \"waited\": ");
+		record_quote(&b, t->waited);
+	}
+	buf_ch(&b, '}');
 	return buf_take(&b);
 }
 
@@ -86,7 +96,8 @@ void trace_tell(struct agent *a, const char *what)
 			   t->at_ms[i] - last_ms);
 		last_ms = t->at_ms[i];
 	}
-	log_notice("%s in %" PRId64 " ms: %s", what, last_ms - first_ms, line.data);
+	log_notice("%s in %" PRId64 " ms: %s%s%s", what, last_ms - first_ms, line.data,
+		   t->waited[0] != '\0' ? "; the stop waited for " : "", t->waited);
 	recorder_add(&a->recorder, a->view.now_ms, "%s: %s", what, line.data);
 }
 

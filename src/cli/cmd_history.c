@@ -70,6 +70,8 @@ static void print_traces(const struct tree_node *traces)
 		printf("%s %s, from %s on:\n", next->key, node_str(next, "what"),
 		       node_str(next, "begun"));
 		print_steps(tree_child(next, "steps"));
+		if (node_str(next, "waited")[0] != '\0')
+			printf("  the stop waited for %s\n", node_str(next, "waited"));
 		after = node_str(next, "begun");
 	}
 }

@@ -9,9 +9,9 @@
 #include "core/vitals.h"
 
 /* An orderly stop that hangs is made harder after this long even when the lease allows more:
- * a client or a walsender must not hold a switchover up for ever. */
+ * a client or a walsender must not hold a switchover up for ever. For a primary, unless
+ * primary_stop_timeout says otherwise. */
 #define STOP_PATIENCE_MS 10000
-#define STOP_KILL_MS     20000
 #define DISCARD_TRIES    3
 /* After a crash the others are asked again so often. */
 #define CRASH_AGAIN_MS   25
@@ -112,10 +112,13 @@ static void fill_wake(const struct view *view, struct plan *plan)
 /* A stop under a lease becomes immediate and then a kill before the term allows others in. */
 static void fill_stop(const struct view *view, struct plan *plan)
 {
-	int64_t immediate = view->now_ms + STOP_PATIENCE_MS;
-	int64_t kill = view->now_ms + STOP_KILL_MS;
+	bool standby = plan->situation.role == SROLE_REPLICA;
+	int64_t asked_ms = standby ? 0 : view->cfg.primary_stop_timeout_ms;
+	int64_t patience_ms = asked_ms > 0 ? asked_ms : STOP_PATIENCE_MS;
+	int64_t immediate = view->now_ms + patience_ms;
+	int64_t kill = immediate + patience_ms;
 
-	if (plan->situation.mode == MODE_PAUSED || plan->situation.role == SROLE_REPLICA) {
+	if (plan->situation.mode == MODE_PAUSED || standby) {
 		plan->immediate_at_ms = immediate;
 		plan->kill_at_ms = kill;
 		return;

@@ -4,7 +4,10 @@
  */
 #include "io/pgcontrol.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "base/parse.h"
 #include "base/str.h"
@@ -206,4 +209,21 @@ void pgcontrol_apply(const struct pgcontrol *control, struct pg_state *ret)
 	ret->control_checkpoint_lsn = control->checkpoint_lsn;
 	ret->control_end_lsn = pgcontrol_end_lsn(control);
 	ret->min_recovery_lsn = control->min_recovery_lsn;
+}
+
+/* The system identifier and two version numbers stand in front of the state: since PostgreSQL 8. */
+#define STATE_OFFSET   16
+#define STATE_SHUT_DOWN 1 /* DB_SHUTDOWNED */
+
+bool pgcontrol_says_shut_down(const char *data_dir)
+{
+	_cleanup_(closep) int fd = -1;
+	char path[PATH_MAX];
+	int32_t state = -1;
+
+	if (str_printf(path, sizeof(path), "%s/global/pg_control", data_dir) < 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && pread(fd, &state, sizeof(state), STATE_OFFSET) == sizeof(state) &&
+	       state == STATE_SHUT_DOWN;
 }

@@ -37,6 +37,10 @@ int pgcontrol_parse(const char *text, struct pgcontrol *ret, struct err *err) _m
  * cleanly as a primary, for then nobody wrote anything after it. */
 uint64_t pgcontrol_end_lsn(const struct pgcontrol *control);
 
+/* Does the file itself say "shut down"? For a look at a server that is about to end. False also
+ * where it cannot be read. */
+bool pgcontrol_says_shut_down(const char *data_dir);
+
 /* Copies into *ret what it knows. */
 void pgcontrol_apply(const struct pgcontrol *control, struct pg_state *ret);
 

@@ -226,6 +226,8 @@ static int read_walsender(const struct pgrows *rows, int row, struct walsender *
 		rc = pgrows_lsn(rows, row, 8, &w->flush_lsn, err);
 	if (rc == 0)
 		rc = pgrows_lsn(rows, row, 9, &w->replay_lsn, err);
+	if (rc == 0)
+		rc = get_i64(rows, row, 10, &w->pid, err);
 	if (rc < 0)
 		return rc;
 	w->sync_priority = (int32_t)priority;

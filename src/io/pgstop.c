@@ -6,12 +6,18 @@
  * What a postmaster leaves behind when it ends is killed in any mode, for nobody else would. The
  * proof is an empty scan of /proc; a process that cannot die now, because it waits for a disk,
  * keeps the request open.
+ *
+ * A fast stop that takes long is looked at: what it waits for is told, and ends up in the answer.
+ * Once the shutdown checkpoint is on disk nothing can be lost any more; then a standby that lags is
+ * not waited for if the successor has everything. The archiver is, until the request says
+ * otherwise: nobody else may archive what it has left.
  */
 #include <signal.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "io/pgkinds.h"
+#include "io/pgleft.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
 
@@ -21,12 +27,19 @@
 #define EXIT_EVERY_MS   5
 #define SLOWLY_AFTER_MS 5000 /* processes that do not die are looked at less often */
 #define SLOWLY_MS       500
+#define LOOK_EVERY_MS   250 /* at who is left, when a stop takes longer than that */
+#define SAY_AFTER_MS    1000
+#define LAGGARD_MS      500 /* for standbys other than the successor */
 
 enum { S_HAND = 0, S_SCRIPT, S_SIGNAL, S_CONTROL, S_READ };
 
 struct stop {
 	bool told;            /* the signal of `mode` was sent */
 	enum stop_mode mode;
+	int64_t told_at_ms;
+	int64_t only_laggards_since_ms; /* 0: somebody else is left too */
+	bool cut_short;
+	char said[ERR_MSG_MAX];
 	int64_t killing_since_ms;
 	int64_t warned_at_ms;
 };
@@ -37,11 +50,14 @@ static bool due(int64_t at_ms)
 }
 
 /* The mode that the request and the clock ask for now. */
-static enum stop_mode mode_now(const struct pg_req *req)
+static enum stop_mode mode_now(const struct pgwork *work)
 {
+	const struct pg_req *req = &work->req;
+	const struct stop *stop = work->data;
+
 	if (req->stop == STOP_KILL || due(req->kill_at_ms))
 		return STOP_KILL;
-	if (req->stop == STOP_IMMEDIATE || due(req->immediate_at_ms))
+	if (req->stop == STOP_IMMEDIATE || due(req->immediate_at_ms) || stop->cut_short)
 		return STOP_IMMEDIATE;
 	return STOP_FAST;
 }
@@ -57,7 +73,7 @@ static int step_hand(struct pgwork *work, struct err *err _unused_)
 		return PGWORK_NEXT;
 	pgwork_cancel(pg->hand, ERR_CANCELED, "interrupted by a stop");
 	/* A child of it that cannot die must not keep Postgres alive. */
-	if (mode_now(&work->req) == STOP_KILL)
+	if (mode_now(work) == STOP_KILL)
 		return PGWORK_NEXT;
 	return pgwork_again_in(work, HAND_EVERY_MS);
 }
@@ -71,7 +87,7 @@ static int step_script(struct pgwork *work, struct err *err)
 
 	work->result = 0;
 	pgwatch_look(work->pg);
-	if (!script || !pgwatch_runs(work->pg) || mode_now(&work->req) == STOP_KILL)
+	if (!script || !pgwatch_runs(work->pg) || mode_now(work) == STOP_KILL)
 		return PGWORK_NEXT;
 	if (work->req.immediate_at_ms > 0)
 		until_ms = MIN_OF(until_ms, work->req.immediate_at_ms);
@@ -89,17 +105,77 @@ static int tell(struct pgwork *work, int signo, const char *how, struct err *err
 	struct pg *pg = work->pg;
 
 	stop->told = true;
+	stop->told_at_ms = loop_now_ms();
 	log_info("stopping Postgres, %s", how);
 	if (child_pidfd_signal(pg->life.proc.pidfd, signo) < 0 && pgwatch_runs(pg))
 		return err_set(err, ERR_IO, "cannot signal the postmaster");
 	return 0;
 }
 
+/* -- what it waits for -------------------------------------------------------------------- */
+
+/* Nobody is left but standbys that the successor's success does not depend on. */
+static bool only_laggards(const struct pgwork *work, const struct pgleft *left)
+{
+	return work->req.receiver_pid != 0 && !left->receiver && left->walsenders > 0 &&
+	       left->clients == 0 && !left->archiver && left->shut_down;
+}
+
+static void weigh(struct pgwork *work, const struct pgleft *left)
+{
+	struct stop *stop = work->data;
+	int64_t now_ms = loop_now_ms();
+
+	if (!only_laggards(work, left)) {
+		stop->only_laggards_since_ms = 0;
+		return;
+	}
+	if (stop->only_laggards_since_ms == 0)
+		stop->only_laggards_since_ms = now_ms;
+	if (now_ms - stop->only_laggards_since_ms < LAGGARD_MS)
+		return;
+	stop->cut_short = true;
+	log_notice("Postgres has shut down and the successor has everything; what other standbys "
+		   "lack they get from it: %s not waited for any longer", work->text);
+}
+
+/* What is known of the reason stays, for the answer and for the mode that follows. */
+static void look(struct pgwork *work)
+{
+	struct stop *stop = work->data;
+	struct pgleft left;
+	int64_t since_ms = loop_now_ms() - stop->told_at_ms;
+
+	if (since_ms < LOOK_EVERY_MS ||
+	    pgleft_look(work->pg->config->pg.data_dir, work->pg->config->scope,
+			work->req.receiver_pid, &left, NULL) < 0)
+		return;
+	pgleft_text(&left, work->text, sizeof(work->text));
+	weigh(work, &left);
+	if (since_ms < SAY_AFTER_MS || work->text[0] == '\0' || str_eq(work->text, stop->said))
+		return;
+	str_clip(stop->said, sizeof(stop->said), work->text);
+	log_notice("the stop of Postgres waits for %s", work->text);
+}
+
+static void say_harder(const struct pgwork *work, const char *how)
+{
+	const struct stop *stop = work->data;
+
+	if (stop->told_at_ms == 0 || stop->cut_short)
+		return;
+	log_warning("Postgres has not ended in %lld ms and waits for %s: %s",
+		    (long long)(loop_now_ms() - stop->told_at_ms),
+		    work->text[0] != '\0' ? work->text : "nobody that can be seen", how);
+}
+
+/* -- signals, one after the other --------------------------------------------------------- */
+
 /* When the next harder mode is due, or a look at processes. */
 static int64_t next_look_ms(const struct pg_req *req, enum stop_mode mode)
 {
 	int64_t now_ms = loop_now_ms();
-	int64_t at_ms = now_ms + 1000;
+	int64_t at_ms = now_ms + (mode == STOP_FAST ? LOOK_EVERY_MS : 1000);
 
 	if (mode == STOP_FAST && req->immediate_at_ms > now_ms)
 		at_ms = MIN_OF(at_ms, req->immediate_at_ms);
@@ -132,12 +208,16 @@ static int kill_all(struct pgwork *work, struct err *err)
 static int step_signal(struct pgwork *work, struct err *err)
 {
 	struct stop *stop = work->data;
-	enum stop_mode mode = mode_now(&work->req);
+	enum stop_mode mode = mode_now(work);
 	int rc = 0;
 
 	pgwatch_look(work->pg);
 	if (!pgwatch_runs(work->pg))
 		return kill_all(work, err);
+	if (stop->told && stop->mode == STOP_FAST) {
+		look(work);
+		mode = mode_now(work);
+	}
 	if (mode != stop->mode) {
 		stop->mode = mode;
 		stop->told = false;
@@ -149,10 +229,14 @@ static int step_signal(struct pgwork *work, struct err *err)
 		break;
 	case STOP_IMMEDIATE:
 		if (!stop->told)
+			say_harder(work, "it is stopped without further waiting");
+		if (!stop->told)
 			rc = tell(work, SIGQUIT, "immediately", err);
 		break;
 	case STOP_KILL:
 	case STOP__MAX:
+		if (!stop->told)
+			say_harder(work, "every process of it is killed");
 		if (!stop->told)
 			log_info("stopping Postgres by killing its processes");
 		stop->told = true;

@@ -50,6 +50,7 @@ src_libio_a_SOURCES += \
 	src/io/pgguc.c src/io/pgguc.h \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \
+	src/io/pgleft.c src/io/pgleft.h \
 	src/io/pglog.c src/io/pglog.h \
 	src/io/pgnumber.c src/io/pgnumber.h \
 	src/io/pgprobe.c \
@@ -95,6 +96,7 @@ pg_tests = \
 	tests/unit/test_pgfiles \
 	tests/unit/test_pgfence \
 	tests/unit/test_pgguc \
+	tests/unit/test_pgleft \
 	tests/unit/test_pgproc \
 	tests/unit/test_pgquery \
 	tests/unit/test_words
@@ -131,6 +133,9 @@ tests_unit_test_pgguc_SOURCES = tests/unit/test_pgguc.c
 tests_unit_test_pgguc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgguc_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
+tests_unit_test_pgleft_SOURCES = tests/unit/test_pgleft.c
+tests_unit_test_pgleft_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgleft_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgproc_SOURCES = tests/unit/test_pgproc.c
 tests_unit_test_pgproc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgproc_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)

@@ -129,7 +129,7 @@ static const struct confkey keys[] = {
 	{ "master_start_timeout", CONF_INT, D, RELOAD, NULL, 0, BIG, NULL, "primary_start_timeout",
 	  "Old name of primary_start_timeout" },
 	{ "primary_stop_timeout", CONF_INT, D, RELOAD, "0", 0, BIG, NULL, NULL,
-	  "Seconds a stopping primary gets before it is killed, in synchronous mode; 0: no limit" },
+	  "Seconds a stopping primary gets before it is stopped harder; 0: 10 seconds" },
 	{ "master_stop_timeout", CONF_INT, D, RELOAD, NULL, 0, BIG, NULL, "primary_stop_timeout",
 	  "Old name of primary_stop_timeout" },
 	{ "member_slots_ttl", CONF_SECONDS, D, RELOAD, "30min", 0, BIG, NULL, NULL,

@@ -21,6 +21,7 @@ struct walsender {
 	char sync_state[16];
 	int32_t sync_priority;
 	uint64_t sent_lsn, write_lsn, flush_lsn, replay_lsn;
+	int64_t pid; /* 0: not known */
 };
 
 /* What this member says of itself and of the cluster; replaced whole by the loop after every

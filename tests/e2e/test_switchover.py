@@ -198,6 +198,24 @@ def test_switchover_to_a_candidate_that_hangs(cluster, out):
         w.verdict(max_lost=0)
 
 
+def test_switchover_does_not_wait_for_a_frozen_standby(cluster, out):
+    """Its walsender would hold the stop up until wal_sender_timeout."""
+    old, new, frozen = cluster.leader(), *cluster.replicas()
+    with cluster.writers(out) as w:
+        frozen.freeze()
+        w.mark("switchover %s -> %s" % (old.name, new.name))
+        cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
+        wait_for("%s leads" % new.name, lambda: cluster.leader_name() == new.name, 15)
+        frozen.thaw()
+        w.verdict(max_lost=0)
+    gave = wait_for("%s tells what it did" % old.name,
+                    lambda: json.loads(cluster.key("pgha/trace/" + old.name)), 10)
+    at_ms = {s["step"]: s["ms"] for s in gave["steps"]}
+    assert "walsender" in gave["waited"], gave
+    assert at_ms["postmaster ended"] - at_ms["stop requested"] < 8000, "that is not the bound"
+    assert "the stop waited for 1 walsender" in cluster.hactl("history", "-v").stdout
+
+
 def test_callbacks_tell_the_role(cluster):
     for n in cluster.nodes:
         script = n.dir + "/callback"

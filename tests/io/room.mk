@@ -15,6 +15,7 @@ check_io_programs = \
 	tests/io/test_pg_repair \
 	tests/io/test_pg_seal \
 	tests/io/test_pg_special \
+	tests/io/test_pg_stop \
 	tests/io/test_guard
 EXTRA_PROGRAMS = $(check_io_programs) tests/io/bench_values
 CLEANFILES += $(check_io_programs) tests/io/bench_values
@@ -62,6 +63,8 @@ tests_io_test_pg_seal_SOURCES = tests/io/test_pg_seal.c $(PG_RIG)
 tests_io_test_pg_seal_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_special_SOURCES = tests/io/test_pg_special.c $(PG_RIG)
 tests_io_test_pg_special_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_stop_SOURCES = tests/io/test_pg_stop.c $(PG_RIG)
+tests_io_test_pg_stop_LDADD = $(PG_RIG_LIBS)
 tests_io_test_child_SOURCES = tests/io/test_child.c tests/io/rig.c tests/io/rig.h
 tests_io_test_child_LDADD = $(IO_TEST_LIBS)
 tests_io_test_fencehook_SOURCES = tests/io/test_fencehook.c tests/io/rig.c tests/io/rig.h

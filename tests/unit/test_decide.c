@@ -303,6 +303,25 @@ Test(decide, asks_a_patroni_leader_also_when_it_is_named_itself)
 	cr_assert_eq(plan_of(&v).rule->id, 422);
 }
 
+Test(decide, a_stop_has_the_time_that_primary_stop_timeout_gives)
+{
+	struct view v = leader();
+
+	v.handover_begun = true;
+	cr_assert_eq(plan_of(&v).rule->id, 203);
+	cr_assert_eq(plan_of(&v).immediate_at_ms, NOW + 10000);
+	cr_assert_eq(plan_of(&v).kill_at_ms, NOW + 20000);
+	v.cfg.primary_stop_timeout_ms = 3000;
+	cr_assert_eq(plan_of(&v).immediate_at_ms, NOW + 3000);
+	cr_assert_eq(plan_of(&v).kill_at_ms, NOW + 6000);
+	/* A standby has nothing that others wait for. */
+	v = follower();
+	v.mode = MODE_SHUTDOWN;
+	v.cfg.primary_stop_timeout_ms = 3000;
+	cr_assert_eq(plan_of(&v).rule->id, 210);
+	cr_assert_eq(plan_of(&v).immediate_at_ms, NOW + 10000);
+}
+
 Test(decide, stops_in_good_time_and_kills_when_the_term_is_over)
 {
 	struct view v = leader();

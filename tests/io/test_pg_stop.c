@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_pg_stop - a fast stop that something holds up ends within its bound, and says what it was
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/pgcontrol.h"
+#include "pgrig.h"
+
+#define PATIENCE_MS 1500
+
+static struct node *one;
+static int64_t took_ms;
+
+static void begin(const char *archive_command)
+{
+	bool again = one != NULL;
+
+	if (!again)
+		one = node_new(3001);
+	node_param(one, "archive_mode", "on");
+	node_param(one, "archive_command", archive_command);
+	node_configure(one);
+	if (!again)
+		node_bootstrap(one);
+	else
+		CHECK(node_do(one, PGOP_START_PRIMARY) == 0, "%s", one->err.msg);
+	node_until(one, PG_UP, ROLE_PRIMARY);
+	CHECK(!pgcontrol_says_shut_down(one->data_dir));
+}
+
+/* Fast, with a bound; killed as long again later. */
+static int stop(pid_t receiver, int64_t patience_ms)
+{
+	int64_t began_ms = loop_now_ms();
+	struct pg_req req = { .op = PGOP_STOP, .receiver_pid = receiver };
+	int rc;
+
+	req.immediate_at_ms = began_ms + patience_ms;
+	req.kill_at_ms = began_ms + 2 * patience_ms;
+	rc = node_req(one, &req);
+	took_ms = loop_now_ms() - began_ms;
+	fprintf(stderr, "   took %lld ms, waited for '%s'\n", (long long)took_ms, one->text);
+	CHECK(one->state.run == PG_DOWN);
+	return rc;
+}
+
+static void waits_for_nobody_in_a_transaction(void)
+{
+	begin("true");
+	(void)node_sql_begin(one, "begin; create table t (); select pg_sleep(600)");
+	while (node_backend(one, "query like '%pg_sleep(600)' and pid <> pg_backend_pid()") == 0)
+		pgrig_step();
+	CHECK(stop(0, 20000) == 0, "%s", one->err.msg);
+	CHECK(took_ms < 10000 && one->state.control == CONTROL_SHUT_DOWN);
+	CHECK(pgcontrol_says_shut_down(one->data_dir));
+}
+
+static void client_that_does_not_end(void)
+{
+	pid_t backend;
+
+	begin("true");
+	(void)node_sql_begin(one, "select pg_sleep(600)");
+	do {
+		pgrig_step();
+		backend = node_backend(one, "query = 'select pg_sleep(600)'");
+	} while (backend == 0);
+	CHECK(kill(backend, SIGSTOP) == 0);
+	CHECK(stop(0, PATIENCE_MS) == 0, "%s", one->err.msg);
+	CHECK(took_ms >= PATIENCE_MS && took_ms < 20000);
+	CHECK(strstr(one->text, "1 client ('postgres postgres [local]"), "%s", one->text);
+	CHECK(one->state.control != CONTROL_SHUT_DOWN && one->state.control_end_lsn == 0);
+}
+
+static void checkpoint_that_does_not_end(void)
+{
+	begin("true");
+	CHECK(kill(node_backend(one, "backend_type = 'checkpointer'"), SIGSTOP) == 0);
+	CHECK(stop(0, PATIENCE_MS) == 0, "%s", one->err.msg);
+	CHECK(took_ms >= PATIENCE_MS && took_ms < 20000);
+	CHECK(str_eq(one->text, "the checkpoint"), "%s", one->text);
+	CHECK(one->state.control != CONTROL_SHUT_DOWN);
+}
+
+/* All that was committed is on disk by then: it counts as an orderly end. */
+static void archiver_that_is_stuck(void)
+{
+	begin("sleep 600");
+	CHECK(stop(0, PATIENCE_MS) == 0, "%s", one->err.msg);
+	CHECK(took_ms >= PATIENCE_MS && took_ms < 20000);
+	CHECK(str_starts(one->text, "the archiver ('archiving "), "%s", one->text);
+	CHECK(one->state.control == CONTROL_SHUT_DOWN && one->state.control_end_lsn != 0);
+}
+
+static pid_t receiver(const char *name)
+{
+	static char program[] = "/usr/lib/postgresql/15/bin/pg_receivewal";
+	static char no_loop[] = "--no-loop", sync[] = "--synchronous", often[] = "-s1";
+	char dir[160], conninfo[256];
+	char *argv[] = { program, no_loop, sync, often, NULL, conninfo, NULL };
+	char option[200];
+
+	str_printf(dir, sizeof(dir), "%s/%s", rig_dir(), name);
+	CHECK(mkdir(dir, 0700) == 0 || errno == EEXIST);
+	str_printf(option, sizeof(option), "-D%s", dir);
+	str_printf(conninfo, sizeof(conninfo),
+		   "-dhost=127.0.0.1 port=%u user=replicator application_name=%s",
+		   one->config.pg.port, name);
+	argv[4] = option;
+	setenv("PGPASSWORD", "se'cr:et\\", 1);
+	return rig_spawn(name, argv);
+}
+
+static pid_t walsender(const char *name)
+{
+	int64_t until_ms = loop_now_ms() + 20000;
+
+	while (loop_now_ms() < until_ms) {
+		CHECK(node_do(one, PGOP_PROBE) == 0);
+		for (uint32_t i = 0; i < one->nwalsenders; i++)
+			if (str_eq(one->walsenders[i].application_name, name) &&
+			    str_eq(one->walsenders[i].state, "streaming"))
+				return (pid_t)one->walsenders[i].pid;
+	}
+	CHECK(false, "no walsender '%s'", name);
+	return 0;
+}
+
+static void standby_that_lags(void)
+{
+	pid_t laggard, successor;
+
+	begin("true");
+	laggard = receiver("laggard");
+	(void)receiver("successor");
+	CHECK(walsender("laggard") != 0);
+	successor = walsender("successor");
+	CHECK(kill(laggard, SIGSTOP) == 0);
+	CHECK(stop(successor, 30000) == 0, "%s", one->err.msg);
+	CHECK(took_ms < 20000, "not the bound's doing");
+	CHECK(strstr(one->text, "1 walsender ('walsender replicator 127.0.0.1"), "%s", one->text);
+	CHECK(one->state.control == CONTROL_SHUT_DOWN && one->state.control_end_lsn != 0);
+}
+
+/* It has to have everything: the bound is all that ends this. */
+static void successor_that_lags(void)
+{
+	pid_t laggard, successor;
+
+	begin("true");
+	laggard = receiver("successor");
+	successor = walsender("successor");
+	CHECK(kill(laggard, SIGSTOP) == 0);
+	CHECK(stop(successor, 2 * PATIENCE_MS) == 0, "%s", one->err.msg);
+	CHECK(took_ms >= 2 * PATIENCE_MS && took_ms < 20000);
+	CHECK(one->state.control == CONTROL_SHUT_DOWN);
+}
+
+int main(void)
+{
+	pgrig_begin();
+	RUN(waits_for_nobody_in_a_transaction);
+	RUN(client_that_does_not_end);
+	RUN(checkpoint_that_does_not_end);
+	RUN(archiver_that_is_stuck);
+	RUN(standby_that_lags);
+	RUN(successor_that_lags);
+	return 0;
+}
