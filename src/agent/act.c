@@ -41,7 +41,8 @@ static bool may_open(struct agent *a)
 {
 	int64_t now = state_now(a);
 
-	return fences_may_open(a) && a->release_ticket == 0 && a->view.fence_due[0] == '\0' &&
+	return fences_may_open(a) && !situation_promised(&a->view) && a->release_ticket == 0 &&
+	       a->view.fence_due[0] == '\0' &&
 	       str_eq(a->view.cluster.leader, a->view.name) &&
 	       a->view.cluster.leader_epoch == a->view.lease.epoch &&
 	       lease_state(&a->view.lease, now) == LEASE_HELD;

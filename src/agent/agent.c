@@ -164,6 +164,7 @@ void agent_free(struct agent *a)
 	free(a->dynamic);
 	free(a->config_text);
 	free(a->config_sent);
+	failsafe_free(a);
 	free(a->history_text);
 	free(a->member_text);
 	free(a->trace_text);
@@ -199,6 +200,8 @@ static void fold_start(struct agent *a, const struct event *ev)
 		   v->pg.role != ROLE_REPLICA) {
 		v->adopt_until_ms = v->now_ms + v->cfg.ttl_ms / 2;
 	}
+	/* Whoever led until now has promised nobody anything. */
+	v->started_at_ms = has_lease ? 0 : v->now_ms;
 	if (a->durable.accepted != 0)
 		v->accepted_at_ms = v->now_ms; /* how long ago is not known */
 	a->apply_wanted = true;
@@ -414,6 +417,10 @@ static void fold(struct agent *a, const struct event *ev)
 		if (state_take(a, ev->ticket, &p))
 			fence_answered(a, &p, ev);
 		return;
+	case EVENT_PROMISE:
+		if (state_take(a, ev->ticket, &p))
+			failsafe_answered(a, &p, ev);
+		return;
 	case EVENT_SAVED:
 		if (state_take(a, ev->ticket, &p))
 			regress_saved(a, ev);
@@ -510,6 +517,7 @@ static void wake_cycle(struct agent *a)
 		at = MIN_OF(at, a->read_retry_at_ms);
 	if (a->waiting.phase != WAITING_NONE)
 		at = MIN_OF(at, a->waiting.until_ms);
+	at = MIN_OF(at, failsafe_wake_ms(a));
 	/* A deadline in the past is being worked on; looking again in a moment is enough. */
 	a->port.wake_at(a->port.ctx, at > now ? at : now + PROBE_SOON_MS / 5);
 }
@@ -543,6 +551,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	term_page(a);
 	store_cycle(a);
 	upkeep_cycle(a);
+	failsafe_cycle(a);
 	regress_cycle(a);
 	seal_cycle(a);
 	fence_cycle(a);

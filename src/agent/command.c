@@ -514,6 +514,9 @@ void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 	case CMD_ACCEPT_STORE:
 		accept_store(a, id);
 		return;
+	case CMD_FAILSAFE:
+		failsafe_command(a, id, cmd);
+		return;
 	case CMD_NONE:
 	case CMD__MAX:
 		break;

@@ -23,6 +23,7 @@
 	X(PG_EXIT, "pg-exit")         /* the postmaster's pidfd fired */                 \
 	X(PG_DONE, "pg-done")         /* answer to any other port.pg request */          \
 	X(PEER, "peer")               /* answer to port.peer */                          \
+	X(PROMISE, "promise")         /* answer to port.promise */                       \
 	X(SAVED, "saved")             /* answer to port.save */                          \
 	X(FENCE, "fence")             /* answer to port.fence */                         \
 	X(GUARD, "guard")             /* the guardian came, went or killed */            \
@@ -55,7 +56,7 @@ struct event {
 	int result;      /* 0, -err_code with *err set, or an answer that port.h names */
 	const struct err *err; /* or NULL */
 
-	/* ETCD: when the attempt that was answered left; a proof counts from here. */
+	/* ETCD, PROMISE: when the attempt that was answered left; a proof counts from here. */
 	int64_t sent_at_ms;
 	const struct etcd_rep *rep;          /* ETCD with result 0 */
 	const struct etcd_watch_msg *watch;  /* WATCH */
@@ -82,6 +83,7 @@ struct event {
 	const char *text;                 /* PG_DONE: which way a rewind or clone took, and such */
 
 	const struct vote *vote;          /* PEER */
+	bool accepted;                    /* PROMISE with result 0: it said yes; else see text */
 	const struct command *command;    /* COMMAND */
 	const struct guard_state *guard;  /* GUARD */
 	struct confdoc *confdoc;          /* CONFIG: the local file's document; agent takes it */

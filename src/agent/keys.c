@@ -346,6 +346,34 @@ static void fold_sync(struct agent *a, const struct etcd_kv *kv)
 	a->view.cluster.sync = sync;
 }
 
+/* The newest state counts, whichever way it came; of a list that cannot be read at least the
+ * revision, which whoever takes the key has to name. */
+static void fold_failsafe(struct agent *a, const struct etcd_kv *kv, bool complete)
+{
+	struct failsafe_key *key = &a->view.cluster.failsafe;
+	struct failsafe_key now = { 0 };
+	struct err err = { 0 };
+
+	if (!complete && kv->mod_revision < key->mod_revision)
+		return;
+	if (!kv->deleted && record_failsafe_parse(kv->value, kv->len, &now, &err) < 0) {
+		say_garbage(a, kv->key, &err);
+		key->mod_revision = kv->mod_revision;
+		return;
+	}
+	now.mark = key->mark;
+	now.mod_revision = kv->deleted ? 0 : kv->mod_revision;
+	*key = now;
+	fold_text(&a->failsafe_text, kv);
+	a->board_dirty = true;
+}
+
+static void fold_mark(struct agent *a, const struct etcd_kv *kv)
+{
+	a->view.cluster.failsafe.mark =
+		(uint8_t)(kv->deleted ? FAILSAFE_OFF : record_failsafe_mode(kv->value, kv->len));
+}
+
 /* One key below the prefix. Keys of others below it are none of ours. */
 static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 {
@@ -382,6 +410,10 @@ static void fold_kv(struct agent *a, const struct etcd_kv *kv, int64_t revision)
 		fold_history(a, kv);
 	else if (str_eq(key, "sync"))
 		fold_sync(a, kv);
+	else if (str_eq(key, "failsafe"))
+		fold_failsafe(a, kv, revision != 0);
+	else if (str_eq(key, "pgha/failsafe"))
+		fold_mark(a, kv);
 }
 
 /* The failure branch of a transaction tells what stands in the leader key. */
@@ -399,7 +431,8 @@ void keys_fold_read(struct agent *a, const struct etcd_rep *rep)
 {
 	static const char *const singles[] = { "pgha/beat", "pgha/release", "pgha/timeline",
 					       "pgha/fence", "failover", "initialize",
-					       "config", "history", "sync" };
+					       "config", "history", "sync", "failsafe",
+					       "pgha/failsafe" };
 	struct cluster *c = &a->view.cluster;
 	const struct etcd_kv *leader = NULL;
 	char key[ETCD_KEY_SIZE];

@@ -115,6 +115,14 @@ struct fence_req {
 	char reason[16]; /* a word */
 };
 
+/* POST /failsafe to a member: may we stay? Answered by EVENT_PROMISE. */
+struct promise_req {
+	char name[NAME_SIZE];
+	char api_url[URL_SIZE];
+	const char *body;
+	int64_t timeout_ms; /* 2 s at most */
+};
+
 /* The durable record: survives reboots, lies outside the data directory. The high-water marks of
  * the etcd that this member believes in, and what it has promised. */
 struct durable {
@@ -156,6 +164,7 @@ struct port {
 	void (*watch)(void *ctx, const char *prefix, int64_t start_revision);
 	void (*pg)(void *ctx, uint64_t ticket, const struct pg_req *req);
 	void (*peer)(void *ctx, uint64_t ticket, const struct peer_req *req);
+	void (*promise)(void *ctx, uint64_t ticket, const struct promise_req *req);
 	/* Effective settings changed: io rebuilds clients, addresses, files. Borrowed until the
 	 * next call. */
 	void (*configure)(void *ctx, const struct config *config);
@@ -167,6 +176,8 @@ struct port {
 	void (*publish)(void *ctx, struct status *status);
 	void (*answer)(void *ctx, uint64_t command_id, int code, const char *content_type,
 		       const char *body);
+	/* Says yes to POST /failsafe: 200, "Accepted", our position; 0 unknown. */
+	void (*accept)(void *ctx, uint64_t command_id, uint64_t lsn);
 	void (*callback)(void *ctx, enum callback what, enum member_role role);
 	/* Runs the configured command, EVENT_FENCE is the answer; at the deadline it is ended, and
 	 * that is a failure. Only one at a time. NULL: ends the one that runs; its answer comes

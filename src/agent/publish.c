@@ -14,6 +14,8 @@
 #define MSG_RULE   "6f6c1f1c5d0b4b0f9f3bb5c9a7d1e001"
 #define MSG_LEADER "6f6c1f1c5d0b4b0f9f3bb5c9a7d1e002"
 
+#define MSG_FAILSAFE "6f6c1f1c5d0b4b0f9f3bb5c9a7d1e003"
+
 #define BOARD_EVERY_MS 1000
 
 enum member_state publish_state(const struct agent *a)
@@ -107,6 +109,20 @@ static char *explain_json(const struct agent *a)
 	return buf_take(&b);
 }
 
+static void fill_failsafe(const struct agent *a, struct status *st)
+{
+	const struct view *v = &a->view;
+	const struct failsafe_key *key = &v->cluster.failsafe;
+	bool lives = lease_state(&v->lease, v->now_ms) == LEASE_FAILSAFE;
+
+	st->failsafe_json = str_dup(a->failsafe_text);
+	st->failsafe_enabled = v->cfg.failsafe != FAILSAFE_OFF;
+	for (uint32_t i = 0; i < key->n; i++)
+		st->failsafe_member = st->failsafe_member || str_eq(key->names[i], v->name);
+	st->failsafe_until_ms = lives ? lease_at(&v->lease, LEASE_STOP_PCT) :
+				state_leads(a) ? 0 : v->promise_until_ms;
+}
+
 static void fill_rule(const struct agent *a, struct status *st)
 {
 	const struct plan *plan = &a->plan;
@@ -126,6 +142,7 @@ static void fill_rule(const struct agent *a, struct status *st)
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
 	st->explain_json = explain_json(a);
 	fences_status(a, st);
+	fill_failsafe(a, st);
 }
 
 static void fill_cluster(struct agent *a, struct status *st)
@@ -280,11 +297,16 @@ static void say_lease(struct agent *a)
 
 	if (now == a->said_lease)
 		return;
-	if (now == LEASE_FADING || now == LEASE_ENDING || now == LEASE_OVER)
+	if (now == LEASE_FAILSAFE)
+		log_event(LOG_NOTICE, MSG_FAILSAFE, NULL, 0,
+			  "failsafe mode is active: etcd cannot be reached, and %s promised not to "
+			  "take over",
+			  a->failsafe.mode == FAILSAFE_QUORUM ? "enough members" : "every member");
+	else if (now == LEASE_FADING || now == LEASE_ENDING || now == LEASE_OVER)
 		log_warning("the lease of epoch %" PRId64 " is %s: no proof for %" PRId64
 			    " ms of a term of %" PRId64 " ms",
 			    a->view.lease.epoch, lease_state_name(now),
-			    a->view.now_ms - a->view.lease.asked_at_ms, a->view.lease.ttl_ms);
+			    a->view.now_ms - lease_newest_ms(&a->view.lease), a->view.lease.ttl_ms);
 	else if (now == LEASE_HELD && a->said_lease != LEASE_NONE)
 		log_notice("the lease is proven again");
 	recorder_add(&a->recorder, a->view.now_ms, "lease %s", lease_state_name(now));

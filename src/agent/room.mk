@@ -11,6 +11,7 @@ src_libagent_a_SOURCES = \
 	src/agent/successor.c \
 	src/agent/regress.c \
 	src/agent/seal.c \
+	src/agent/failsafe.c \
 	src/agent/upkeep.c \
 	src/agent/act.c \
 	src/agent/hang.c \

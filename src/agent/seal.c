@@ -203,7 +203,7 @@ static bool refuses(const struct agent *a, const struct command *cmd)
 
 	return v->mode != MODE_AUTO || v->regressed || state_leads(a) || !is_standby(v) ||
 	       !str_eq(cmd->scope, a->config->scope) || v->cluster.leader_epoch > cmd->ballot ||
-	       v->last_epoch > cmd->ballot ||
+	       v->last_epoch > cmd->ballot || situation_promised(v) ||
 	       (a->seal.until_ms == 0 && cmd->ballot <= v->promised);
 }
 

@@ -21,6 +21,16 @@ const char *state_key(const struct agent *a, const char *name, char dst[ETCD_KEY
 	return dst;
 }
 
+void state_api_url(const struct agent *a, char dst[URL_SIZE])
+{
+	const struct config_restapi *rest = &a->config->restapi;
+	bool v6 = strchr(rest->connect_host, ':') != NULL;
+
+	(void)str_printf(dst, URL_SIZE, "%s://%s%s%s:%u/patroni",
+			 rest->certfile != NULL ? "https" : "http", v6 ? "[" : "",
+			 rest->connect_host, v6 ? "]" : "", rest->connect_port);
+}
+
 bool state_leads(const struct agent *a)
 {
 	return a->view.lease.epoch != 0;

@@ -16,7 +16,7 @@
 	X(NUMBER) X(FENCE) X(FENCE_KEY)                                                     \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
-	X(SYNC) X(WAL_END) X(TRACE)
+	X(SYNC) X(WAL_END) X(TRACE) X(FAILSAFE) X(PROMISE)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -25,7 +25,7 @@ enum ticket_kind {
 	TICKET__MAX
 };
 
-#define PENDING_MAX 96
+#define PENDING_MAX 160
 
 struct pending {
 	uint64_t ticket; /* 0: free */
@@ -154,6 +154,32 @@ struct trace {
 	char waited[REASON_SIZE];  /* what the stop waited for, where it took long */
 };
 
+/* Somebody whose promise a leader needs while etcd is away. */
+struct failsafe_peer {
+	char name[NAME_SIZE];
+	char api_url[URL_SIZE];
+	bool listed; /* in the list that stands in etcd, as far as is known */
+	bool wanted; /* in the one that was sent last */
+	uint64_t ticket; /* of the question that is out; 0: none */
+	int64_t next_ms;
+	int64_t asked_ttl_ms; /* with the newest question */
+	int64_t promised_at_ms; /* send time of the newest one that it said yes to; 0: none */
+	int64_t promised_epoch;
+	char why[REASON_SIZE]; /* it said no */
+};
+
+struct failsafe {
+	int64_t epoch; /* under which the list was written; 0: none is known to be */
+	int64_t mod_revision;
+	enum failsafe_mode mode;
+	char *text; /* as written */
+	char *sent; /* as sent, and not known whether it was; NULL: none */
+	enum failsafe_mode sent_mode;
+	int64_t write_again_ms;
+	uint32_t npeers;
+	struct failsafe_peer peers[2 * MEMBERS_MAX]; /* of both lists */
+};
+
 #define RECORDER_LINES 256
 #define RECORDER_WIDTH 200
 
@@ -206,6 +232,8 @@ struct agent {
 	char *config_text;  /* raw `config` */
 	char *config_sent; /* document of the change that waits for etcd */
 	char *history_text; /* raw `history` */
+	char *failsafe_text; /* raw `failsafe` */
+	struct failsafe failsafe;
 	struct status_key status_key;
 	char *member_text;  /* as written last */
 	int64_t member_lease_id;
@@ -291,6 +319,8 @@ int64_t state_now(const struct agent *a);
 bool state_leads(const struct agent *a);
 /* A key of this cluster. */
 const char *state_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE]);
+/* Where this member's REST is reached. */
+void state_api_url(const struct agent *a, char dst[URL_SIZE]);
 uint64_t state_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name);
 struct pending *state_pending(struct agent *a, enum ticket_kind kind);
 bool state_waits_for(struct agent *a, enum ticket_kind kind);
@@ -400,6 +430,17 @@ char *fences_json(const struct agent *a);
 #define FENCES_WORDS_SIZE 96
 void fences_words(const struct agent *a, char dst[FENCES_WORDS_SIZE]);
 
+/* failsafe.c: a leader without etcd, and those who let it be */
+void failsafe_write_cycle(struct agent *a);
+void failsafe_written(struct agent *a, const struct pending *p, const struct event *ev);
+/* The list in etcd is the one that was written under this epoch. */
+bool failsafe_is_settled(const struct agent *a);
+void failsafe_cycle(struct agent *a);
+int64_t failsafe_wake_ms(const struct agent *a);
+void failsafe_answered(struct agent *a, const struct pending *p, const struct event *ev);
+void failsafe_command(struct agent *a, uint64_t command_id, const struct command *cmd);
+void failsafe_free(struct agent *a);
+
 /* regress.c: the durable record, and an etcd that knows less than it */
 /* true: the answer is of a regressed store; it was dealt with here. */
 bool regress_check(struct agent *a, const struct pending *p, const struct event *ev);
@@ -416,6 +457,8 @@ const char *regress_accept(struct agent *a);
 void upkeep_cycle(struct agent *a);
 void upkeep_answer(struct agent *a, const struct pending *p, const struct event *ev);
 void upkeep_member(struct agent *a);
+/* Slots as the leader publishes them. */
+void upkeep_slots(const struct agent *a, struct status_key *st);
 
 /* job.c: one operation on Postgres at a time */
 void job_run(struct agent *a, const struct pg_req *req);

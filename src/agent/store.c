@@ -35,6 +35,9 @@ void store_acquire(struct agent *a)
 	/* A beat that we have not seen means that the holder lives, whatever became of its key. */
 	txn_cmp_number(a, &req, "pgha/beat", ETCD_CMP_MOD,
 		   v->cluster.beat_present ? v->cluster.beat_mod_revision : 0);
+	/* Who may take the key while its holder cannot reach etcd stands in this list: it has to be
+	 * the one that was looked at. */
+	txn_cmp_number(a, &req, "failsafe", ETCD_CMP_MOD, v->cluster.failsafe.mod_revision);
 	txn_then_put(a, &req, "leader", v->name, a->session.lease_id);
 	/* Whoever did not see this acquisition must fail with the compare above, even if etcd
 	 * revokes the key before the first proof. */
@@ -439,6 +442,8 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 		term_proof_answered(a, p, ev);
 	else if (p->kind == TICKET_ACQUIRE)
 		acquire_answered(a, p, ev);
+	else if (p->kind == TICKET_FAILSAFE)
+		failsafe_written(a, p, ev);
 	else if (p->kind == TICKET_NUMBER)
 		number_answered(a, p, ev);
 	else if (p->kind == TICKET_FENCE_KEY)

@@ -92,7 +92,7 @@ void term_page(struct agent *a)
 	page.proven = a->page.proven || a->page_found || l->epoch != 0;
 	page.epoch = l->epoch;
 	page.lease_id = l->lease_id;
-	page.asked_at_ms = l->asked_at_ms;
+	page.asked_at_ms = l->epoch != 0 ? lease_newest_ms(l) : 0;
 	page.ttl_ms = l->ttl_ms;
 	page.kill_at_ms = lease_at(l, LEASE_KILL_PCT);
 	page.gate_at_ms = lease_at(l, LEASE_GATE_PCT);
@@ -189,13 +189,15 @@ void term_prove(struct agent *a)
 	 * it cannot: it compares the revision of the one before. */
 	bool moves = v->cluster.leader_lease_id != a->session.lease_id ||
 		     (a->release_ticket != 0 && a->plan.lease_verb != LV_RELEASE);
+	enum lease_state state;
 	struct pending *p;
 
 	if (a->session.lease_id == 0 || epoch == 0 || regress_is_old_claim(a, epoch))
 		return;
 	etcd_req_init_txn(&req, a->session.ttl_ms / 2);
 	req.urgent = true;
-	req.everywhere = lease_state(&v->lease, v->now_ms) == LEASE_FADING;
+	state = lease_state(&v->lease, v->now_ms);
+	req.everywhere = state == LEASE_FADING || state == LEASE_FAILSAFE;
 	txn_cmp_value(a, &req, "leader", v->name);
 	txn_cmp_number(a, &req, "leader", ETCD_CMP_CREATE, epoch);
 	if (moves)

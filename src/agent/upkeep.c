@@ -34,13 +34,10 @@ static char *member_text(struct agent *a, bool positions)
 				  .database = c->pg.database, .pgha_version = PGHA_VERSION };
 	char api[URL_SIZE];
 	char fence[FENCES_WORDS_SIZE];
-	bool v6 = strchr(c->restapi.connect_host, ':') != NULL;
 	_cleanup_(freep) char *schedule = publish_schedule_json(a);
 	_cleanup_(freep) char *changes = record_changes_text(a->changes, a->nchanges);
 
-	(void)str_printf(api, sizeof(api), "%s://%s%s%s:%u/patroni",
-			 c->restapi.certfile != NULL ? "https" : "http", v6 ? "[" : "",
-			 c->restapi.connect_host, v6 ? "]" : "", c->restapi.connect_port);
+	state_api_url(a, api);
 	out.api_url = api;
 	out.state = publish_state(a);
 	out.role = publish_role(a);
@@ -199,7 +196,7 @@ static void slots_cycle(struct agent *a)
 
 /* ---- what a leader writes ---- */
 
-static void fill_status(struct agent *a, struct status_key *st)
+void upkeep_slots(const struct agent *a, struct status_key *st)
 {
 	char own[NAME_SIZE];
 
@@ -209,6 +206,11 @@ static void fill_status(struct agent *a, struct status_key *st)
 		st->slots[st->nslots++] = a->slots[i];
 	str_clip(st->slots[st->nslots].name, NAME_SIZE, own);
 	st->slots[st->nslots++].lsn = a->view.pg.flush_lsn;
+}
+
+static void fill_status(const struct agent *a, struct status_key *st)
+{
+	upkeep_slots(a, st);
 	for (uint32_t i = 0; i < a->nretained && a->view.cfg.member_slots_ttl_ms > 0; i++)
 		str_clip(st->retain[st->nretain++], NAME_SIZE, a->retained[i].name);
 }
@@ -333,6 +335,7 @@ static void leader_cycle(struct agent *a)
 		return;
 	missing_keys_cycle(a);
 	sync_cycle(a);
+	failsafe_write_cycle(a);
 	status_cycle(a);
 	history_cycle(a);
 	checkpoint_cycle(a);

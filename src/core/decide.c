@@ -89,6 +89,7 @@ static void fill_wake(const struct view *view, struct plan *plan)
 		earliest(&at, lease_at(&view->lease, LEASE_IMMEDIATE_PCT), now);
 	}
 	earliest(&at, situation_term_end_ms(view), now);
+	earliest(&at, situation_promise_end_ms(view), now);
 	if (view->accepted_at_ms != 0)
 		earliest(&at, view->accepted_at_ms + view->cfg.ttl_ms, now);
 	earliest(&at, view->dcs_seen_at_ms + view->cfg.ttl_ms, now);

@@ -103,6 +103,17 @@ static const char *lost_fence(const struct view *view)
 	return "no guardian watches here, and fence.guard is required";
 }
 
+/* Only those in the list were asked to leave a leader without etcd alone. */
+static bool is_listed(const struct view *view)
+{
+	const struct failsafe_key *key = &view->cluster.failsafe;
+	bool listed = !situation_failsafe_counts(view) || key->n == 0;
+
+	for (uint32_t i = 0; i < key->n && !listed; i++)
+		listed = str_eq(key->names[i], view->name);
+	return listed;
+}
+
 /* Things about ourselves that bar us whatever the others say; NULL: none. */
 static const char *unfit_me(const struct view *view)
 {
@@ -121,6 +132,8 @@ static const char *unfit_me(const struct view *view)
 		return "the received position is not known";
 	if (pg->vitals.disk == DISK_STALLED || pg->vitals.disk == DISK_FAILED)
 		return "the disk of the WAL takes no writes here";
+	if (!is_listed(view))
+		return "is not in the failsafe list of the last leader";
 	if (view->now_ms < view->step_aside_until_ms)
 		return "failed as leader a moment ago, others go first";
 	if (view->mode == MODE_PAUSED && !str_eq(view->cluster.request.candidate, view->name) &&
@@ -364,6 +377,11 @@ void rank_me(const struct view *view, struct verdict *ret)
 	}
 	if (!waits_for_candidate(view, ret))
 		stand_in_line(view, ret);
+}
+
+uint32_t rank_promises(enum failsafe_mode mode, uint32_t n)
+{
+	return mode == FAILSAFE_QUORUM ? n / 2 + 1 : n;
 }
 
 /* What bars a peer by itself, wherever its WAL ends. */

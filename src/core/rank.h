@@ -61,6 +61,10 @@ void rank_successor(const struct view *view, struct verdict *ret);
  * RANK_NEVER  nobody has; ret->why says what is missing */
 void rank_heir(const struct view *view, struct verdict *ret);
 
+/* How many of n, the leader among them, have to leave it alone. Any election that needs more than
+ * the rest meets one of them. */
+uint32_t rank_promises(enum failsafe_mode mode, uint32_t n);
+
 /* One peer as seen by rank_successor(), for reports: NULL if fit, else why not. */
 const char *rank_unfit(const struct view *view, const struct vote *vote);
 

@@ -20,7 +20,8 @@
 #define RUNNING    (P(STARTING) | P(UP) | P(SILENT) | P(STOPPING))
 #define MAY_WRITE  (R(PRIMARY) | R(UNKNOWN))
 #define NOT_PAUSED (M(AUTO) | M(SHUTDOWN))
-#define PROVEN     (LS(HELD) | LS(FADING) | LS(ENDING))
+#define PROVEN     (LS(HELD) | LS(FADING) | LS(FAILSAFE) | LS(ENDING))
+#define SURE       (LS(HELD) | LS(FADING) | LS(FAILSAFE))
 #define NO_KEY     (L(RECENT) | L(VACANT))
 #define TRUSTED    (S(UNKNOWN) | S(FRESH) | S(PENDING) | S(MINE) | S(LIVE))
 #define LEADERLESS (L(RECENT) | L(VACANT) | L(STALE))
@@ -253,6 +254,10 @@ static const struct rule rules[] = {
 	  .ask = A(FENCE),
 	  .pg_verb = PGV_START_STANDBY, .lease_verb = LV_KEEP,
 	  .why = "the lease is held, the old leader is fenced before anything is opened here" },
+	{ .id = 327, .name = "lead-failsafe",
+	  .leader = L(ME) | L(UNKNOWN), .lease = LS(FAILSAFE), .pg = P(UP), .role = R(PRIMARY),
+	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
+	  .why = "etcd cannot be reached, and the members that matter promised not to take over" },
 	{ .id = 329, .name = "lead-wait",
 	  .leader = L(ME), .lease = PROVEN,
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
@@ -268,7 +273,7 @@ static const struct rule rules[] = {
 
 	/* ---- 4xx: election --------------------------------------------------------------- */
 	{ .id = 401, .name = "recreate",
-	  .leader = NO_KEY, .lease = LS(HELD) | LS(FADING), .pg = P(UP), .role = R(PRIMARY),
+	  .leader = NO_KEY, .lease = SURE, .pg = P(UP), .role = R(PRIMARY),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_ACQUIRE,
 	  .why = "the key vanished early while the term still runs, writing it again" },
 	{ .id = 402, .name = "acquire-running",
@@ -286,7 +291,7 @@ static const struct rule rules[] = {
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
 	  .why = "a primary was found running, it has a moment to be adopted" },
 	{ .id = 405, .name = "key-lost",
-	  .leader = LEADERLESS, .lease = LS(HELD) | LS(FADING), .pg = RUNNING, .role = MAY_WRITE,
+	  .leader = LEADERLESS, .lease = SURE, .pg = RUNNING, .role = MAY_WRITE,
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
 	  .why = "the key is gone while the term still runs, Postgres does not answer" },
 	{ .id = 410, .name = "start-leaderless",

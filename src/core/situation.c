@@ -88,7 +88,7 @@ bool situation_beat_is_stale(const struct view *view)
 	const struct cluster *c = &view->cluster;
 
 	/* Whoever hears nothing of etcd cannot tell a silent leader from its own deafness. */
-	if (view->now_ms - view->dcs_seen_at_ms >= view->cfg.ttl_ms / 2)
+	if (view->now_ms - view->dcs_seen_at_ms >= view->cfg.ttl_ms / 2 || situation_promised(view))
 		return false;
 	if (c->leader[0] == '\0' || !c->beat_present || c->beat_epoch != c->leader_epoch)
 		return false;
@@ -132,12 +132,45 @@ static bool patroni_yielded(const struct view *view)
 	return false;
 }
 
+bool situation_failsafe_counts(const struct view *view)
+{
+	const struct failsafe_key *key = &view->cluster.failsafe;
+
+	/* What a leader of ours lives by holds until it is taken back; a list that others left
+	 * behind means nothing where the mode is off. */
+	return key->present && (key->mark != FAILSAFE_OFF || view->cfg.failsafe != FAILSAFE_OFF);
+}
+
+int64_t situation_promise_ms(int64_t ttl_ms)
+{
+	return ttl_ms + ttl_ms / 5;
+}
+
+int64_t situation_promise_end_ms(const struct view *view)
+{
+	const struct release *r = &view->cluster.release;
+	int64_t end = view->promise_until_ms;
+
+	/* Its Postgres has ended: it said so itself. */
+	if (end != 0 && r->present && r->epoch >= view->promise_epoch &&
+	    str_eq(r->from, view->promise_to))
+		end = 0;
+	if (view->started_at_ms != 0 && situation_failsafe_counts(view))
+		end = MAX_OF(end, view->started_at_ms + situation_promise_ms(view->cfg.ttl_ms));
+	return end;
+}
+
+bool situation_promised(const struct view *view)
+{
+	return view->now_ms < situation_promise_end_ms(view);
+}
+
 /* The takeover rule for a key that is absent (architecture, "two clocks agree"). */
 static bool may_take(const struct view *view)
 {
 	const struct cluster *c = &view->cluster;
 
-	if (just_accepted(view))
+	if (just_accepted(view) || situation_promised(view))
 		return false;
 	/* A Patroni leader leaves an older marker standing: only one that we saw the epoch of, or
 	 * one in a cluster where everybody removes it, tells about the last leader. */

@@ -127,6 +127,13 @@ bool situation_beat_is_stale(const struct view *view);
 bool situation_lacks_wal(const struct view *view);
 /* The key is absent or stale, and by our own clock it may be taken. */
 bool situation_may_take(const struct view *view);
+/* The failsafe list says who may take the key. */
+bool situation_failsafe_counts(const struct view *view);
+/* A leader without etcd was told that this member does not take over, and that still holds. */
+bool situation_promised(const struct view *view);
+int64_t situation_promise_end_ms(const struct view *view);
+/* How long a promise for that term is kept. */
+int64_t situation_promise_ms(int64_t ttl_ms);
 /* When the holder's term is over by our own clock; 0: no sign was seen. */
 int64_t situation_term_end_ms(const struct view *view);
 /* The leader whose key is absent, if it was a member that Patroni runs; else NULL. Whether it has

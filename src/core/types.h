@@ -164,6 +164,16 @@ struct sync_key {
 	int64_t mod_revision;
 };
 
+/* The `failsafe` key: the members whose promises let a leader stay while etcd is away. Nobody else
+ * takes the key while that is so. */
+struct failsafe_key {
+	bool present;
+	uint8_t mark; /* pgha/failsafe, beside it: enum failsafe_mode that a leader lives by */
+	uint32_t n;
+	char names[MEMBERS_MAX][NAME_SIZE];
+	int64_t mod_revision; /* 0: there is no such key */
+};
+
 /* The cluster as etcd tells it: claims, no proofs. */
 struct cluster {
 	int64_t revision; /* newest etcd revision folded in; 0 = never read */
@@ -185,6 +195,7 @@ struct cluster {
 	struct victims fence;
 	struct request request;
 	struct sync_key sync;
+	struct failsafe_key failsafe;
 
 	uint64_t status_optime_lsn; /* last position the leader published; 0 unknown */
 	uint32_t history_timeline;  /* cluster timeline by `history`: last entry + 1; 0 unknown */

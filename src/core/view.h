@@ -56,6 +56,11 @@ struct view {
 	struct lease lease;
 	int64_t adopt_until_ms; /* grace for a primary found running at start; 0 none */
 	bool promote_pending;   /* we took the key in order to promote */
+	/* What we promised a leader that cannot reach etcd: not to take over until then. */
+	int64_t promise_until_ms; /* 0: nothing */
+	int64_t promise_epoch;
+	char promise_to[NAME_SIZE];
+	int64_t started_at_ms; /* what was promised before then is not known */
 	int64_t step_aside_until_ms; /* failed as leader just now: let others go first */
 	int64_t yield_until_ms; /* handed over just now: no start before the successor has opened */
 

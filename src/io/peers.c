@@ -28,6 +28,7 @@ struct question {
 struct peers {
 	struct http *http;
 	peers_fn answer;
+	peers_promise_fn promise;
 	void *ctx;
 	struct question *first;
 	char *username;
@@ -38,12 +39,13 @@ struct peers {
 	char *key_password;
 };
 
-struct peers *peers_new(struct http *http, peers_fn answer, void *ctx)
+struct peers *peers_new(struct http *http, peers_fn answer, peers_promise_fn promise, void *ctx)
 {
 	struct peers *peers = mem_new(1, sizeof(*peers));
 
 	peers->http = http;
 	peers->answer = answer;
+	peers->promise = promise;
 	peers->ctx = ctx;
 	return peers;
 }
@@ -111,7 +113,7 @@ static void send(struct question *q, struct http_req *call)
 	call->timeout_ms = MAX_OF(q->until_ms - loop_now_ms(), INT64_C(1));
 	call->silent_ms = WAIT_MAX_MS;
 	call->max_bytes = ANSWER_MAX;
-	call->done = on_answer;
+	call->done = call->done != NULL ? call->done : on_answer;
 	call->ctx = q;
 	q->call = http_start(peers->http, call);
 }
@@ -150,13 +152,18 @@ static void on_answer(void *ctx, const struct http_rep *rep)
 }
 
 /* Same scheme, host and port as the api_url, another path. */
+static void other_path(const char *api_url, const char *path, char *url, size_t size)
+{
+	const char *host = strstr(api_url, "://");
+	size_t len = host != NULL ? (size_t)(host + 3 - api_url) + strcspn(host + 3, "/") :
+				    strlen(api_url);
+
+	(void)str_printf(url, size, "%.*s%s", (int)len, api_url, path);
+}
+
 static void seal_request(const struct peer_req *req, char *url, size_t size, struct buf *body)
 {
-	const char *host = strstr(req->api_url, "://");
-	size_t len = host != NULL ? (size_t)(host + 3 - req->api_url) + strcspn(host + 3, "/") :
-				    strlen(req->api_url);
-
-	(void)str_printf(url, size, "%.*s/seal", (int)len, req->api_url);
+	other_path(req->api_url, "/seal", url, size);
 	buf_printf(body, "{\"ballot\": %lld, \"scope\": ", (long long)req->ballot);
 	record_quote(body, req->scope);
 	buf_str(body, ", \"candidate\": ");
@@ -186,6 +193,44 @@ void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req)
 		call.body_len = body.len;
 		call.headers[0] = "Content-Type: application/json";
 	}
+	q->next = peers->first;
+	peers->first = q;
+	send(q, &call);
+}
+
+static void on_promise(void *ctx, const struct http_rep *rep)
+{
+	struct question *q = ctx;
+	struct peers *peers = q->peers;
+	const char *body = rep->err == NULL && rep->body->data != NULL ? rep->body->data : "";
+	struct peers_promise promise = { .ticket = q->ticket, .sent_at_ms = rep->sent_at_ms,
+					 .err = rep->err };
+	char text[REASON_SIZE];
+
+	unlink_question(q);
+	promise.accepted = rep->err == NULL && rep->status == 200 && str_eq(body, "Accepted");
+	str_clip(text, sizeof(text), body);
+	text[strcspn(text, "\r\n")] = '\0';
+	promise.text = text;
+	peers->promise(peers->ctx, &promise);
+	free(q);
+}
+
+void peers_promise(struct peers *peers, uint64_t ticket, const struct promise_req *req)
+{
+	struct question *q = mem_new(1, sizeof(*q));
+	bool shorter = req->timeout_ms > 0 && req->timeout_ms < WAIT_MAX_MS;
+	char url[URL_SIZE + 16];
+	struct http_req call = { .method = "POST", .url = url, .body = req->body,
+				 .body_len = strlen(req->body),
+				 .headers = { "Content-Type: application/json" },
+				 .done = on_promise };
+
+	other_path(req->api_url, "/failsafe", url, sizeof(url));
+	q->peers = peers;
+	q->ticket = ticket;
+	q->until_ms = loop_now_ms() + (shorter ? req->timeout_ms : WAIT_MAX_MS);
+	str_clip(q->name, sizeof(q->name), req->name);
 	q->next = peers->first;
 	peers->first = q;
 	send(q, &call);

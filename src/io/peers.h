@@ -20,11 +20,23 @@ struct peers;
 typedef void (*peers_fn)(void *ctx, uint64_t ticket, int result, const struct vote *vote,
 			 const struct err *err);
 
-struct peers *peers_new(struct http *http, peers_fn answer, void *ctx);
+/* What a member said when it was asked to leave this leader alone. */
+struct peers_promise {
+	uint64_t ticket;
+	int64_t sent_at_ms; /* it cannot have been asked earlier */
+	bool accepted;
+	const char *text; /* else: why not */
+	const struct err *err; /* no answer */
+};
+
+typedef void (*peers_promise_fn)(void *ctx, const struct peers_promise *promise);
+
+struct peers *peers_new(struct http *http, peers_fn answer, peers_promise_fn promise, void *ctx);
 void peers_free(struct peers *peers); /* questions under way are dropped */
 /* Copies what it needs. */
 void peers_configure(struct peers *peers, const struct config *config);
 /* Answered exactly once, at the latest after req->timeout_ms. */
 void peers_ask(struct peers *peers, uint64_t ticket, const struct peer_req *req);
+void peers_promise(struct peers *peers, uint64_t ticket, const struct promise_req *req);
 
 #endif

@@ -147,6 +147,18 @@ static void on_peer(void *ctx, uint64_t ticket, int result, const struct vote *v
 	step(ctx, &ev);
 }
 
+static void on_promise(void *ctx, const struct peers_promise *promise)
+{
+	struct event ev = { .type = EVENT_PROMISE, .at_ms = loop_now_ms(),
+			    .ticket = promise->ticket, .sent_at_ms = promise->sent_at_ms,
+			    .accepted = promise->accepted, .text = promise->text,
+			    .err = promise->err };
+
+	if (promise->err != NULL)
+		ev.result = -(int)promise->err->code;
+	step(ctx, &ev);
+}
+
 static void on_command(void *ctx, uint64_t id, const struct command *command)
 {
 	struct ports *p = ctx;
@@ -228,6 +240,13 @@ static void port_peer(void *ctx, uint64_t ticket, const struct peer_req *req)
 	struct ports *p = ctx;
 
 	peers_ask(p->peers, ticket, req);
+}
+
+static void port_promise(void *ctx, uint64_t ticket, const struct promise_req *req)
+{
+	struct ports *p = ctx;
+
+	peers_promise(p->peers, ticket, req);
 }
 
 static void port_configure(void *ctx, const struct config *config)
@@ -358,6 +377,13 @@ static void port_answer(void *ctx, uint64_t id, int code, const char *content_ty
 	rest_reply(p->rest, id, code, content_type, body);
 }
 
+static void port_accept(void *ctx, uint64_t id, uint64_t lsn)
+{
+	struct ports *p = ctx;
+
+	rest_accept(p->rest, id, lsn);
+}
+
 static void port_callback(void *ctx, enum callback what, enum member_role role)
 {
 	struct ports *p = ctx;
@@ -410,11 +436,13 @@ static const struct port port_functions = {
 	.watch = port_watch,
 	.pg = port_pg,
 	.peer = port_peer,
+	.promise = port_promise,
 	.configure = port_configure,
 	.page = port_page,
 	.save = port_save,
 	.publish = port_publish,
 	.answer = port_answer,
+	.accept = port_accept,
 	.callback = port_callback,
 	.fence = port_fence,
 	.cache_config = port_cache_config,
@@ -579,7 +607,7 @@ static int open_outside(struct ports *p, struct err *err)
 	if (r < 0)
 		return r;
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
-	p->peers = peers_new(p->http, on_peer, p);
+	p->peers = peers_new(p->http, on_peer, on_promise, p);
 	p->hooks = hooks_new(p->loop);
 	r = fencehook_new(p->loop, on_fenced, p, &p->fencehook, err);
 	if (r < 0)

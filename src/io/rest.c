@@ -148,6 +148,7 @@ static struct rest_settings *make_settings(struct rest *rest, bool *ret_complete
 	if (config->username)
 		settings->credentials =
 			str_dupf("%s:%s", config->username, config->password ?: "");
+	settings->listed = config->allowlist.n > 0;
 	settings->restricted = config->allowlist.n > 0 || config->allowlist_include_members;
 	for (size_t i = 0; i < config->allowlist.n; i++)
 		*ret_complete &= allow_entry(rest, &settings->allow, config->allowlist.items[i]);
@@ -239,6 +240,17 @@ void rest_reply(struct rest *rest, uint64_t id, int code, const char *content_ty
 	if (!task)
 		return;
 	send_back(rest, task, code, content_type, body);
+	arm_deadline(rest);
+}
+
+void rest_accept(struct rest *rest, uint64_t id, uint64_t lsn)
+{
+	struct rest_task *task = take_waiting(rest, id);
+
+	if (!task)
+		return;
+	task->lsn = lsn;
+	send_back(rest, task, 200, "text/html", "Accepted");
 	arm_deadline(rest);
 }
 

@@ -52,5 +52,7 @@ void rest_members(struct rest *rest, const char hosts[][HOST_SIZE], uint32_t n);
 /* Copies; nothing when nobody waits for that id any more. content_type must be static. */
 void rest_reply(struct rest *rest, uint64_t id, int code, const char *content_type,
 		const char *body);
+/* The yes to POST /failsafe: "Accepted", and the header lsn unless that is 0. */
+void rest_accept(struct rest *rest, uint64_t id, uint64_t lsn);
 
 #endif

@@ -22,6 +22,7 @@ struct rest_settings {
 	char *credentials; /* "user:password", NULL none wanted */
 	bool restricted;   /* writes only from `allow` */
 	struct allow allow;
+	bool listed;       /* ... of which some were named by the operator */
 	struct pairs headers;
 	struct resttls *tls; /* NULL: plain HTTP */
 	int listen_fd;       /* -1: as before */
@@ -38,6 +39,7 @@ struct rest_task {
 	int code; /* 0: not answered yet */
 	const char *content_type;
 	char *body;
+	uint64_t lsn; /* goes into a header; 0: none */
 };
 
 struct rest {

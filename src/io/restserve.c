@@ -9,6 +9,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "base/parse.h"
 #include "io/restpriv.h"
 #include "wire/b64.h"
+#include "wire/pct.h"
 
 #define ACCEPTS_AT_ONCE 64
 #define SWEEP_MS        1000
@@ -216,11 +218,13 @@ static void accept_some(struct rest_serve *serve)
 /* ---- answers ---- */
 
 static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connection *connection,
-				    int code, const char *content_type, char *body, size_t len)
+				    int code, const char *content_type, char *body, size_t len,
+				    uint64_t lsn)
 {
 	struct MHD_Response *response =
 		MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result rc;
+	char number[24];
 
 	if (!response) {
 		free(body);
@@ -232,6 +236,9 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 	if (code == MHD_HTTP_UNAUTHORIZED)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 					      "Basic realm=\"Patroni\"");
+	(void)str_printf(number, sizeof(number), "%" PRIu64, lsn);
+	if (lsn != 0)
+		(void)MHD_add_response_header(response, "lsn", number);
 	for (size_t i = 0; i < serve->settings->headers.n; i++)
 		(void)MHD_add_response_header(response, serve->settings->headers.items[i].name,
 					      serve->settings->headers.items[i].value);
@@ -244,7 +251,7 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 static enum MHD_Result queue_text(struct rest_serve *serve, struct MHD_Connection *connection,
 				  int code, const char *text)
 {
-	return queue_answer(serve, connection, code, "text/html", str_dup(text), strlen(text));
+	return queue_answer(serve, connection, code, "text/html", str_dup(text), strlen(text), 0);
 }
 
 static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connection *connection,
@@ -263,7 +270,7 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 	len = answer.status_only ? 0 : answer.body.len;
 	rc = queue_answer(serve, connection, answer.code,
 			  answer.status_only ? NULL : answer.content_type, buf_take(&answer.body),
-			  len);
+			  len, 0);
 	rest_answer_done(&answer);
 	return rc;
 }
@@ -305,13 +312,16 @@ static int check_credentials(const struct rest_settings *settings, const char *h
 
 /* Contract 2.8, in its order. */
 static int check_access(const struct rest_serve *serve, struct MHD_Connection *connection,
-			const char **ret_text)
+			const struct visit *visit, const char **ret_text)
 {
 	const struct rest_settings *settings = serve->settings;
 	const union MHD_ConnectionInfo *info;
+	/* Who the members are is not known while etcd is away. */
+	bool restricted = pct_has_segment(visit->path, "failsafe") ? settings->listed :
+								     settings->restricted;
 
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (settings->restricted && !allow_has(&settings->allow, info->client_addr)) {
+	if (restricted && !allow_has(&settings->allow, info->client_addr)) {
 		*ret_text = "Access is denied";
 		return MHD_HTTP_FORBIDDEN;
 	}
@@ -351,7 +361,7 @@ static enum MHD_Result begin_write(struct rest_serve *serve, struct MHD_Connecti
 {
 	uint64_t length = told_length(connection);
 	const char *text = "";
-	int code = check_access(serve, connection, &text);
+	int code = check_access(serve, connection, visit, &text);
 
 	if (code == 0 && length > REST_BODY_MAX) {
 		code = TOO_LONG;
@@ -435,7 +445,8 @@ static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection 
 		size_t len = text.len;
 
 		rest_task_free(task);
-		return queue_answer(serve, connection, code, "text/html", buf_take(&text), len);
+		return queue_answer(serve, connection, code, "text/html", buf_take(&text), len,
+				    0);
 	}
 	buf_done(&text);
 	hand_over(serve, connection, visit, task);
@@ -448,7 +459,7 @@ static enum MHD_Result answer_write(struct rest_serve *serve, struct MHD_Connect
 	struct rest_task *task = TAKE(visit->task);
 	char *body = TAKE(task->body);
 	enum MHD_Result rc = queue_answer(serve, connection, task->code, task->content_type, body,
-					  strlen(body));
+					  strlen(body), task->lsn);
 
 	rest_task_free(task);
 	return rc;

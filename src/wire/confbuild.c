@@ -89,6 +89,13 @@ static enum crash_policy crash_policy_of(unsigned word)
 	return word < ARRAY_LEN(policies) ? policies[word] : CRASH_AUTO;
 }
 
+static enum failsafe_mode failsafe_of(unsigned word)
+{
+	static const enum failsafe_mode modes[] = { FAILSAFE_OFF, FAILSAFE_ALL };
+
+	return word < ARRAY_LEN(modes) ? modes[word] : FAILSAFE_OFF;
+}
+
 static void check_timing(const struct confbuild *build)
 {
 	struct config_ha *ha = &build->config->ha;
@@ -134,6 +141,7 @@ void confbuild_ha(const struct confbuild *build)
 		confget_bool(get, "postgresql.remove_data_directory_on_diverged_timelines");
 	ha->has_bootstrap = tree_find(get->local, "bootstrap") != NULL;
 	ha->proof = proof_of(confget_word(get, "pgha.lease_proof"));
+	ha->failsafe = failsafe_of(confget_word(get, "failsafe_mode"));
 	check_timing(build);
 }
 

@@ -134,6 +134,8 @@ static const struct confkey keys[] = {
 	  "Old name of primary_stop_timeout" },
 	{ "member_slots_ttl", CONF_SECONDS, D, RELOAD, "30min", 0, BIG, NULL, NULL,
 	  "How long the slot of an absent member is kept; 0: not at all" },
+	{ "failsafe_mode", CONF_WORD, D, RELOAD, "off", 0, 0, "off|on", NULL,
+	  "Keep the primary while etcd is away, if all members answer" },
 	{ "pause", CONF_BOOL, D, RELOAD, "false", 0, 0, NULL, NULL,
 	  "Maintenance: nothing is started, stopped or promoted automatically" },
 
@@ -148,8 +150,6 @@ static const struct confkey keys[] = {
 	  "Synchronous replication: never fall back to asynchronous" },
 	{ "synchronous_node_count", CONF_INT, D, RELOAD | LATER, "1", 1, BIG, NULL, NULL,
 	  "Synchronous replication: how many standbys" },
-	{ "failsafe_mode", CONF_BOOL, D, RELOAD | LATER, "false", 0, 0, NULL, NULL,
-	  "Keep the primary while etcd is away if all members answer" },
 	{ "slots", CONF_ANY, D, RELOAD | LATER, NULL, 0, 0, NULL, NULL,
 	  "Permanent replication slots" },
 	{ "permanent_replication_slots", CONF_ANY, D, RELOAD | LATER, NULL, 0, 0, NULL, "slots",

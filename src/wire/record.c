@@ -146,8 +146,9 @@ static json_t *load_part(const json_t *doc, const char *key, json_type type)
 	return part;
 }
 
-static void read_slots(const json_t *doc, struct status_key *status)
+void record_slots_parse(const void *object, struct status_key *status)
 {
+	const json_t *doc = object;
 	_cleanup_(jtext_unrefp) json_t *slots = load_part(doc, "slots", JSON_OBJECT);
 	const char *name;
 	json_t *value;
@@ -198,7 +199,7 @@ int record_status_parse(const char *text, size_t len, struct status_key *ret, st
 	if (r < 0)
 		return in_key(r, err, "status");
 	*ret = (struct status_key){ .optime_lsn = (uint64_t)optime };
-	read_slots(doc, ret);
+	record_slots_parse(doc, ret);
 	read_retain(doc, ret);
 	return 0;
 }

@@ -82,6 +82,8 @@ struct status_key {
 	char retain[SLOTS_MAX][NAME_SIZE];
 };
 
+/* The "slots" of a parsed JSON object, a json_t, behind those that are there. */
+void record_slots_parse(const void *object, struct status_key *status);
 char *record_status_text(const struct status_key *status);
 int record_status_parse(const char *text, size_t len, struct status_key *ret,
 			struct err *err) _must_check_;
@@ -91,6 +93,34 @@ int record_status_parse(const char *text, size_t len, struct status_key *ret,
 char *record_request_text(const struct request *request);
 int record_request_parse(const char *text, size_t len, struct request *ret,
 			 struct err *err) _must_check_;
+
+/* What a leader asks the others while it cannot reach etcd: body of POST /failsafe. */
+#define FAILSAFE_TTL_MAX_MS INT64_C(3600000)
+
+struct failsafe_question {
+	char name[NAME_SIZE];
+	char host[HOST_SIZE]; /* of conn_url */
+	uint16_t port;
+	const char *database;
+	char api_url[URL_SIZE];
+	struct status_key status; /* slots of the leader */
+	/* Not from a Patroni leader. */
+	char scope[NAME_SIZE];
+	int64_t epoch; /* 0: not told */
+	int64_t ttl_ms;
+	enum failsafe_mode mode;
+};
+
+char *record_question_text(const struct failsafe_question *q);
+int record_question_parse(const char *text, size_t len, struct failsafe_question *ret,
+			  struct err *err) _must_check_;
+
+/* `failsafe`: an object of name and api_url. Only the names count here. */
+int record_failsafe_parse(const char *text, size_t len, struct failsafe_key *ret,
+			  struct err *err) _must_check_;
+/* pgha/failsafe, ours: what the leader that wrote the list lives by. */
+const char *record_failsafe_word(enum failsafe_mode mode);
+enum failsafe_mode record_failsafe_mode(const char *text, size_t len);
 
 int record_sync_parse(const char *text, size_t len, struct sync_key *ret,
 		      struct err *err) _must_check_;

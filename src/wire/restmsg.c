@@ -39,6 +39,7 @@ void status_free(struct status *status)
 	free(status->explain_json);
 	free(status->fence_json);
 	free(status->seal_json);
+	free(status->failsafe_json);
 	free(status);
 }
 
@@ -116,9 +117,17 @@ static void get_config(const struct restview *view, const char *query, struct re
 
 static void get_failsafe(const struct restview *view, const char *query, struct rest_answer *ret)
 {
-	(void)view;
+	_cleanup_(jtext_unrefp) json_t *value = NULL;
+	const char *json = view->status->failsafe_json;
+
 	(void)query;
-	answer_page(ret, 502, "failsafe_mode is off");
+	if (!json || jtext_load_object(json, strlen(json), &value, NULL) < 0) {
+		answer_page(ret, 502, "there is no failsafe list");
+		return;
+	}
+	ret->code = 200;
+	ret->content_type = TYPE_JSON;
+	jtext_add(&ret->body, value, JTEXT_SPACED);
 }
 
 static void get_metrics(const struct restview *view, const char *query, struct rest_answer *ret)

@@ -87,6 +87,10 @@ struct status {
 	char *seal_json;        /* the promise that holds: object; NULL none */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
 	char store_why[REASON_SIZE];
+	char *failsafe_json;    /* the `failsafe` key; NULL: there is none */
+	bool failsafe_enabled;
+	bool failsafe_member;       /* this member stands in it */
+	int64_t failsafe_until_ms;  /* active until then: by what was promised to us, or by us */
 	char *fence_json;       /* guardian and lease page: object; NULL none */
 	bool guard_alive;
 	bool watchdog_active;
@@ -143,13 +147,14 @@ enum command_type {
 	CMD_DELETE_SWITCHOVER,
 	CMD_ACCEPT_STORE,
 	CMD_SEAL,
+	CMD_FAILSAFE, /* json: the question of a leader without etcd */
 	CMD__MAX
 };
 
 /* A write that the loop carries out; answered later with a code and a text. */
 struct command {
 	enum command_type type;
-	char *json;        /* PATCH, PUT: the document as sent */
+	char *json;        /* PATCH, PUT, FAILSAFE: the document as sent */
 	char leader[NAME_SIZE];
 	char candidate[NAME_SIZE];
 	bool scheduled;

@@ -21,7 +21,6 @@
 #define UNPROCESSABLE   422
 #define SERVER_ERROR    500
 #define NOT_IMPLEMENTED 501
-#define BAD_GATEWAY     502
 
 enum body_rule { BODY_IGNORED = 0, BODY_OPTIONAL, BODY_REQUIRED };
 
@@ -339,11 +338,16 @@ static int fill_seal(const struct request_in *in, struct command *ret, struct bu
 	return ACCEPT;
 }
 
-static int refuse_failsafe(const struct request_in *in, struct command *ret, struct buf *text)
+static int fill_failsafe(const struct request_in *in, struct command *ret, struct buf *text)
 {
-	(void)in;
-	(void)ret;
-	return refuse(BAD_GATEWAY, text, "failsafe_mode is off");
+	_cleanup_(freep) char *json = jtext_print(in->doc, JTEXT_COMPACT);
+	struct failsafe_question question;
+	struct err err = { 0 };
+
+	if (record_question_parse(json, strlen(json), &question, &err) < 0)
+		return refuse(BAD_REQUEST, text, err.msg);
+	ret->json = TAKE(json);
+	return ACCEPT;
 }
 
 struct command_route {
@@ -367,7 +371,7 @@ static const struct command_route routes[] = {
 	{ "DELETE", "switchover",   CMD_DELETE_SWITCHOVER, BODY_IGNORED,  fill_nothing },
 	{ "POST",   "seal",         CMD_SEAL,              BODY_REQUIRED, fill_seal },
 	{ "POST",   "dcs-accept",   CMD_ACCEPT_STORE,      BODY_IGNORED,  fill_nothing },
-	{ "POST",   "failsafe",     CMD_NONE,              BODY_IGNORED,  refuse_failsafe },
+	{ "POST",   "failsafe",     CMD_FAILSAFE,          BODY_REQUIRED, fill_failsafe },
 };
 /* clang-format on */
 

@@ -49,6 +49,7 @@ void restview_init(struct restview *view, const struct status *status, int64_t n
 	*view = (struct restview){ .status = status, .now_ms = now_ms };
 	view->leads = restmsg_leads(status, now_ms);
 	view->dcs_ok = status->dcs_ok && now_ms - status->dcs_last_seen_at_ms < status->ttl_ms;
+	view->failsafe = now_ms < status->failsafe_until_ms;
 	view->has_sql = status->sql_ok && may_tell_position(status->state) &&
 			status->pg.role != ROLE_UNKNOWN;
 	view->state = record_state_text(
@@ -267,6 +268,7 @@ void restview_document(const struct restview *view, struct buf *ret_body)
 	add_sql_facts(ret_body, view);
 	add_true(ret_body, "pause", status->pause);
 	add_true(ret_body, "cluster_unlocked", status->cluster_unlocked || !view->dcs_ok);
+	add_true(ret_body, "failsafe_mode_is_active", view->failsafe);
 	add_number(ret_body, "dcs_last_seen", status->dcs_last_seen_wall_s);
 	add_json(ret_body, "tags", status->tags_json, NULL);
 	if (status->pg.sysid[0])

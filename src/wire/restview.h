@@ -17,6 +17,7 @@ struct restview {
 	int64_t now_ms;
 	bool leads;    /* the lease is proven at this moment */
 	bool dcs_ok;   /* the view of etcd is younger than ttl */
+	bool failsafe; /* some leader lives by promises at this moment */
 	bool has_sql;  /* position fields are there */
 	const char *state;
 	const char *role;

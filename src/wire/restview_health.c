@@ -209,7 +209,7 @@ int restview_readiness(const struct restview *view, const char *query)
 		return OK;
 	if (!str_eq(view->state, "running") || !str_eq(view->replication_state, "streaming"))
 		return UNAVAILABLE;
-	if (!view->dcs_ok && view->leader_lsn == 0)
+	if (!view->dcs_ok && !view->failsafe && view->leader_lsn == 0)
 		return UNAVAILABLE;
 	mode = find_argument(query, "mode", &arg);
 	position = str_eq(mode, "write") ? view->received_lsn : view->replayed_lsn;

@@ -158,13 +158,14 @@ static void add_cluster(struct buf *body, const struct restview *view)
 	add_gauge(body, view, "patroni_cluster_unlocked",
 		  "Value is 1 if the cluster is unlocked, 0 if locked.",
 		  status->cluster_unlocked || !view->dcs_ok);
-	/* There is no failsafe mode yet; dashboards expect the three names all the same. */
 	add_gauge(body, view, "patroni_failsafe_mode_is_active",
-		  "Value is 1 if failsafe mode is active, 0 if inactive.", 0);
+		  "Value is 1 if failsafe mode is active, 0 if inactive.", view->failsafe);
 	add_gauge(body, view, "patroni_failsafe_mode_enabled",
-		  "Value is 1 if failsafe mode is enabled, 0 if disabled.", 0);
+		  "Value is 1 if failsafe mode is enabled, 0 if disabled.",
+		  view->status->failsafe_enabled);
 	add_gauge(body, view, "patroni_failsafe_member",
-		  "Value is 1 if this node is a failsafe member, 0 otherwise.", 0);
+		  "Value is 1 if this node is a failsafe member, 0 otherwise.",
+		  view->status->failsafe_member);
 	add_gauge(body, view, "patroni_postgres_timeline",
 		  "Postgres timeline of this node (if running), 0 otherwise.",
 		  view->has_sql ? status->pg.timeline : 0);

@@ -22,6 +22,7 @@ src_libwire_a_SOURCES = \
 	src/wire/jtext.c src/wire/jtext.h \
 	src/wire/pct.c src/wire/pct.h \
 	src/wire/record.c src/wire/record.h \
+	src/wire/record_failsafe.c \
 	src/wire/record_fence.c \
 	src/wire/record_history.c \
 	src/wire/record_member.c \

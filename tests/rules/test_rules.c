@@ -89,7 +89,8 @@ static bool stops(const struct rule *rule)
 
 static void unproven_primary_is_stopped(const struct situation *s, const struct rule *rule)
 {
-	bool proven = s->lease == LEASE_HELD || s->lease == LEASE_FADING;
+	bool proven = s->lease == LEASE_HELD || s->lease == LEASE_FADING ||
+		      s->lease == LEASE_FAILSAFE;
 	bool graced = s->lease == LEASE_ADOPT && s->leader != LEADER_OTHER;
 
 	if (s->mode == MODE_PAUSED || !situation_may_write(s))
@@ -142,10 +143,31 @@ Test(rules, open_nothing_before_the_old_leader_is_fenced)
 	every_situation(fenced_first);
 }
 
+/* What the others promise keeps a primary that runs. It begins nothing: nobody is made writable,
+ * handed over to or given up by it, for which etcd would be needed. */
+static void promises_begin_nothing(const struct situation *s, const struct rule *rule)
+{
+	enum pg_verb verb = rule->pg_verb;
+
+	if (s->lease != LEASE_FAILSAFE)
+		return;
+	PROPERTY(verb != PGV_PROMOTE && verb != PGV_START_PRIMARY && verb != PGV_POST_BOOTSTRAP, s,
+		 rule, "something is begun under promises");
+	if (s->mode == MODE_AUTO && s->ask == ASK_NONE && s->leader != LEADER_OTHER &&
+	    s->pg == SPG_UP && s->role == SROLE_PRIMARY)
+		PROPERTY(!stops(rule), s, rule, "a promised primary is stopped");
+}
+
+Test(rules, keep_a_primary_by_promises_and_begin_nothing)
+{
+	every_situation(promises_begin_nothing);
+}
+
 static void key_is_taken_by_right(const struct situation *s, const struct rule *rule)
 {
 	bool vacant = s->leader == LEADER_VACANT;
-	bool own = s->lease == LEASE_HELD || s->lease == LEASE_FADING;
+	bool own = s->lease == LEASE_HELD || s->lease == LEASE_FADING ||
+		   s->lease == LEASE_FAILSAFE;
 	bool runs_primary = s->pg == SPG_UP && s->role == SROLE_PRIMARY;
 	bool new_cluster = s->store == STORE_MINE && s->data == DATA_BOOT;
 
@@ -230,7 +252,8 @@ Test(rules, do_nothing_to_postgres_in_pause_unasked)
 static void regressed_store_changes_nothing(const struct situation *s, const struct rule *rule)
 {
 	enum pg_verb verb = rule->pg_verb;
-	bool keeps = s->lease == LEASE_HELD || s->lease == LEASE_FADING;
+	bool keeps = s->lease == LEASE_HELD || s->lease == LEASE_FADING ||
+		     s->lease == LEASE_FAILSAFE;
 	bool asked = s->ask == ASK_RESTART || s->ask == ASK_REINIT;
 
 	if (s->store != STORE_REGRESSED)

@@ -80,6 +80,7 @@ void node_done(struct world *world, uint32_t id)
 
 	if (node->agent)
 		agent_free(node->agent);
+	plea_forget(node);
 	status_free(node->status);
 	free(node->cache_json);
 	for (size_t i = 0; i < node->nheld; i++)
@@ -93,6 +94,8 @@ void node_done(struct world *world, uint32_t id)
 static struct confdoc *local_file(const struct world *world, const struct node *node)
 {
 	const char *mend = world->options.keep_diverged ? "false" : "true";
+	static const char *const failsafe[FAILSAFE__MAX] = {
+		"", "    failsafe_mode: true\n", "    failsafe_mode: quorum\n" };
 	/* Without a draw, so that the other stories stay what they are. */
 	const char *crash = world->options.seed % 8 == 3 ? "restart" :
 			    world->options.seed % 8 == 6 ? "failover" :
@@ -120,6 +123,7 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 		   "bootstrap:\n  dcs:\n    ttl: 5\n    loop_wait: 1\n    retry_timeout: 3\n"
 		   "    maximum_lag_on_failover: %s\n    primary_start_timeout: 8\n"
 		   "    on_primary_crash: %s\n"
+		   "%s"
 		   "    postgresql:\n      use_pg_rewind: %s\n      use_slots: true\n"
 		   "      parameters: {synchronous_standby_names: '%s'}\n"
 		   "postgresql:\n  listen: '%s:5432'\n  connect_address: '%s:5432'\n"
@@ -130,7 +134,8 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 		   "    replication: {username: replicator, password: r}\n"
 		   "    rewind: {username: rewinder, password: w}\n",
 		   node->name, node->host, node->host, world->wide_lag ? "16777216" : "65536",
-		   crash, mend, sync_names, node->host, node->host, mend, mend);
+		   crash, failsafe[world->failsafe], mend, sync_names, node->host, node->host,
+		   mend, mend);
 	if (confdoc_parse(text.data, text.len, NULL, &doc, &err) < 0) {
 		log_critical("the simulator's own configuration: %s", err.msg);
 		abort();
@@ -248,6 +253,7 @@ void node_agent_kill(struct world *world, struct node *node)
 		return;
 	world_trace(world, "%s: agent gone", node->name);
 	agent_free(node->agent);
+	plea_forget(node);
 	node->agent = NULL;
 	node->life++;
 	node->wake_gen++;

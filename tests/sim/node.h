@@ -84,6 +84,10 @@ struct node {
 	size_t nheld;
 	size_t held_cap;
 
+	struct plea *pleas[32];      /* asked of this agent, and not answered yet */
+	uint64_t plea_tickets[32];   /* asked by it, and not answered yet; 0: free */
+	uint64_t next_plea;
+
 	uint64_t next_command;
 	struct question *sealing[NODE_SEALING_MAX]; /* peers that wait for our answer */
 	int last_answer; /* code of the newest command */
@@ -124,6 +128,13 @@ void fencecmd_run(struct world *world, struct node *node, uint64_t ticket,
 void port_forget(struct node *node);
 void port_bind(struct node *node);
 void port_arm(struct node *node);
+/* Whose api_url that is; -1: nobody's. */
+int port_peer_of(const struct world *world, const char *api_url);
+/* plea.c: what a leader without etcd asks of the others. */
+void plea_ask(struct world *world, struct node *node, uint64_t ticket,
+	      const struct promise_req *req);
+void plea_answered(struct world *world, struct node *target, uint64_t command_id, int code);
+void plea_forget(struct node *node);
 /* guard.c: the guardian and the module, as far as they read the page. */
 void guard_page_changed(struct world *world, struct node *node);
 /* The agent has started, and looks after it from now on. */

@@ -73,12 +73,45 @@ static int64_t gate_ms(const struct proof *proof)
 	return proof->asked_ms + proof->ttl_ms * 80 / 100;
 }
 
-static bool proven(const struct world *world, uint32_t node)
+/* The newest moment at which it had asked all whose word counts; by the list that etcd holds. */
+static int64_t promised_ms(const struct world *world, uint32_t node)
 {
 	const struct proof *proof = &world->oracle.proofs[node];
+	const struct promises *promises = &world->oracle.promises[node];
+	const struct eversion *key = estore_get(&world->etcd.store, WORLD_PREFIX "failsafe");
+	struct failsafe_key list;
+	int64_t times[ORACLE_NODES] = { 0 };
+	uint32_t n = 0, needed;
+	struct err err;
 
-	return proof->epoch != 0 &&
-	       node_now_ms(world, &world->nodes[node]) < gate_ms(proof);
+	if (world->failsafe == FAILSAFE_OFF || promises->epoch != proof->epoch ||
+	    promises->lineage != proof->lineage || key == NULL ||
+	    record_failsafe_parse(key->value, strlen(key->value), &list, &err) < 0)
+		return 0;
+	for (uint32_t i = 0; i < world->nnodes; i++) {
+		bool listed = false;
+		uint32_t at;
+
+		for (uint32_t k = 0; k < list.n; k++)
+			listed = listed || str_eq(list.names[k], world->nodes[i].name);
+		if (!listed || i == node)
+			continue;
+		for (at = n++; at > 0 && times[at - 1] < promises->sent_ms[i]; at--)
+			times[at] = times[at - 1];
+		times[at] = promises->sent_ms[i];
+	}
+	needed = (world->failsafe == FAILSAFE_QUORUM ? (n + 1) / 2 + 1 : n + 1) - 1;
+	return needed == 0 ? INT64_MAX / 4 : times[needed - 1];
+}
+
+static bool proven(const struct world *world, uint32_t node)
+{
+	struct proof proof = world->oracle.proofs[node];
+
+	if (proof.epoch == 0)
+		return false;
+	proof.asked_ms = MAX_OF(proof.asked_ms, promised_ms(world, node));
+	return node_now_ms(world, &world->nodes[node]) < gate_ms(&proof);
 }
 
 /* ---- after every step ---- */
@@ -171,6 +204,7 @@ void oracle_thawed(struct world *world, uint32_t node)
 void oracle_rebooted(struct world *world, uint32_t node)
 {
 	world->oracle.proofs[node] = (struct proof){ 0 };
+	world->oracle.promises[node] = (struct promises){ 0 };
 	world->nodes[node].paused = false;
 }
 
@@ -290,6 +324,17 @@ void oracle_answered(struct world *world, const struct eattempt *attempt)
 				 .epoch = attempt->proof_epoch,
 				 .asked_ms = attempt->sent_ms,
 				 .ttl_ms = attempt->proof_ttl_ms };
+}
+
+void oracle_promised(struct world *world, uint32_t asker, uint32_t by, int64_t epoch,
+		     int64_t sent_ms)
+{
+	struct promises *promises = &world->oracle.promises[asker];
+	uint32_t lineage = world->oracle.proofs[asker].lineage;
+
+	if (promises->epoch != epoch || promises->lineage != lineage)
+		*promises = (struct promises){ .lineage = lineage, .epoch = epoch };
+	promises->sent_ms[by] = MAX_OF(promises->sent_ms[by], sent_ms);
 }
 
 void oracle_lease_ends(struct world *world, int64_t lease_id, int by_node)
@@ -618,7 +663,9 @@ void oracle_page(struct world *world, uint32_t node)
 	const struct page_update *page = &world->nodes[node].page;
 	const struct proof *proof = &world->oracle.proofs[node];
 
-	if (!page->armed || (page->epoch == proof->epoch && page->asked_at_ms <= proof->asked_ms))
+	int64_t asked_ms = MAX_OF(proof->asked_ms, promised_ms(world, node));
+
+	if (!page->armed || (page->epoch == proof->epoch && page->asked_at_ms <= asked_ms))
 		return;
 	oracle_fail(world, "I2 proof before write",
 		    "%s's page claims epoch %ld asked at %ld ms; proven is epoch %ld asked at "

@@ -47,6 +47,13 @@ struct proof {
 	int64_t ttl_ms;
 };
 
+/* What a node was promised: the answers as they reached it, and when it had asked. */
+struct promises {
+	uint32_t lineage;
+	int64_t epoch;
+	int64_t sent_ms[ORACLE_NODES]; /* by node; the asker's clock */
+};
+
 struct coverage {
 	uint64_t rules[ORACLE_RULES]; /* by id: times entered */
 	uint64_t faults[64];          /* by kind: times injected */
@@ -68,6 +75,7 @@ struct oracle {
 	struct term terms[ORACLE_TERMS];
 	uint32_t nterms;
 	struct proof proofs[ORACLE_NODES];
+	struct promises promises[ORACLE_NODES];
 	int64_t thawed_us[ORACLE_NODES];
 	uint32_t owners[4096]; /* by timeline uid: node + 1 */
 	uint32_t timeline_max;
@@ -100,6 +108,8 @@ void oracle_step(struct world *world);
 /* etcd */
 void oracle_etcd_commit(struct world *world, struct eattempt *attempt, const struct etcd_rep *rep);
 void oracle_answered(struct world *world, const struct eattempt *attempt);
+void oracle_promised(struct world *world, uint32_t asker, uint32_t by, int64_t epoch,
+		     int64_t sent_ms);
 void oracle_store_regressed(struct world *world);
 /* by_node: the agent that revoked it; -1: it expired or etcd erred. */
 void oracle_lease_ends(struct world *world, int64_t lease_id, int by_node);

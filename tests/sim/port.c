@@ -248,7 +248,7 @@ static bool peer_reachable(const struct world *world, const struct node *node, i
 	       net_open(&world->net, NET_NODE(node->id), NET_NODE(peer->id));
 }
 
-static int peer_of(const struct world *world, const char *api_url)
+int port_peer_of(const struct world *world, const char *api_url)
 {
 	for (uint32_t i = 0; i < world->nnodes; i++)
 		if (str_eq(world->nodes[i].api_url, api_url))
@@ -261,7 +261,7 @@ static void port_peer(void *ctx, uint64_t ticket, const struct peer_req *req)
 	struct node *node = ctx;
 	struct world *world = node->world;
 	struct question *question = mem_new(1, sizeof(*question));
-	int target = peer_of(world, req->api_url);
+	int target = port_peer_of(world, req->api_url);
 	int64_t delay_us = rng_skewed(&world->rng, 300, 30000);
 	ev_fn fn = on_peer_asked;
 
@@ -362,6 +362,13 @@ static void port_save(void *ctx, uint64_t ticket, const struct durable *durable)
 				 .drop = free });
 }
 
+static void port_promise(void *ctx, uint64_t ticket, const struct promise_req *req)
+{
+	struct node *node = ctx;
+
+	plea_ask(node->world, node, ticket, req);
+}
+
 static void port_publish(void *ctx, struct status *status)
 {
 	struct node *node = ctx;
@@ -387,6 +394,15 @@ static void port_answer(void *ctx, uint64_t command_id, int code, const char *co
 	if (command_id == node->next_command)
 		node->last_answer = code;
 	seal_answered(node, command_id, code, body ? body : "");
+	plea_answered(node->world, node, command_id, code);
+}
+
+static void port_accept(void *ctx, uint64_t command_id, uint64_t lsn)
+{
+	struct node *node = ctx;
+
+	world_trace(node->world, "%s: promises, at %lx", node->name, (unsigned long)lsn);
+	plea_answered(node->world, node, command_id, 200);
 }
 
 static void port_callback(void *ctx, enum callback what, enum member_role role)
@@ -443,11 +459,13 @@ void port_bind(struct node *node)
 		.watch = port_watch,
 		.pg = port_pg,
 		.peer = port_peer,
+		.promise = port_promise,
 		.configure = port_configure,
 		.page = port_page,
 		.save = port_save,
 		.publish = port_publish,
 		.answer = port_answer,
+		.accept = port_accept,
 		.callback = port_callback,
 		.fence = port_fence,
 		.cache_config = port_cache_config,

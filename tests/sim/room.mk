@@ -21,6 +21,7 @@ tests_sim_pgha_sim_SOURCES = \
 	tests/sim/pgask.c \
 	tests/sim/node.c tests/sim/node.h \
 	tests/sim/port.c \
+	tests/sim/plea.c \
 	tests/sim/guard.c \
 	tests/sim/fencecmd.c \
 	tests/sim/clients.c tests/sim/clients.h \
@@ -50,6 +51,8 @@ EXTRA_DIST += \
 	tests/scenarios/diverged-stuck.scn \
 	tests/scenarios/early-revoke-cut-off.scn \
 	tests/scenarios/early-revoke.scn \
+	tests/scenarios/etcd-away-failsafe.scn \
+	tests/scenarios/etcd-away-one-missing.scn \
 	tests/scenarios/etcd-blink.scn \
 	tests/scenarios/etcd-leader-change.scn \
 	tests/scenarios/etcd-member-down.scn \

@@ -44,6 +44,7 @@ struct options {
 	enum tristate fence; /* a fence command */
 	bool fence_promotes; /* fence.command_failure */
 	enum tristate hung_fence; /* a server that hangs, or its disk, gives the lease up */
+	enum failsafe_mode failsafe; /* of a scenario */
 	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
 };
 
@@ -67,6 +68,7 @@ struct world {
 	bool wide_lag;
 	bool hung_fence;
 	uint32_t sync;   /* synchronous_standby_names: 'ANY n (*)'; 0: none */
+	enum failsafe_mode failsafe; /* in bootstrap.dcs */
 
 	uint32_t nnodes;
 	struct node nodes[WORLD_NODES_MAX];

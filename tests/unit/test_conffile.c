@@ -321,13 +321,14 @@ Test(conffile, does_not_stop_for_what_arrives_dynamically)
 Test(conffile, warns_of_features_that_can_be_left_out)
 {
 	static const char *const active[] = {
-		"failsafe_mode: true",		"slots: {a: {type: physical}}",
-		"ignore_slots: [{name: a}]",	"synchronous_node_count: 2",
-		"primary_race_backoff: 5",	"synchronous_mode_strict: true",
-		"postgresql: {parameters_replica: {a: 1}}", "permanent_slots: {a: null}",
+		"slots: {a: {type: physical}}", "ignore_slots: [{name: a}]",
+		"synchronous_node_count: 2",	"primary_race_backoff: 5",
+		"synchronous_mode_strict: true", "permanent_slots: {a: null}",
+		"postgresql: {parameters_replica: {a: 1}}",
 	};
 	static const char *const inactive[] = {
-		"failsafe_mode: false", "slots: {}", "ignore_slots: []", "synchronous_node_count: 1",
+		"failsafe_mode: true", "failsafe_mode: false",
+		"slots: {}", "ignore_slots: []", "synchronous_node_count: 1",
 		"maximum_lag_on_syncnode: -1",
 	};
 

@@ -69,6 +69,49 @@ Test(lease, fences_before_any_slewed_clock_lets_another_in)
 	cr_assert_lt(LEASE_STOP_PCT, LEASE_IMMEDIATE_PCT);
 }
 
+Test(lease, lives_by_promises_where_no_newer_proof_is)
+{
+	struct lease lease = { 0 };
+
+	cr_assert(!lease_promised(&lease, 1, 1), "nothing to extend");
+	lease_proven(&lease, 7, 99, 1000, 10000);
+	cr_assert(lease_promised(&lease, 6200 /* asked */, 6300 /* now */));
+	cr_assert_eq(lease_state(&lease, 5999), LEASE_HELD);
+	cr_assert_eq(lease_state(&lease, 6300), LEASE_FAILSAFE);
+	cr_assert_eq(lease_state(&lease, 12799), LEASE_FAILSAFE);
+	cr_assert_eq(lease_state(&lease, 12800), LEASE_ENDING);
+	cr_assert_eq(lease_at(&lease, LEASE_KILL_PCT), 6200 + 7500);
+	/* An older promise takes nothing away, a newer proof is one again. */
+	cr_assert(lease_promised(&lease, 6000, 6300));
+	cr_assert_eq(lease_newest_ms(&lease), 6200);
+	lease_proven(&lease, 7, 99, 7000, 10000);
+	cr_assert_eq(lease_state(&lease, 7100), LEASE_HELD);
+	cr_assert_eq(lease_state(&lease, 12500), LEASE_FADING);
+}
+
+Test(lease, is_not_won_back_by_a_promise_that_comes_too_late)
+{
+	struct lease lease = { 0 };
+
+	lease_proven(&lease, 7, 99, 1000, 10000);
+	cr_assert(!lease_promised(&lease, 7000, 7600), "the stop has begun");
+	cr_assert_eq(lease_state(&lease, 7600), LEASE_ENDING);
+	cr_assert(lease_promised(&lease, 7000, 7599));
+}
+
+Test(lease, takes_no_promise_over_to_another_epoch_or_term)
+{
+	struct lease lease = { 0 };
+
+	lease_proven(&lease, 7, 99, 1000, 10000);
+	cr_assert(lease_promised(&lease, 6200, 6300));
+	lease_proven(&lease, 7, 99, 6100, 30000);
+	cr_assert_eq(lease_newest_ms(&lease), 6100);
+	cr_assert(lease_promised(&lease, 6200, 6300));
+	lease_proven(&lease, 8, 99, 3000, 30000);
+	cr_assert_eq(lease_newest_ms(&lease), 3000);
+}
+
 Test(lease, is_gone_when_dropped)
 {
 	struct lease lease = { 0 };

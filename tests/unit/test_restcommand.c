@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "wire/record.h"
 #include "wire/restmsg.h"
 
 #define NOW_US 1893488400000000 /* 2030-01-01T09:00:00Z */
@@ -74,7 +75,31 @@ Test(restcommand, does_not_know_other_writes)
 	cr_assert_eq(post("/", NULL), 501);
 	cr_assert_eq(send_as("DELETE", "/failover", NULL, false), 501);
 	cr_assert_eq(send_as("post", "/reload", NULL, false), 501);
-	cr_assert_eq(post("/failsafe", "{\"name\":\"a\"}"), 502);
+}
+
+Test(restcommand, takes_the_question_of_a_leader_without_etcd)
+{
+	struct command asked = { 0 };
+	struct buf answer = { 0 };
+	const char *body = "{\"name\":\"a\",\"conn_url\":\"postgres://h:1/postgres\","
+			   "\"api_url\":\"http://h:8008/patroni\",\"slots\":{\"b\":77}}";
+	struct failsafe_question q;
+
+	cr_assert_eq(restmsg_command("POST", "/failsafe", true, body, strlen(body), false, 0, &asked,
+				     &answer),
+		     0);
+	cr_assert_eq(asked.type, CMD_FAILSAFE);
+	cr_assert_eq(record_question_parse(asked.json, strlen(asked.json), &q, NULL), 0);
+	cr_assert_str_eq(q.name, "a");
+	cr_assert_eq(q.epoch, 0);
+	cr_assert_eq(q.status.nslots, 1);
+	cr_assert_eq(q.status.slots[0].lsn, 77);
+	command_done(&asked);
+	buf_done(&answer);
+	cr_assert_eq(post("/failsafe", "{\"conn_url\":\"x\"}"), 400);
+	cr_assert_eq(post("/failsafe", "{\"name\":\"a/b\"}"), 400);
+	cr_assert_eq(post("/failsafe", "{\"name\":\"a\",\"pgha\":{\"epoch\":7}}"), 400);
+	cr_assert_eq(post("/failsafe", "{}"), 400);
 }
 
 Test(restcommand, a_seal_names_ballot_scope_and_candidate)

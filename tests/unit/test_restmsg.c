@@ -504,6 +504,8 @@ Test(restmsg, shows_documents_of_etcd_spaced_and_says_when_they_are_stale)
 	check_get(s, NOW, "/cluster", 503, NULL);
 	check_get(s, NOW, "/config", 502, NULL);
 	check_get(s, NOW, "/failsafe", 502, NULL);
+	s->failsafe_json = str_dup("{\"n1\":\"http://h:8008/patroni\"}");
+	check_get(s, NOW, "/failsafe", 200, "{\"n1\": \"http://h:8008/patroni\"}");
 	s->cluster_json = str_dup("{\"members\":[]}");
 	s->history_json = str_dup("[]");
 	s->config_json = str_dup("{\"ttl\":20,\"postgresql\":{\"use_pg_rewind\":true}}");
