@@ -207,13 +207,16 @@ void failsafe_written(struct agent *a, const struct pending *p, const struct eve
 
 /* ---- the leader asks ---- */
 
-/* Only for a primary that serves, and only while etcd leaves it without a proof. */
+/* Only for a primary that serves, and only while etcd leaves it without a proof. A store that was
+ * wiped holds the list no more, so it keeps nobody from taking over. */
 static bool wants_promises(const struct agent *a)
 {
 	const struct view *v = &a->view;
 	enum lease_state lease = lease_state(&v->lease, v->now_ms);
 	bool other = v->cluster.leader[0] != '\0' && !str_eq(v->cluster.leader, v->name);
 
+	if (v->regressed || v->hung_given_up)
+		return false;
 	return v->cfg.failsafe != FAILSAFE_OFF && failsafe_is_settled(a) && v->mode == MODE_AUTO &&
 	       (lease == LEASE_FADING || lease == LEASE_FAILSAFE) && !other &&
 	       v->pg.run != PG_DOWN && v->pg.role == ROLE_PRIMARY && !v->handover_begun;
@@ -367,7 +370,7 @@ static bool leads_itself(struct agent *a, const struct failsafe_question *q)
 static const char *refusal(struct agent *a, const struct failsafe_question *q)
 {
 	const struct view *v = &a->view;
-	bool fresh = v->cluster.leader_known && !v->regressed &&
+	bool fresh = v->cluster.leader_known &&
 		     v->now_ms - v->dcs_seen_at_ms < v->cfg.ttl_ms;
 
 	if (leads_itself(a, q))
@@ -375,6 +378,8 @@ static const char *refusal(struct agent *a, const struct failsafe_question *q)
 	if (str_eq(q->name, v->name) ||
 	    (q->scope[0] != '\0' && !str_eq(q->scope, a->config->scope)))
 		return "asked the wrong member";
+	if (v->regressed)
+		return "etcd was wiped or restored";
 	if (q->epoch != 0 && v->last_epoch > q->epoch)
 		return "there was a later leader";
 	if (q->epoch == 0 && fresh && v->cluster.leader[0] != '\0' &&

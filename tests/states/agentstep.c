@@ -223,7 +223,7 @@ static void show(const struct rules_of_play *play, const struct state *s, uint32
 	show_etcd(play, n, v);
 	show_postgres(n, v);
 	if (n->epoch != 0)
-		v->lease = (struct lease){ n->epoch, 1, at(play, n->asked), TERM_MS };
+		v->lease = (struct lease){ n->epoch, 1, at(play, n->asked), TERM_MS, 0 };
 	v->promote_pending = n->epoch != 0 && !n->primary;
 	v->handover_asked = n->epoch != 0 &&
 			    (n->leaving || (n->seen.wanted != 0 && n->seen.wanted != i + 1));
