@@ -312,6 +312,8 @@ def record(request, out):
 
 
 def keep_logs(cluster, out):
+    # A test that fails in its teardown has had it removed already.
+    os.makedirs(out, exist_ok=True)
     with open(os.path.join(out, "etcd-keys.txt"), "w", encoding="utf-8") as f:
         f.write(cluster.dump())
     for host in cluster.nodes + cluster.etcd.members:
