@@ -341,12 +341,17 @@ static void leader_cycle(struct agent *a)
 	checkpoint_cycle(a);
 }
 
-/* A switchover is asked for, and it may well be this standby's. */
+/* A switchover is asked for, and it may well be this standby's. Who is armed stays so while nobody
+ * else leads: the request goes with the key, and what takes the settings back would be in the way
+ * of the promotion. */
 static bool wants_armed(const struct agent *a)
 {
 	const struct view *v = &a->view;
 	const struct request *r = &v->cluster.request;
+	bool open = v->cluster.leader[0] == '\0' || str_eq(v->cluster.leader, v->name);
 
+	if (a->armed && open && v->pg.role == ROLE_REPLICA)
+		return true;
 	return v->pg.role == ROLE_REPLICA && r->present && r->scheduled_at_us <= v->wall_us &&
 	       (r->candidate[0] == '\0' || str_eq(r->candidate, v->name));
 }

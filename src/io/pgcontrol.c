@@ -5,6 +5,7 @@
 #include "io/pgcontrol.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -211,19 +212,90 @@ void pgcontrol_apply(const struct pgcontrol *control, struct pg_state *ret)
 	ret->min_recovery_lsn = control->min_recovery_lsn;
 }
 
-/* The system identifier and two version numbers stand in front of the state: since PostgreSQL 8. */
-#define STATE_OFFSET   16
-#define STATE_SHUT_DOWN 1 /* DB_SHUTDOWNED */
+/* -- the file itself ---------------------------------------------------------------------- */
 
-bool pgcontrol_says_shut_down(const char *data_dir)
+/* As PostgreSQL 13 to 18 write it (catalog/pg_control.h), in the machine's own byte order. */
+struct head {
+	uint64_t sysid;
+	uint32_t version;
+	uint32_t catalog_version;
+	int32_t state;
+	int32_t unused;
+	int64_t time;
+	uint64_t checkpoint_lsn;
+	uint64_t redo_lsn;
+	uint32_t timeline;
+};
+
+#define FILE_BYTES     512 /* never longer, so that it is written at once */
+#define VERSION_13     1300 /* to 17 */
+#define VERSION_18     1800
+#define STATE_SHUT_DOWN 1 /* DB_SHUTDOWNED */
+/* The checksum stands at the end, which differs between versions. */
+#define CHECKSUM_MIN   200
+
+static uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		crc ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (UINT32_C(0x82F63B78) & (0 - (crc & 1)));
+	}
+	return crc;
+}
+
+static bool checksum_fits(const uint8_t *data, size_t len)
+{
+	uint32_t crc = crc32c(UINT32_MAX, data, CHECKSUM_MIN);
+	uint32_t there;
+
+	for (size_t at = CHECKSUM_MIN; at + sizeof(there) <= len; at += sizeof(there)) {
+		memcpy(&there, data + at, sizeof(there));
+		if (there == (crc ^ UINT32_MAX))
+			return true;
+		crc = crc32c(crc, data + at, sizeof(there));
+	}
+	return false;
+}
+
+static bool read_head(const char *data_dir, struct head *ret)
 {
 	_cleanup_(closep) int fd = -1;
+	uint8_t data[FILE_BYTES] = { 0 };
 	char path[PATH_MAX];
-	int32_t state = -1;
 
 	if (str_printf(path, sizeof(path), "%s/global/pg_control", data_dir) < 0)
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && pread(fd, &state, sizeof(state), STATE_OFFSET) == sizeof(state) &&
-	       state == STATE_SHUT_DOWN;
+	if (fd < 0 || pread(fd, data, sizeof(data), 0) != (ssize_t)sizeof(data))
+		return false;
+	memcpy(ret, data, sizeof(*ret));
+	return (ret->version == VERSION_13 || ret->version == VERSION_18) &&
+	       checksum_fits(data, sizeof(data));
+}
+
+bool pgcontrol_says_shut_down(const char *data_dir)
+{
+	struct head head;
+
+	return read_head(data_dir, &head) && head.state == STATE_SHUT_DOWN;
+}
+
+bool pgcontrol_reread_shut_down(const char *data_dir, struct pgcontrol *control)
+{
+	struct head head;
+	char sysid[SYSID_SIZE];
+
+	if (!read_head(data_dir, &head) || head.state != STATE_SHUT_DOWN)
+		return false;
+	(void)str_printf(sysid, sizeof(sysid), "%" PRIu64, head.sysid);
+	if (!str_eq(sysid, control->sysid))
+		return false;
+	control->state = CONTROL_SHUT_DOWN;
+	control->checkpoint_lsn = head.checkpoint_lsn;
+	control->timeline = head.timeline;
+	/* A primary's recovery has ended long ago. */
+	control->min_recovery_lsn = 0;
+	control->min_recovery_timeline = 0;
+	return true;
 }

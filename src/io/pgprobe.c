@@ -115,6 +115,10 @@ static int step_control(struct pgwork *work, struct err *err)
 		pgwork_jump(work, S_FINISH);
 		return PGWORK_NEXT;
 	}
+	if (pgwatch_control_reread(pg)) {
+		pgwork_jump(work, S_FINISH);
+		return PGWORK_NEXT;
+	}
 	pgwork_tolerate(work);
 	return pgtool_control(work, pg->config->pg.data_dir, err);
 }

@@ -2,14 +2,16 @@
 /*
  * pgpromote - PROMOTE and PRE_PROMOTE
  *
- * The connection is opened before pg_ctl runs, and asked every few milliseconds afterwards, so
- * that the end of recovery is known when it happens. From the moment of the order this postmaster
+ * The connection is opened before the order is given, and asked every few milliseconds afterwards,
+ * so that the end of recovery is known when it happens. From that moment on this postmaster
  * counts as one that may write, whatever becomes of the request.
  *
  * Where a promotion would end with a PANIC because of WAL that was received only in part, Postgres
  * is stopped instead, and the answer says so: the next start mends it.
  */
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 
 #include "base/log.h"
@@ -98,20 +100,25 @@ static int step_number(struct pgwork *work, struct err *err)
 	return pgtool_sync(work, &made, err);
 }
 
+/* What pg_ctl promote does (PostgreSQL 12 to 18), without a program that has to be loaded first. A
+ * file that is left over is removed by the server itself, when it starts. */
 static int step_order(struct pgwork *work, struct err *err)
 {
-	_cleanup_(words_done) struct words words = { 0 };
+	_cleanup_(closep) int fd = -1;
 	struct promote *promote = work->data;
 	struct pg *pg = work->pg;
+	char path[PATH_MAX];
 
 	promote->until_ms = loop_now_ms() + usual_ms(pg);
 	pg->life.may_write = true;
-	pgtool_program(pg, "pg_ctl", &words);
-	words_add(&words, "promote");
-	words_add(&words, "-W");
-	words_add(&words, "-D");
-	words_add(&words, "%s", pg->config->pg.data_dir);
-	return pgtool_run(work, "pg_ctl", &words, err);
+	if (str_printf(path, sizeof(path), "%s/promote", pg->config->pg.data_dir) < 0)
+		return err_set(err, ERR_TOOLONG, "path '%s'", pg->config->pg.data_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set(err, ERR_IO, "cannot create '%s'", path);
+	if (!pgwatch_runs(pg) || child_pidfd_signal(pg->life.proc.pidfd, SIGUSR1) < 0)
+		return err_set(err, ERR_IO, "cannot signal the postmaster");
+	return PGWORK_NEXT;
 }
 
 static int step_ask(struct pgwork *work, struct err *err)
@@ -204,7 +211,7 @@ static const struct pgwork_step steps[] = {
 	[P_CONNECT] = { "connect", step_connect },
 	[P_FORK] = { "WAL of a new timeline", step_fork },
 	[P_NUMBER] = { "number of the timeline", step_number },
-	[P_ORDER] = { "pg_ctl promote", step_order },
+	[P_ORDER] = { "order to promote", step_order },
 	[P_ASK] = { "wait for the end of recovery", step_ask },
 	[P_ASKED] = { "wait for the end of recovery", step_asked },
 	[P_ARCHIVE] = { "archive", step_archive },

@@ -264,6 +264,10 @@ static int step_control(struct pgwork *work, struct err *err)
 		pgwatch_control_apply(pg);
 		return PGWORK_DONE;
 	}
+	if (pgwatch_control_reread(pg)) {
+		pg->state.timeline = pg->state.control_timeline;
+		return PGWORK_DONE;
+	}
 	pgwork_tolerate(work);
 	return pgtool_control(work, pg->config->pg.data_dir, err);
 }

@@ -210,6 +210,17 @@ bool pgwatch_control_stale(struct pg *pg)
 	       memcmp(pg->control_next, pg->control_stamp, sizeof(pg->control_stamp)) != 0;
 }
 
+bool pgwatch_control_reread(struct pg *pg)
+{
+	struct pgcontrol control = pg->control;
+
+	if (!pg->control_known || pgwatch_runs(pg) ||
+	    !pgcontrol_reread_shut_down(pg->config->pg.data_dir, &control))
+		return false;
+	pgwatch_control_keep(pg, &control);
+	return true;
+}
+
 void pgwatch_control_keep(struct pg *pg, const struct pgcontrol *control)
 {
 	pg->control_known = control != NULL;

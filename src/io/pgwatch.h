@@ -25,6 +25,8 @@ void pgwatch_forget(struct pg *pg);
 bool pgwatch_control_stale(struct pg *pg);
 /* Remembers what was read and fills pg->state; NULL: it could not be read. */
 void pgwatch_control_keep(struct pg *pg, const struct pgcontrol *control);
+/* The same at once, without pg_controldata: for a primary that was shut down in good order. */
+bool pgwatch_control_reread(struct pg *pg);
 /* Copies the control file's facts into the state of a server that is not up. */
 void pgwatch_control_apply(struct pg *pg);
 
