@@ -407,7 +407,7 @@ static void restart_cycle(struct agent *a)
 		v->restart = RESTART_STARTING;
 	if (v->restart == RESTART_STARTING && v->pg.run == PG_UP && is_new && a->job.ticket == 0)
 		end_restart(a, 200, "restarted successfully");
-	else if (v->now_ms >= r->until_ms || v->start_failures >= 3)
+	else if (v->now_ms >= r->until_ms || v->start_failures >= START_TRIES)
 		end_restart(a, 503, "restart failed");
 }
 

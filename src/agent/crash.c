@@ -119,6 +119,11 @@ void crash_say_release(struct agent *a, const char *to)
 			   "over to it",
 			   to, (unsigned)(v->crash_commit_lsn >> 32),
 			   (unsigned)v->crash_commit_lsn);
+	else if (v->start_failures >= START_TRIES)
+		log_warning("Postgres crashed here %u times in a row soon after its start, and the "
+			    "key is given up; commits may be lost: %s%s%s",
+			    v->start_failures, verdict->other,
+			    verdict->other[0] != '\0' ? " " : "", verdict->why);
 	else
 		log_warning("Postgres crashed here, and the key is given up as configured by "
 			    "on_primary_crash or primary_start_timeout; commits may be lost: "

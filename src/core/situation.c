@@ -452,7 +452,8 @@ static bool gives_up_leading(const struct view *view, const struct situation *s)
 			return true;
 		timeout_ms = MAX_OF(timeout_ms, CRASH_FLOOR_MS);
 	}
-	return view->now_ms - view->crash_since_ms >= timeout_ms || view->start_failures >= 3;
+	return view->now_ms - view->crash_since_ms >= timeout_ms ||
+	       view->start_failures >= START_TRIES;
 }
 
 /* An operator who restarts one member after the other comes first, unless this one is needed: with

@@ -447,6 +447,21 @@ Test(decide, gives_a_crashed_primary_up_when_told_to)
 	cr_assert_eq(plan_of(&v).rule->id, 309, "first who has it all");
 }
 
+Test(decide, gives_a_primary_up_that_never_lasts)
+{
+	struct view v = crashed();
+
+	vote(&v, "a", 100);
+	vote(&v, "c", 100);
+	v.now_ms = v.crash_down_at_ms + CRASH_SETTLED_MS;
+	v.start_failures = START_TRIES - 1;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+	v.start_failures = START_TRIES;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
+	v.votes[1].lsn = 9000;
+	cr_assert_eq(plan_of(&v).rule->id, 307, "who has it all comes first");
+}
+
 Test(decide, lets_a_promotion_open_where_no_time_is_given_to_crashed_ones)
 {
 	struct view v = follower();
@@ -456,6 +471,12 @@ Test(decide, lets_a_promotion_open_where_no_time_is_given_to_crashed_ones)
 	lease_proven(&v.lease, v.cluster.leader_epoch, 7, NOW, 5000);
 	v.crash_since_ms = NOW;
 	cr_assert_eq(plan_of(&v).rule->id, 323);
+	v.crash_since_ms = NOW - CRASH_FLOOR_MS + 1;
+	cr_assert_eq(plan_of(&v).rule->id, 323, "a promotion takes its time");
+	v.crash_since_ms = NOW - CRASH_FLOOR_MS;
+	cr_assert_eq(plan_of(&v).rule->id, 308, "it does not come to an end");
+	v.cluster.members[0].state = v.cluster.members[2].state = STATE_STOPPED;
+	cr_assert_eq(plan_of(&v).rule->id, 323, "nobody else could");
 }
 
 Test(decide, hands_over_by_steps)
