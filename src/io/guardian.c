@@ -131,10 +131,12 @@ static bool same_state(const struct guard_state *x, const struct guard_state *y)
 	       x->kill_proven_late_ms == y->kill_proven_late_ms;
 }
 
-static void say_presence(const struct guardian *g, const struct guard_state *now)
+static void say_presence(struct guardian *g, const struct guard_state *now)
 {
 	if (now->presence == g->told.presence && now->pid == g->told.pid)
 		return;
+	if (now->presence == GUARD_ALIVE)
+		g->said_version = false;
 	if (now->presence == GUARD_ALIVE)
 		log_notice("guardian %" PRId64 " watches this member: started by %s, memory %s, "
 			   "priority %s",
@@ -196,8 +198,10 @@ static void on_end(void *ctx, int fd _unused_, uint32_t ready _unused_)
 	if (waitid((idtype_t)P_PIDFD, (id_t)g->pidfd, &info, WEXITED | WNOHANG) < 0)
 		info.si_pid = 0;
 	if (g->wanted && info.si_pid != 0 && info.si_code == CLD_EXITED) {
-		log_warning("guardian %" PRId64 " ended with exit code %d", g->pid,
-			    info.si_status);
+		/* Each of ours ends at once while one of another version is there. */
+		if (!g->said_version)
+			log_warning("guardian %" PRId64 " ended with exit code %d", g->pid,
+				    info.si_status);
 		say_version(g);
 	} else if (g->wanted) {
 		log_warning("guardian %" PRId64 " was killed: this agent watches the term alone "

@@ -4,6 +4,7 @@ check_io_programs = \
 	tests/io/test_child \
 	tests/io/test_fencehook \
 	tests/io/test_etcd \
+	tests/io/test_guardian \
 	tests/io/test_link \
 	tests/io/test_rest \
 	tests/io/test_single \
@@ -29,6 +30,9 @@ tests_io_test_canary_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_etcd_SOURCES = tests/io/test_etcd.c tests/io/rig.c tests/io/rig.h
 tests_io_test_etcd_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_guardian_SOURCES = tests/io/test_guardian.c tests/io/rig.c tests/io/rig.h
+tests_io_test_guardian_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_link_SOURCES = tests/io/test_link.c tests/io/rig.c tests/io/rig.h
 tests_io_test_link_LDADD = $(IO_TEST_LIBS)

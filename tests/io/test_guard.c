@@ -356,6 +356,46 @@ static void a_page_made_anew_leaves_the_deadline_standing(void)
 	rig_kill(guard, SIGKILL);
 }
 
+/* An agent of another version writes it, as after an upgrade of half of the packages. */
+static void a_page_of_another_version_is_not_acted_on(void)
+{
+	pid_t guard;
+	struct err err = { 0 };
+	struct leasepage second = LEASEPAGE_CLOSED;
+	char which[64];
+
+	/* Before any other: nothing is known, nothing is killed. */
+	start(one);
+	arm(one, TERM_MS);
+	page.words[LEASEPAGE_WORD_VERSION] = LEASEPAGE_VERSION + 1;
+	guard = guard_start(false);
+	guard_until(GUARDPAGE_WAITING, guard);
+	pause_ms(TERM_MS + 300);
+	CHECK(guard_until(GUARDPAGE_WAITING, guard).kills == 0 && living(one) > 3);
+	/* Behind one that was believed: neither renewed nor disarmed by it. */
+	arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	disarm(LEASEPAGE_PAUSED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	page.words[LEASEPAGE_WORD_ARMED] = 0;
+	page.words[LEASEPAGE_WORD_VERSION] = LEASEPAGE_VERSION + 1;
+	guard_until(GUARDPAGE_FENCED, guard);
+	CHECK(living(one) == 0);
+	/* An agent of this version does not take an armed one over, and says which it found. */
+	page.words[LEASEPAGE_WORD_ARMED] = 1;
+	leasepage_done(&page);
+	CHECK(leasepage_open_writer(&second, rig_dir(), "test", "one", &err) == -(int)ERR_STATE);
+	str_printf(which, sizeof(which), "has version %d of another", LEASEPAGE_VERSION + 1);
+	CHECK(strstr(err.msg, which), "%s", err.msg);
+	CHECK(unlink(lease_path) == 0);
+	open_page();
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	rig_kill(guard, SIGKILL);
+}
+
 static void it_ends_only_when_it_is_not_needed(void)
 {
 	pid_t guard = guard_start(true);
@@ -444,6 +484,7 @@ int main(void)
 	RUN(a_second_guardian_is_refused);
 	RUN(a_torn_page_leaves_the_deadline_standing);
 	RUN(a_page_made_anew_leaves_the_deadline_standing);
+	RUN(a_page_of_another_version_is_not_acted_on);
 	RUN(it_ends_only_when_it_is_not_needed);
 	RUN(it_may_run_before_any_agent);
 	RUN(it_allocates_nothing_while_it_kills);
