@@ -10,6 +10,7 @@ check_io_programs = \
 	tests/io/test_single \
 	tests/io/test_srv \
 	tests/io/test_pg_crash \
+	tests/io/test_pg_disk \
 	tests/io/test_pg_fork \
 	tests/io/test_pg_life \
 	tests/io/test_pg_number \
@@ -53,6 +54,8 @@ PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(
 	$(SYSTEMD_LIBS)
 tests_io_test_pg_crash_SOURCES = tests/io/test_pg_crash.c $(PG_RIG)
 tests_io_test_pg_crash_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_disk_SOURCES = tests/io/test_pg_disk.c $(PG_RIG)
+tests_io_test_pg_disk_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_fork_SOURCES = tests/io/test_pg_fork.c $(PG_RIG)
 tests_io_test_pg_fork_LDADD = $(PG_RIG_LIBS)
 tests_io_test_guard_SOURCES = tests/io/test_guard.c $(PG_RIG)
