@@ -174,7 +174,7 @@ class Story:
         """Faults that are over when they are made; false for others."""
         cluster = self.cluster
         if verb == "etcd-leader-change":
-            cluster.etcd.leader().kill_all()
+            wait_for("etcd's leader", cluster.etcd.leader, LOOK_LIMIT_S).kill_all()
             cluster.etcd.start()
         elif verb == "etcd-wipe":
             self._etcd_wipe()
@@ -208,7 +208,9 @@ class Story:
         if "member" not in words:
             return etcd.members
         which = words[words.index("member") + 1]
-        return [etcd.leader()] if which == "leader" else [etcd.members[int(which) % 3]]
+        if which == "leader":
+            return [wait_for("etcd's leader", etcd.leader, LOOK_LIMIT_S)]
+        return [etcd.members[int(which) % 3]]
 
     def _cut(self, node, others):
         for host in others:
