@@ -34,6 +34,13 @@ EXTRA_DIST += \
 	tests/mutants/rank-old-timeline.mut \
 	tests/mutants/regressed-accepted.mut \
 	tests/mutants/release-without-proof.mut \
+	tests/mutants/seal-skipped.mut \
 	tests/mutants/settled-too-early.mut \
 	tests/mutants/sync-garbage-empty.mut \
-	tests/mutants/term-from-answer.mut
+	tests/mutants/sync-quorum-short.mut \
+	tests/mutants/term-from-answer.mut \
+	tests/mutants/unseal-never.mut \
+	tests/mutants/unsealed-votes-count.mut \
+	tests/mutants/vote-before-seal.mut \
+	tests/mutants/vote-not-persisted.mut \
+	tests/mutants/vote-of-another-ballot.mut
