@@ -129,6 +129,26 @@ static void follow_nobody(struct agent *a)
 	job_run(a, &req);
 }
 
+/* Its position is final: what comes from there is confirmed to nobody. It has no slot for us. */
+static void fetch(struct agent *a)
+{
+	const struct gone_member *gone = rank_gone(&a->view.cluster, a->plan.verdict.other);
+	struct pg_req req = { .op = PGOP_FOLLOW };
+
+	if (gone == NULL || a->job.ticket != 0)
+		return;
+	str_clip(req.upstream.name, sizeof(req.upstream.name), gone->name);
+	str_clip(req.upstream.host, sizeof(req.upstream.host), gone->host);
+	req.upstream.port = gone->port;
+	if (same_upstream(&req.upstream, &a->following))
+		return;
+	log_notice("receiving from '%s' at %s:%u what is missing here: it has lost etcd and "
+		   "cannot lead",
+		   gone->name, gone->host, gone->port);
+	a->following = req.upstream;
+	job_run(a, &req);
+}
+
 static void copy_data(struct agent *a, enum pg_op op)
 {
 	struct pg_req req = { .op = op };
@@ -175,6 +195,9 @@ static void run_pg(struct agent *a)
 		return;
 	case PGV_FOLLOW:
 		standby(a, PGOP_FOLLOW);
+		return;
+	case PGV_FETCH:
+		fetch(a);
 		return;
 	case PGV_SEAL:
 		follow_nobody(a);
@@ -289,6 +312,15 @@ void act_ask_since(struct agent *a, const struct member *m, int64_t since_ms)
 		send_question(a, m, vote, 0);
 }
 
+static void ask_gone(struct agent *a, const struct gone_member *gone, bool pending)
+{
+	struct member m = { .is_pgha = gone->is_pgha };
+
+	str_clip(m.name, sizeof(m.name), gone->name);
+	str_clip(m.api_url, sizeof(m.api_url), gone->api_url);
+	ask_peer(a, &m, pending);
+}
+
 void act_ask_votes(struct agent *a)
 {
 	bool pending = state_waits_for(a, TICKET_PEER);
@@ -300,6 +332,9 @@ void act_ask_votes(struct agent *a)
 		if (!str_eq(v->cluster.members[i].name, v->name) &&
 		    v->cluster.members[i].api_url[0] != '\0')
 			ask_peer(a, &v->cluster.members[i], pending);
+	for (uint32_t i = 0; i < v->cluster.ngone && v->election_open; i++)
+		if (!str_eq(v->cluster.gone[i].name, v->last_leader))
+			ask_gone(a, &v->cluster.gone[i], pending);
 }
 
 static void ask_ancestry(struct agent *a)

@@ -477,7 +477,7 @@ static int64_t probe_every_ms(const struct agent *a)
 {
 	const struct view *v = &a->view;
 
-	if (is_handing_over(a) ||
+	if (is_handing_over(a) || a->plan.pg_verb == PGV_FETCH ||
 	    (v->pg.run == PG_STARTING && v->now_ms - v->pg_changed_at_ms < MOMENT_MS))
 		return PROBE_MOMENT_MS;
 	if (v->pg.run == PG_STARTING || v->pg.run == PG_STOPPING || v->pg.run == PG_LEFTOVERS ||

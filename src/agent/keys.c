@@ -56,6 +56,54 @@ void keys_forget_texts(struct agent *a)
 	}
 }
 
+static void forget_gone(struct cluster *c, const char *name)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->ngone; i++)
+		if (!str_eq(c->gone[i].name, name))
+			c->gone[n++] = c->gone[i];
+	c->ngone = n;
+}
+
+/* Its key hangs on the lease of its agent. Where that alone has lost etcd, a standby goes on
+ * receiving and confirming, so elections ask it. Whoever ended in good order has said so. */
+static void remember_gone(const struct agent *a, struct cluster *c, const struct member *m)
+{
+	struct gone_member *gone;
+
+	forget_gone(c, m->name);
+	if (str_eq(m->name, a->view.name) || m->state != STATE_RUNNING ||
+	    m->role != MROLE_REPLICA || m->api_url[0] == '\0' || m->tags.nofailover ||
+	    m->tags.failover_priority <= 0)
+		return;
+	if (c->ngone == GONE_MAX)
+		forget_gone(c, c->gone[0].name);
+	gone = &c->gone[c->ngone++];
+	*gone = (struct gone_member){ .port = m->port, .is_pgha = m->is_pgha };
+	str_clip(gone->name, sizeof(gone->name), m->name);
+	str_clip(gone->host, sizeof(gone->host), m->host);
+	str_clip(gone->api_url, sizeof(gone->api_url), m->api_url);
+}
+
+/* Those of our picture that a complete read does not have. */
+static void remember_missing(struct agent *a, const struct etcd_rep *rep)
+{
+	struct cluster *c = &a->view.cluster;
+	char key[ETCD_KEY_SIZE];
+
+	for (uint32_t i = 0; i < c->nmembers; i++) {
+		bool found = false;
+
+		(void)str_printf(key, sizeof(key), "%smembers/%s", a->config->prefix,
+				 c->members[i].name);
+		for (size_t k = 0; k < rep->kvs.n && !found; k++)
+			found = str_eq(rep->kvs.items[k].key, key);
+		if (!found)
+			remember_gone(a, c, &c->members[i]);
+	}
+}
+
 static void fold_member(struct agent *a, const char *name, const struct etcd_kv *kv)
 {
 	struct cluster *c = &a->view.cluster;
@@ -68,6 +116,7 @@ static void fold_member(struct agent *a, const char *name, const struct etcd_kv 
 		keep_text(a, name, kv);
 		if (!known)
 			return;
+		remember_gone(a, c, &c->members[at]);
 		memmove(&c->members[at], &c->members[at + 1],
 			(c->nmembers - at - 1) * sizeof(c->members[0]));
 		c->nmembers--;
@@ -87,6 +136,7 @@ static void fold_member(struct agent *a, const char *name, const struct etcd_kv 
 			(c->nmembers - at) * sizeof(c->members[0]));
 		c->nmembers++;
 	}
+	forget_gone(c, name);
 	keep_text(a, name, kv);
 	m.lease_id = kv->lease_id;
 	m.mod_revision = kv->mod_revision;
@@ -441,6 +491,7 @@ void keys_fold_read(struct agent *a, const struct etcd_rep *rep)
 		return; /* an answer from the past */
 	a->stream_revision = rep->revision;
 	c->revision = rep->revision;
+	remember_missing(a, rep);
 	c->nmembers = 0;
 	keys_forget_texts(a);
 	for (size_t s = 0; s < ARRAY_LEN(singles); s++) {

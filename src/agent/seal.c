@@ -27,6 +27,8 @@
 #define SEAL_ANSWER_MS  900
 #define BALLOT_RETRY_MS 200
 #define FILES_RETRY_MS  200
+/* From the end of a silence of etcd to the first complete picture of who leads. */
+#define SEAL_DEAF_MS    2000
 
 static int64_t span_ms(const struct agent *a)
 {
@@ -103,6 +105,9 @@ static void refresh_promise(struct agent *a)
 
 	if (a->seal.until_ms == 0)
 		return;
+	/* Whoever hears nothing of etcd cannot tell that no leader came of it. */
+	if (v->now_ms - v->dcs_seen_at_ms >= v->cfg.ttl_ms)
+		a->seal.until_ms = MAX_OF(a->seal.until_ms, v->now_ms + SEAL_DEAF_MS);
 	if (state_leads(a))
 		unseal(a, "it leads");
 	else if (c->leader[0] != '\0' && c->leader_epoch > v->promised)

@@ -163,6 +163,17 @@ static void fill_follow(const struct view *view, struct plan *plan)
 	}
 }
 
+/* A disk that lets nothing be removed must not keep the others from trying. */
+static void fill_discard(const struct view *view, struct plan *plan, bool backing_off)
+{
+	if (view->discard_failures >= DISCARD_TRIES) {
+		wait_for(plan, "what the bootstrap made here cannot be removed");
+		plan->more = MV_UNRACE;
+	} else if (backing_off) {
+		wait_for(plan, "waiting a while after a failure");
+	}
+}
+
 /* What writes there would only wait with it, and whoever writes would wait too. */
 static void wait_for_disk(const struct view *view, struct plan *plan)
 {
@@ -207,13 +218,7 @@ static void fill_targets(const struct view *view, struct plan *plan)
 			wait_for(plan, "waiting a while after a failure");
 		return;
 	case PGV_DISCARD:
-		/* A disk that lets nothing be removed must not keep the others from trying. */
-		if (view->discard_failures >= DISCARD_TRIES) {
-			wait_for(plan, "what the bootstrap made here cannot be removed");
-			plan->more = MV_UNRACE;
-		} else if (backing_off) {
-			wait_for(plan, "waiting a while after a failure");
-		}
+		fill_discard(view, plan, backing_off);
 		return;
 	case PGV_START_STANDBY:
 		if (yields(view))
@@ -238,6 +243,7 @@ static void fill_targets(const struct view *view, struct plan *plan)
 		return;
 	case PGV_LEAVE:
 	case PGV_KILL:
+	case PGV_FETCH:
 	case PGV_CHECKPOINT:
 	case PGV_FENCE:
 	case PGV_PROMOTE:

@@ -27,6 +27,14 @@ const struct member *rank_member(const struct cluster *cluster, const char *name
 	return NULL;
 }
 
+const struct gone_member *rank_gone(const struct cluster *cluster, const char *name)
+{
+	for (uint32_t i = 0; i < cluster->ngone; i++)
+		if (str_eq(cluster->gone[i].name, name))
+			return &cluster->gone[i];
+	return NULL;
+}
+
 const struct vote *rank_vote(const struct view *view, const char *name)
 {
 	for (uint32_t i = 0; i < view->nvotes; i++)
@@ -215,8 +223,9 @@ static int compare(const struct view *view, const struct vote *vote, bool *ret_a
 static bool is_final(const struct view *view, const struct vote *vote)
 {
 	const struct member *m = rank_member(&view->cluster, vote->name);
+	const struct gone_member *gone = rank_gone(&view->cluster, vote->name);
 
-	if (m != NULL && !m->is_pgha)
+	if ((m != NULL && !m->is_pgha) || (gone != NULL && !gone->is_pgha))
 		return true;
 	return vote->sealed != 0 && vote->sealed >= view->ballot;
 }
@@ -236,6 +245,27 @@ static bool is_passed_over(const struct vote *vote)
 	return vote->nofailover || vote->watchdog_failed;
 }
 
+static bool is_elsewhere(const struct view *view, const struct vote *vote)
+{
+	return vote->timeline != 0 && view->pg.timeline != 0 &&
+	       vote->timeline != view->pg.timeline;
+}
+
+/* Whose key has gone does not go first, whatever it has: it may be received from. */
+static bool is_gone(const struct view *view, const struct vote *vote)
+{
+	return rank_gone(&view->cluster, vote->name) != NULL;
+}
+
+/* A member that cannot lead has WAL that is missing here. */
+static bool is_short_of(const struct view *view, const struct vote *vote)
+{
+	bool ahead;
+
+	return is_gone(view, vote) && vote_is_usable(view, vote) && vote->answered &&
+	       !vote->failed && vote->in_recovery && compare(view, vote, &ahead) > 0 && ahead;
+}
+
 /* With synchronous replication a commit is on its leader and on all voters but `quorum`, so one
  * of any quorum + 1 of them has it; and as these have stopped receiving, no other is confirmed. */
 static bool has_quorum(const struct view *view)
@@ -250,10 +280,41 @@ static bool has_quorum(const struct view *view)
 		const struct vote *vote = &view->votes[i];
 
 		if (vote->answered && !vote->failed && !is_passed_over(vote) &&
-		    has_confirmed(sync, vote->name) && is_final(view, vote))
+		    has_confirmed(sync, vote->name) && is_final(view, vote) &&
+		    !is_short_of(view, vote))
 			n++;
 	}
 	return n > sync->quorum;
+}
+
+/* The member that cannot lead, its key having gone, and has most of what is missing here. */
+static const struct vote *richest_gone(const struct view *view)
+{
+	const struct vote *richest = NULL;
+
+	for (uint32_t i = 0; i < view->cluster.ngone; i++) {
+		const struct vote *vote = rank_vote(view, view->cluster.gone[i].name);
+
+		if (vote == NULL || !is_short_of(view, vote) || is_elsewhere(view, vote) ||
+		    view->cluster.gone[i].host[0] == '\0')
+			continue;
+		if (richest == NULL || vote->lsn > richest->lsn)
+			richest = vote;
+	}
+	return richest;
+}
+
+/* Whom to receive from before leading; NULL: nobody, or it has taken too long, and no synchronous
+ * commit can be there alone. */
+static const struct vote *must_fetch(const struct view *view)
+{
+	const struct vote *richest = richest_gone(view);
+
+	if (richest == NULL || !view->election_open)
+		return NULL;
+	if (view->now_ms < view->election_since_ms + RANK_FETCH_MS)
+		return richest;
+	return has_quorum(view) ? NULL : richest;
 }
 
 /* All answers are there: stand in line. */
@@ -263,12 +324,13 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 	int64_t turn_at;
 	int64_t before = 0;
 	const char *other = "";
+	const struct vote *fetch = must_fetch(view);
 
 	for (uint32_t i = 0; i < view->nvotes; i++) {
 		const struct vote *vote = &view->votes[i];
 		bool ahead;
 
-		if (vote->failed || !vote->answered)
+		if (vote->failed || !vote->answered || is_gone(view, vote))
 			continue;
 		retry_at = MIN_OF(retry_at, vote->asked_at_ms + RANK_VOTE_AGE_MS);
 		if (!vote->in_recovery) {
@@ -291,7 +353,7 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 		before++;
 		other = vote->name;
 	}
-	if (!has_quorum(view)) {
+	if (fetch == NULL && !has_quorum(view)) {
 		say(ret, RANK_WAIT, retry_at, "",
 		    "too few of the synchronous standbys tell a final position");
 		return;
@@ -299,6 +361,9 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 	turn_at = MAX_OF(view->election_since_ms, view->ballot_at_ms) + before * RANK_STEP_MS;
 	if (before > 0 && view->now_ms < turn_at)
 		say(ret, RANK_WAIT, turn_at, other, "equal position, but goes first by order");
+	else if (fetch != NULL)
+		say(ret, RANK_FETCH, view->election_since_ms + RANK_FETCH_MS, fetch->name,
+		    "has more WAL than this member, and lost etcd: it cannot lead");
 	else
 		say(ret, RANK_BEST, 0, "", "no reachable member is ahead");
 }
@@ -371,7 +436,20 @@ void rank_me(const struct view *view, struct verdict *ret)
 			return;
 		}
 	}
-	if (view->election_open && !alone && !view->sealed) {
+	for (uint32_t i = 0; i < view->cluster.ngone && view->election_open; i++) {
+		const char *name = view->cluster.gone[i].name;
+		const struct vote *vote = rank_vote(view, name);
+
+		if (str_eq(name, view->last_leader))
+			continue;
+		alone = false;
+		if (vote == NULL || !is_asked(view, vote)) {
+			say(ret, RANK_UNKNOWN, 0, name,
+			    "lost etcd, its position has to be asked for all the same");
+			return;
+		}
+	}
+	if (view->election_open && !alone && !view->sealed && must_fetch(view) == NULL) {
 		say(ret, RANK_UNKNOWN, 0, "", "stops receiving before it compares positions");
 		return;
 	}
@@ -398,12 +476,6 @@ static const char *unfit_peer(const struct vote *vote)
 	if (vote->regressed)
 		return "takes this etcd for wiped or restored";
 	return NULL;
-}
-
-static bool is_elsewhere(const struct view *view, const struct vote *vote)
-{
-	return vote->timeline != 0 && view->pg.timeline != 0 &&
-	       vote->timeline != view->pg.timeline;
 }
 
 const char *rank_unfit(const struct view *view, const struct vote *vote)

@@ -15,6 +15,7 @@
 	X(UNKNOWN, "unknown") /* answers of peers are missing or too old */ \
 	X(NEVER, "never")     /* not allowed, or not able */             \
 	X(WAIT, "wait")       /* somebody else goes first */             \
+	X(FETCH, "fetch")     /* receives first what one that cannot lead has more */ \
 	X(BEST, "best")
 
 enum rank {
@@ -30,6 +31,9 @@ enum rank {
 #define RANK_STEP_MS 250
 /* So long after its ballot an election waits for a peer that has answered and still receives. */
 #define RANK_SEAL_MS 1500
+/* So long an election waits for the WAL of a member that cannot lead, its key having gone. Not
+ * bounded by time while a synchronous commit may be there and nowhere else. */
+#define RANK_FETCH_MS 5000
 /* How long a successor named by a release, or by an operator, is waited for. */
 #define RANK_SUCCESSOR_MS 3000
 /* Terms during which nobody leads who lacks WAL that an orderly release says there is: whoever
@@ -71,6 +75,7 @@ const char *rank_unfit(const struct view *view, const struct vote *vote);
 /* Is there another member that could lead, as far as etcd's keys tell? */
 bool rank_others_exist(const struct view *view);
 const struct member *rank_member(const struct cluster *cluster, const char *name);
+const struct gone_member *rank_gone(const struct cluster *cluster, const char *name);
 const struct vote *rank_vote(const struct view *view, const char *name);
 const char *rank_name(enum rank rank);
 

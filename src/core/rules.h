@@ -22,6 +22,7 @@
 	X(FENCE, "fence")         /* run the operator's command against the old leader */  \
 	X(PROMOTE, "promote")                                                              \
 	X(FOLLOW, "follow")                                                                \
+	X(FETCH, "fetch")       /* receive from a member that is sealed */                \
 	X(SEAL, "seal") /* follow nobody, where that was promised; else leave */           \
 	X(REWIND, "rewind")                                                                \
 	X(CLONE, "clone")                                                                  \

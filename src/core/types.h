@@ -14,6 +14,7 @@
 
 #define NAME_SIZE    64  /* member and scope names: 63 bytes and the NUL */
 #define MEMBERS_MAX  32  /* members of one cluster */
+#define GONE_MAX     8   /* of them remembered after their key has gone */
 #define URL_SIZE     320
 #define HOST_SIZE    256
 #define SYSID_SIZE   24  /* decimal 64-bit system identifier */
@@ -174,6 +175,16 @@ struct failsafe_key {
 	int64_t mod_revision; /* 0: there is no such key */
 };
 
+/* A standby whose key has gone while it ran: its agent has lost etcd, or it is dead. Its Postgres
+ * may go on receiving, and confirming, all the same. */
+struct gone_member {
+	char name[NAME_SIZE];
+	char host[HOST_SIZE];
+	uint16_t port;
+	char api_url[URL_SIZE];
+	bool is_pgha;
+};
+
 /* The cluster as etcd tells it: claims, no proofs. */
 struct cluster {
 	int64_t revision; /* newest etcd revision folded in; 0 = never read */
@@ -207,6 +218,9 @@ struct cluster {
 
 	uint32_t nmembers;
 	struct member members[MEMBERS_MAX]; /* sorted by name */
+
+	uint32_t ngone;
+	struct gone_member gone[GONE_MAX]; /* oldest first; as this life of the agent saw them go */
 };
 
 enum pg_run {

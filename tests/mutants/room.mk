@@ -24,6 +24,9 @@ EXTRA_DIST += \
 	tests/mutants/mutate.awk \
 	tests/mutants/adopted-by-read.mut \
 	tests/mutants/fence-not-run.mut \
+	tests/mutants/fetch-gives-up.mut \
+	tests/mutants/fetch-skipped.mut \
+	tests/mutants/gone-not-asked.mut \
 	tests/mutants/keepalive-proves.mut \
 	tests/mutants/no-own-clock.mut \
 	tests/mutants/no-rate-margin.mut \

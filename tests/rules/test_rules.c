@@ -243,6 +243,25 @@ static void pause_is_quiet(const struct situation *s, const struct rule *rule)
 			 s, rule, "follows without a leader, or as no standby");
 }
 
+/* What is fetched comes from one that promised to receive no more, while nobody leads. */
+static void fetch_is_for_candidates(const struct situation *s, const struct rule *rule)
+{
+	bool open = s->leader == LEADER_VACANT || s->leader == LEADER_STALE;
+
+	if (rule->pg_verb == PGV_FETCH)
+		PROPERTY(open && s->rank == RANK_FETCH && s->pg == SPG_UP &&
+				 s->role == SROLE_REPLICA && s->mode == MODE_AUTO,
+			 s, rule, "fetches as no candidate");
+	if (s->rank == RANK_FETCH)
+		PROPERTY(rule->lease_verb != LV_TAKEOVER && rule->more != MV_VOTES, s, rule,
+			 "takes the key before it has fetched");
+}
+
+Test(rules, fetch_only_what_an_election_needs)
+{
+	every_situation(fetch_is_for_candidates);
+}
+
 Test(rules, do_nothing_to_postgres_in_pause_unasked)
 {
 	every_situation(pause_is_quiet);

@@ -84,6 +84,7 @@ EXTRA_DIST += \
 	tests/scenarios/isolated.scn \
 	tests/scenarios/k1-stalled-etcd-leader.scn \
 	tests/scenarios/k12-sealed-and-cut-off.scn \
+	tests/scenarios/k2-agent-frozen-voter-cut.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
 	tests/scenarios/paused-agent-frozen.scn \
 	tests/scenarios/paused-another-leads.scn \

@@ -289,6 +289,7 @@ static void act_pg(const struct plan *plan, struct node *n, uint32_t i, const st
 	case PGV_LEAVE:
 	case PGV_FENCE:
 	case PGV_FOLLOW:
+	case PGV_FETCH:
 	case PGV_SEAL:
 	case PGV_REWIND:
 	case PGV_CLONE:

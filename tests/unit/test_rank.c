@@ -314,6 +314,98 @@ Test(rank, enough_synchronous_standbys_have_to_tell_a_final_position)
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
 
+/* The agent of 'c' has lost etcd; it answers, and has sealed at this position. */
+static struct view open_election_with_gone(uint64_t lsn)
+{
+	struct view v = open_election();
+	struct gone_member *gone = &v.cluster.gone[v.cluster.ngone++];
+
+	v.cluster.nmembers = 2;
+	*gone = (struct gone_member){ .is_pgha = true, .port = 5432 };
+	str_clip(gone->name, sizeof(gone->name), "c");
+	str_clip(gone->host, sizeof(gone->host), "10.0.0.3");
+	v.votes[1].lsn = lsn;
+	return v;
+}
+
+Test(rank, asks_a_member_whose_key_has_gone)
+{
+	struct view v = open_election_with_gone(4000);
+
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[1].ballot = 69;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	cr_assert_str_eq(ask(&v).other, "c");
+	v.votes[1] = (struct vote){ .name = "c", .asked_at_ms = 10000, .ballot = 70,
+				    .failed = true };
+	cr_assert_eq(ask(&v).rank, RANK_BEST); /* dead, or cut off from us too */
+	v = open_election_with_gone(4000);
+	v.votes[1].ballot = 0;
+	str_clip(v.last_leader, sizeof(v.last_leader), "c");
+	cr_assert_eq(ask(&v).rank, RANK_BEST); /* its term is over, that is enough */
+}
+
+Test(rank, whose_key_has_gone_never_goes_first)
+{
+	struct view v = open_election_with_gone(5000);
+
+	str_clip(v.cluster.gone[0].name, NAME_SIZE, "A");
+	str_clip(v.votes[1].name, NAME_SIZE, "A");
+	cr_assert_eq(ask(&v).rank, RANK_BEST); /* equal, and first by name */
+}
+
+Test(rank, receives_first_what_only_one_has_that_cannot_lead)
+{
+	struct view v = open_election_with_gone(6000);
+
+	cr_assert_eq(ask(&v).rank, RANK_FETCH);
+	cr_assert_str_eq(ask(&v).other, "c");
+	v.sealed = false; /* it receives from there */
+	cr_assert_eq(ask(&v).rank, RANK_FETCH);
+	v.pg.receive_lsn = 6000;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN); /* and stops again before it leads */
+	v.sealed = true;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+
+	v = open_election_with_gone(6000);
+	v.votes[0].lsn = 5500; /* another one is nearer, and can lead: that one receives */
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_str_eq(ask(&v).other, "a");
+}
+
+Test(rank, gives_up_receiving_in_time_without_synchronous_commits)
+{
+	struct view v = open_election_with_gone(6000);
+
+	v.election_since_ms = 10100 - RANK_FETCH_MS + 1;
+	cr_assert_eq(ask(&v).rank, RANK_FETCH);
+	v.election_since_ms--;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v = open_election_with_gone(6000);
+	v.votes[1].timeline = 4; /* nothing of it fits here */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[1].timeline = 3;
+	v.votes[1].in_recovery = false; /* opened by somebody's hand */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, never_gives_up_what_may_be_a_synchronous_commit)
+{
+	struct view v = open_election_with_gone(6000);
+
+	with_sync(&v, 2); /* one of the three had it, and that may be 'c' */
+	v.election_since_ms = 1;
+	cr_assert_eq(ask(&v).rank, RANK_FETCH);
+	v.votes[1].timeline = 4;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.votes[1].timeline = 3;
+	with_sync(&v, 1); /* two had it, so this one or 'a' too */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[1].lsn = 5000;
+	with_sync(&v, 2);
+	cr_assert_eq(ask(&v).rank, RANK_BEST); /* its word counts as a voter's */
+}
+
 Test(rank, whoever_is_passed_over_is_no_voter)
 {
 	struct view v = open_election();
