@@ -5,7 +5,7 @@ import json
 import re
 import signal
 
-from lib.proc import wait_for
+from lib.proc import kill, wait_for
 
 
 def said_since(node, offset):
@@ -78,3 +78,35 @@ def test_a_promise_outlives_the_agent_and_its_ballot_is_used_once(cluster, out):
     assert said.index("stops receiving WAL") < said.index("may receive WAL again: ")
     assert node.rest("/seal", "POST", asks).code == 409
     assert receives(node) and cluster.leader() is leader
+
+
+def test_what_only_a_standby_without_etcd_has_is_not_lost(cluster, out):
+    """Its agent alone has lost etcd, so it has no key and cannot lead; it still receives."""
+    old = cluster.leader()
+    voter, new = cluster.replicas()
+    for node in (voter, new):
+        wait_for("the stream", lambda n=node: receives(n), 20)
+    old.sql("CREATE TABLE only_there (i int)")
+    wait_for("the table", lambda: new.sql1("SELECT to_regclass('only_there') IS NOT NULL"), 10)
+    before = new.log_size()
+    frozen = [old.agent.pid] + old.pids_of("pgha-guard")
+    new.drop(peer=old.name)
+    for member in cluster.etcd.members:
+        voter.drop(peer=member.name)
+    for pid in frozen:
+        kill(pid, signal.SIGSTOP)
+    try:
+        old.sql("INSERT INTO only_there SELECT generate_series(1, 100)")
+        wait_for("the rows", lambda: voter.sql1("SELECT count(*) FROM only_there") == 100, 10)
+        assert cluster.wait_leader(other_than=old) is new
+        wait_for("the opening", lambda: not new.sql1("SELECT pg_is_in_recovery()"), 20)
+        assert new.sql1("SELECT count(*) FROM only_there") == 100
+        assert "receiving from '%s'" % voter.name in said_since(new, before)
+        assert not receives(voter)
+    finally:
+        for pid in frozen:
+            kill(pid, signal.SIGCONT)
+        for node in (new, voter):
+            node.heal()
+    cluster.wait_whole()
+    cluster.leader().sql("DROP TABLE only_there")

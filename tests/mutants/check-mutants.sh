@@ -22,7 +22,7 @@ if [ "${1-}" = --fit ]; then
 fi
 
 sources() {
-	(cd "$root" && ls src/core/*.c src/agent/*.c src/wire/*.c)
+	(cd "$root" && ls src/core/*.c src/agent/*.c src/wire/*.c src/fence/*.c)
 }
 
 names=$*
@@ -56,17 +56,40 @@ link() {
 
 # The first line that tells why, or how it died.
 verdict() {
-	if grep -q '^FAILED' "$work/log"; then
+	if grep -q '^FAILED.*pgha-sim' "$work/log"; then
 		sed -n 's/^FAILED.*: pgha-sim/pgha-sim/p; s/^  broken: /  /p' "$work/log" | tr -d '\n'
 	else
-		grep -m 1 -E 'is wrong|^\[----\]|Assertion' "$work/log" || tail -n 1 "$work/log"
+		grep -m 1 -E 'is wrong|^\[----\]|Assertion|^FAILED' "$work/log" || tail -n 1 "$work/log"
 	fi
+}
+
+# The Postgres module is built anew, for the first version that it was configured for.
+run_fence() {
+	config=${FENCE_PG_CONFIGS%% *}
+	[ -n "$config" ] || broken "the Postgres module"
+	version=$("$config" --version | sed -n 's/^PostgreSQL \([0-9]*\).*/\1/p')
+	mkdir -p "$work/src"
+	cp -r "$root/src/base" "$root/src/fence" "$work/src"
+	while read -r path copy; do
+		cp "$work/$copy" "$work/$path"
+	done <"$work/changed"
+	make -s -f "$work/src/fence/module.mk" OUT="$work/out" PG_CONFIG="$config" >"$work/log" 2>&1 ||
+		broken "the Postgres module"
+	chmod -R a+rX "$work"
+	! (cd "$build" && FENCE_PG_CONFIG=$config FENCE_PAGE=tests/fence/page \
+		FENCE_MODULE=$work/out/$version/pgha_fence.so PYTHONDONTWRITEBYTECODE=1 \
+		/usr/bin/python3 -m pytest -q -x -p no:cacheprovider "$root/tests/fence/$1") \
+		>"$work/log" 2>&1
 }
 
 # 0: it failed, as it has to.
 run() {
 	program=$1
 	shift
+	if [ "$program" = fence ]; then
+		run_fence "$@"
+		return
+	fi
 	link "$program" || broken "$program"
 	rc=0
 	case $program in
@@ -83,10 +106,11 @@ broken() {
 
 hunt() {
 	name=$1
-	rm -f "$work"/*
+	rm -rf "${work:?}"/*
 	(cd "$root" && awk -v out="$work" -f tests/mutants/mutate.awk "tests/mutants/$name.mut" \
 		$(sources)) >"$work/changed" || broken "$name"
 	while read -r path copy; do
+		[ "${path#src/fence/}" = "$path" ] || continue
 		# shellcheck disable=SC2086
 		$COMPILE -w -DPGHA_VERSION='"0"' -I"$root/$(dirname "$path")" -c -o "$work/${copy%.c}.o" "$work/$copy" ||
 			broken "$path"

@@ -5,9 +5,12 @@ mutant_env = COMPILE='$(COMPILE)' LINK='$(mutant_link)' \
 	rules_LINK='$(tests_rules_test_rules_OBJECTS) @ $(tests_rules_test_rules_LDADD) $(LIBS)' \
 	rank_LINK='$(tests_unit_test_rank_OBJECTS) @ $(tests_unit_test_rank_LDADD) $(LIBS)' \
 	decide_LINK='$(tests_unit_test_decide_OBJECTS) @ $(tests_unit_test_decide_LDADD) $(LIBS)' \
-	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)'
+	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)' \
+	restmsg_LINK='$(tests_unit_test_restmsg_OBJECTS) @ $(tests_unit_test_restmsg_LDADD) $(LIBS)' \
+	FENCE_PG_CONFIGS='$(PG_CONFIGS)'
 mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
-	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record
+	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record \
+	tests/unit/test_restmsg tests/fence/page
 
 # One line for each safety rule that is taken away: killed by what, or survived.
 check-mutants: $(mutant_programs) check-src-mutants
@@ -28,8 +31,12 @@ EXTRA_DIST += \
 	tests/mutants/fetch-skipped.mut \
 	tests/mutants/gone-not-asked.mut \
 	tests/mutants/keepalive-proves.mut \
+	tests/mutants/module-one-look.mut \
+	tests/mutants/module-prepared.mut \
+	tests/mutants/module-sync-cut.mut \
 	tests/mutants/no-own-clock.mut \
 	tests/mutants/no-rate-margin.mut \
+	tests/mutants/page-kept.mut \
 	tests/mutants/pause-armed.mut \
 	tests/mutants/promote-unheld.mut \
 	tests/mutants/rank-by-replay.mut \
@@ -37,6 +44,7 @@ EXTRA_DIST += \
 	tests/mutants/rank-old-timeline.mut \
 	tests/mutants/regressed-accepted.mut \
 	tests/mutants/release-without-proof.mut \
+	tests/mutants/rest-by-role.mut \
 	tests/mutants/seal-skipped.mut \
 	tests/mutants/settled-too-early.mut \
 	tests/mutants/sync-garbage-empty.mut \
@@ -46,4 +54,5 @@ EXTRA_DIST += \
 	tests/mutants/unsealed-votes-count.mut \
 	tests/mutants/vote-before-seal.mut \
 	tests/mutants/vote-not-persisted.mut \
-	tests/mutants/vote-of-another-ballot.mut
+	tests/mutants/vote-of-another-ballot.mut \
+	tests/mutants/wall-clock.mut

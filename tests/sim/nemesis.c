@@ -280,6 +280,9 @@ static void apply_operator(struct world *world, enum fault fault, uint32_t id, u
 		operator_pause(world, add > 0);
 	if (fault == FAULT_INIT_LOST)
 		modeletcd_put(world, WORLD_PREFIX "initialize", NULL);
+	if (fault == FAULT_INIT_FOREIGN)
+		modeletcd_put(world, WORLD_PREFIX "initialize",
+			      add > 0 ? "7000000000000000999" : world->nodes[id].pg.sysid);
 	if (fault == FAULT_RESUME)
 		operator_resume_in_etcd(world);
 	if (fault == FAULT_CONFIG)

@@ -61,6 +61,7 @@ struct world;
 	X(DATA_LOST, "data-lost", NEEDS_STORY, 0, 0)                           \
 	X(DATA_FOREIGN, "data-foreign", NEEDS_STORY, 0, 0)                     \
 	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
+	X(INIT_FOREIGN, "initialize-foreign", NEEDS_STORY, 1000, 10000)        \
 	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)                         \
 	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)                           \
 	X(FENCE_FAILS, "fence-fails", NEEDS_FENCE, 2000, 30000)                \

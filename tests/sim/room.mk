@@ -79,6 +79,7 @@ EXTRA_DIST += \
 	tests/scenarios/host-lost.scn \
 	tests/scenarios/hung-postmaster-fenced.scn \
 	tests/scenarios/hung-postmaster.scn \
+	tests/scenarios/initialize-foreign.scn \
 	tests/scenarios/initialize-lost-all-down.scn \
 	tests/scenarios/initialize-lost.scn \
 	tests/scenarios/isolated.scn \
@@ -91,6 +92,7 @@ EXTRA_DIST += \
 	tests/scenarios/paused-failover.scn \
 	tests/scenarios/paused-key-expires.scn \
 	tests/scenarios/paused-restart-standby.scn \
+	tests/scenarios/paused-taker-frozen.scn \
 	tests/scenarios/paused.scn \
 	tests/scenarios/postmaster-killed.scn \
 	tests/scenarios/primary-last.scn \
