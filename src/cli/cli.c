@@ -22,8 +22,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_list,	  &cmd_topology, &cmd_switchover, &cmd_failover, &cmd_pause,
 	&cmd_resume,	  &cmd_restart,	 &cmd_reload,	  &cmd_reinit,	 &cmd_flush,
 	&cmd_history,	  &cmd_show_config, &cmd_edit_config, &cmd_explain, &cmd_dsn,
-	&cmd_remove,	  &cmd_dcs,	 &cmd_migrate,	  &cmd_version,
-	NULL,
+	&cmd_remove,	  &cmd_dcs,	 &cmd_migrate,	  &cmd_proxy,
+	&cmd_version,	  NULL,
 };
 
 const char *const cli_roles[] = { "leader",  "primary", "standby-leader", "replica",

@@ -39,6 +39,7 @@ extern const struct cli_command cmd_dsn;
 extern const struct cli_command cmd_remove;
 extern const struct cli_command cmd_dcs;
 extern const struct cli_command cmd_migrate;
+extern const struct cli_command cmd_proxy;
 extern const struct cli_command cmd_version;
 
 #endif

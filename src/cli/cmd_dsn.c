@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/cmd.h"
+#include "cli/dsn.h"
 #include "cli/node.h"
 #include "cli/select.h"
 
@@ -17,16 +18,32 @@ static const struct tree_node *find(const struct picture *picture, const char *r
 	return NULL;
 }
 
+static int print_all(const struct picture *picture, const char *role, bool uri, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const struct dsn_wish wish = { .role = role, .uri = uri };
+	int r = dsn_print(picture, &wish, &text, err);
+
+	if (r >= 0)
+		printf("%s\n", text.data);
+	return r;
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
 	const char *role = args_value(args, "--role");
 	const char *member_name = args_value(args, "--member");
+	bool uri = args_has(args, "--uri");
+	bool all = uri || args_has(args, "--all");
 	const struct tree_node *member;
 	const char *name;
 	int64_t port = 0;
 	int r;
 
+	if (all && member_name != NULL)
+		return err_set(err, ERR_PARSE, "--all and --uri name every member: not with "
+					       "--member");
 	if (role != NULL && member_name != NULL)
 		return err_set(err, ERR_PARSE,
 			       "--role and --member are mutually exclusive options");
@@ -38,6 +55,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	r = cli_picture(cli, name, &picture, err);
 	if (r < 0)
 		return r;
+	if (all)
+		return print_all(&picture, role, uri, err);
 	member = find(&picture, role, member_name);
 	if (member == NULL || node_text(member, "host") == NULL ||
 	    !node_int(member, "port", &port))
@@ -50,6 +69,9 @@ static const struct args_option options[] = {
 	CMD_ROLE("Give a member of this role: leader, primary, standby-leader, replica, "
 		 "standby or any."),
 	{ .name = "--member", .also = "-m", .value = "NAME", .help = "Give this member." },
+	{ .name = "--all", .also = "-a",
+	  .help = "Name all members, and let libpq find one of the role." },
+	{ .name = "--uri", .also = "-u", .help = "The same as a URI." },
 	CMD_END,
 };
 
@@ -58,6 +80,9 @@ const struct cli_command cmd_dsn = {
 	.words = "[CLUSTER]",
 	.words_max = 1,
 	.help = "Print host and port of a member, of the leader unless told otherwise.",
+	.more = "  With --all or --uri: a connection string for clients that stays right when the\n"
+		"  leader changes. -r leader, the default, finds who takes writes; -r replica a\n"
+		"  standby, or the leader where there is none; -r any whoever answers.\n",
 	.options = options,
 	.run = run,
 };

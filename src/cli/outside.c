@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * outside - the operator's editor and pager
+ * outside - the operator's files, editor, pager and commands
  */
 #include "cli/outside.h"
 
@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +128,34 @@ int outside_edit(const char *name, const char *text, size_t max, struct buf *ret
 		r = outside_read(path, max, ret_text, err);
 	(void)unlink(path);
 	return r;
+}
+
+int outside_replace(const char *path, const char *text, struct err *err)
+{
+	_cleanup_(closep) int fd = -1;
+	char tmp[PATH_SIZE];
+	int r = 0;
+
+	if (str_printf(tmp, sizeof(tmp), "%s.XXXXXX", path) < 0)
+		return err_set(err, ERR_TOOLONG, "path '%s'", path);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, ERR_IO, "cannot create '%s'", tmp);
+	if (write_all(fd, text) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+		r = err_set(err, ERR_IO, "cannot write '%s'", tmp);
+	else if (rename(tmp, path) < 0)
+		r = err_set(err, ERR_IO, "cannot put a file in the place of '%s'", path);
+	if (r < 0)
+		(void)unlink(tmp);
+	return r;
+}
+
+int outside_shell(const char *command)
+{
+	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
+
+	(void)fflush(stdout);
+	return run_and_wait("/bin/sh", argv, NULL);
 }
 
 static bool in_path(const char *program)

@@ -14,6 +14,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_list.c \
 	src/cli/cmd_migrate.c \
 	src/cli/cmd_pause.c \
+	src/cli/cmd_proxy.c \
 	src/cli/cmd_reinit.c \
 	src/cli/cmd_reload.c \
 	src/cli/cmd_remove.c \
@@ -23,6 +24,7 @@ src_libcli_a_SOURCES = \
 	src/cli/dcs.c src/cli/dcs.h \
 	src/cli/diff.c src/cli/diff.h \
 	src/cli/each.c src/cli/each.h \
+	src/cli/dsn.c src/cli/dsn.h \
 	src/cli/edit.c src/cli/edit.h \
 	src/cli/listing.c src/cli/listing.h \
 	src/cli/migrate.c src/cli/migrate.h \
@@ -31,6 +33,7 @@ src_libcli_a_SOURCES = \
 	src/cli/node.c src/cli/node.h \
 	src/cli/outside.c src/cli/outside.h \
 	src/cli/picture.c src/cli/picture.h \
+	src/cli/proxy.c src/cli/proxy.h \
 	src/cli/select.c src/cli/select.h \
 	src/cli/setup.c src/cli/setup.h \
 	src/cli/table.c src/cli/table.h \
@@ -48,6 +51,7 @@ cli_tests = \
 	tests/unit/test_edit \
 	tests/unit/test_listing \
 	tests/unit/test_migrate \
+	tests/unit/test_proxy \
 	tests/unit/test_select \
 	tests/unit/test_setup \
 	tests/unit/test_table \
@@ -78,6 +82,10 @@ tests_unit_test_listing_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
 tests_unit_test_migrate_SOURCES = tests/unit/test_migrate.c
 tests_unit_test_migrate_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_migrate_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c
+tests_unit_test_proxy_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_proxy_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_select_SOURCES = tests/unit/test_select.c
 tests_unit_test_select_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/e2e/test_hung.py \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_patronictl.py \
+	tests/e2e/test_proxy.py \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_rest.py \
 	tests/e2e/test_scenarios.py \

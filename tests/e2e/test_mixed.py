@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """A running Patroni cluster, Debian's, moves over member by member and back"""
 
+import json
 import os
 
 import pytest
@@ -53,7 +54,27 @@ def change_agent(cluster, node, ours):
     assert ("pgha" in node.status()) == ours, node.status()
 
 
+def found(cluster, verdict, code):
+    """What the check of a migration tells, as doc/patroni.md has it."""
+    told = cluster.hactl("migrate", "check", *[n.conf_path for n in cluster.nodes], "-f", "json",
+                         check=False)
+    assert told.returncode == code, told.stdout + told.stderr
+    return {f["Key"]: f for f in json.loads(told.stdout) if f["Verdict"] == verdict}
+
+
+def test_check_before_moving(theirs):
+    assert not found(theirs, "stands in the way", 0)
+    carried = found(theirs, "carries over", 0)
+    assert {"initialize", "config.ttl", "members/n1", "postgresql.data_dir"} <= set(carried)
+    assert "config.ttl" in found(theirs, "to be known", 0)
+    theirs.set_config(standby_cluster={"host": "192.0.2.1"}, pause=True)
+    stops = found(theirs, "stands in the way", 3)
+    assert {"config.standby_cluster", "config.pause"} == set(stops), stops
+    theirs.set_config(standby_cluster=None, pause=None)
+
+
 def test_moves_over_and_back(theirs, out):
+    assert not found(theirs, "stands in the way", 0)
     inodes = [n.data_inode() for n in theirs.nodes]
     with theirs.writers(out, PERIOD_MS) as w:
         joins = theirs.replicas()[0]

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cmd_proxy - the configuration of a load balancer, printed or kept true
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/parse.h"
+#include "cli/cmd.h"
+#include "cli/outside.h"
+#include "cli/proxy.h"
+
+#define LOOK_MS    1000
+#define WRITE_PORT 5000
+#define READ_PORT  5001
+#define ROUTER_ID  51
+
+static int read_number(const struct args *args, const char *name, int64_t max, int64_t dflt,
+		       int64_t *ret, struct err *err)
+{
+	const char *text = args_value(args, name);
+
+	*ret = dflt;
+	if (text != NULL && parse_int(text, 1, max, ret, err) < 0)
+		return err_wrap(err, "%s", name);
+	return 0;
+}
+
+static int read_wish(const struct cli *cli, const struct args *args, struct proxy_wish *ret,
+		     struct err *err)
+{
+	const char *listen = args_value(args, "--listen");
+	const char *member = args_value(args, "--member");
+	int r;
+
+	*ret = (struct proxy_wish){ .listen = listen != NULL ? listen : "*",
+				    .lag = args_value(args, "--lag"),
+				    .vip = args_value(args, "--vip"),
+				    .nic = args_value(args, "--interface"),
+				    .member = member != NULL ? member : cli->setup.config->name };
+	if (!proxy_kind_of(args->words[0], &ret->kind))
+		return err_set(err, ERR_PARSE,
+			       "'%s' is not known: haproxy, nginx, pgbouncer or keepalived",
+			       args->words[0]);
+	if (args_has(args, "--watch") && args_value(args, "--output") == NULL)
+		return err_set(err, ERR_PARSE, "--watch needs --output, the file to keep true");
+	if (args_value(args, "--reload") != NULL && args_value(args, "--output") == NULL)
+		return err_set(err, ERR_PARSE, "--reload needs --output");
+	r = read_number(args, "--write-port", 65535, WRITE_PORT, &ret->write_port, err);
+	if (r >= 0)
+		r = read_number(args, "--read-port", 65535, READ_PORT, &ret->read_port, err);
+	if (r >= 0)
+		r = read_number(args, "--router-id", 255, ROUTER_ID, &ret->router_id, err);
+	return r;
+}
+
+static int make(struct cli *cli, const char *name, const struct proxy_wish *wish,
+		struct buf *ret_text, struct err *err)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	int r = cli_picture(cli, name, &picture, err);
+
+	return r < 0 ? r : proxy_print(&picture, wish, ret_text, err);
+}
+
+/* 1: written and not taken up, to be tried again. */
+static int write_file(const struct args *args, const char *text, struct err *err)
+{
+	const char *path = args_value(args, "--output");
+	const char *command = args_value(args, "--reload");
+	int r = outside_replace(path, text, err);
+
+	if (r < 0)
+		return r;
+	r = command != NULL ? outside_shell(command) : 0;
+	cli_print_stamp();
+	if (r == 0)
+		printf("%s is written%s\n", path, command != NULL ? " and taken up" : "");
+	else
+		printf("%s is written, but '%s' failed with %d\n", path, command, r);
+	(void)fflush(stdout);
+	return r == 0 ? 0 : 1;
+}
+
+/* What was done and said at the look before. */
+struct keeper {
+	char *written; /* NULL: nothing that was taken up */
+	char said[512];
+};
+
+/* What cannot be made at the moment leaves the file as it is: without a leader there is nobody to
+ * name, and without etcd and members nothing is known. */
+static void keep_true(struct cli *cli, const struct args *args, const char *name,
+		      const struct proxy_wish *wish, struct keeper *keeper)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct err err = { 0 };
+	int r = make(cli, name, wish, &text, &err);
+
+	if (r >= 0 && (keeper->written == NULL || !str_eq(keeper->written, text.data))) {
+		r = write_file(args, text.data, &err);
+		free(keeper->written);
+		keeper->written = r == 0 ? buf_take(&text) : NULL;
+	}
+	if (r < 0 && !str_eq(keeper->said, err.msg))
+		fprintf(stderr, "Error: %s; the file stays as it is\n", err.msg);
+	str_clip(keeper->said, sizeof(keeper->said), r < 0 ? err.msg : "");
+	cli_wait(cli, LOOK_MS);
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *name = args->nwords > 1 ? args->words[1] : cli->setup.config->scope;
+	struct keeper keeper = { 0 };
+	struct proxy_wish wish;
+	int r;
+
+	if (*name == '\0')
+		return err_set(err, ERR_CONFIG,
+			       "No cluster name given, and no scope in the configuration");
+	r = read_wish(cli, args, &wish, err);
+	if (r < 0)
+		return r;
+	while (args_has(args, "--watch"))
+		keep_true(cli, args, name, &wish, &keeper);
+	r = make(cli, name, &wish, &text, err);
+	if (r < 0)
+		return r;
+	if (args_value(args, "--output") != NULL)
+		return write_file(args, text.data, err);
+	printf("%s", text.data);
+	return 0;
+}
+
+static const struct args_option options[] = {
+	{ .name = "--output", .also = "-o", .value = "FILE", .help = "Write it there." },
+	{ .name = "--watch", .help = "Go on, and write it again whenever it changes." },
+	{ .name = "--reload", .value = "CMD", .help = "Run this after each write." },
+	{ .name = "--listen", .value = "ADDRESS", .help = "Address to listen on; all." },
+	{ .name = "--write-port", .value = "PORT", .help = "Port of the primary; 5000." },
+	{ .name = "--read-port", .value = "PORT", .help = "Port of standbys; 5001." },
+	{ .name = "--lag", .value = "SIZE", .help = "haproxy: standbys further behind are out." },
+	{ .name = "--vip", .value = "ADDRESS", .help = "keepalived: address/bits to move about." },
+	{ .name = "--interface", .value = "NAME", .help = "keepalived: where the address goes." },
+	{ .name = "--router-id", .value = "N", .help = "keepalived: virtual_router_id; 51." },
+	{ .name = "--member", .also = "-m", .value = "NAME",
+	  .help = "keepalived: whose file it is; that of the configuration." },
+	CMD_END,
+};
+
+const struct cli_command cmd_proxy = {
+	.name = "proxy-config",
+	.words = "haproxy|nginx|pgbouncer|keepalived [CLUSTER]",
+	.words_min = 1,
+	.words_max = 2,
+	.help = "Print the configuration of a load balancer for the cluster as it is.",
+	.more = "  HAProxy and keepalived ask the members who leads; their files change when some\n"
+		"  come or go. nginx and PgBouncer cannot: theirs name the leader, and --watch\n"
+		"  keeps them true.\n",
+	.options = options,
+	.run = run,
+};
