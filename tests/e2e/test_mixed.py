@@ -136,8 +136,9 @@ def lose_the_leader(cluster, ahead, rows):
              lambda: ahead.sql1("SELECT count(*) FROM kept") == rows + 100, 20)
     assert behind.sql1("SELECT count(*) FROM kept") == rows
     old.kill_all()
-    cluster.net.heal(behind.name)
     new = cluster.wait_leader(other_than=old, deadline_s=SOON_S)
+    # Not before: what the lost host's kernel had not sent would still arrive.
+    cluster.net.heal(behind.name)
     assert new is ahead, "%s leads, and lacks what %s had" % (new.name, ahead.name)
     old.start_agent()
     cluster.wait_whole(SOON_S)
