@@ -116,7 +116,7 @@ def test_restart_reload_and_reinit(cluster, ctl):
     assert node.data_inode() != inode
 
 
-def test_restart_that_only_what_is_pending_needs(cluster, ctl):
+def take_what_is_pending(cluster, ctl):
     # A standby may only go below a primary that has done so: what is lowered takes two rounds.
     for _ in range(2):
         ctl("restart", "--pending", "--force", cluster.scope)
@@ -124,17 +124,28 @@ def test_restart_that_only_what_is_pending_needs(cluster, ctl):
     for n in cluster.nodes:
         wait_for("%s waits for nothing" % n.name, lambda n=n: not json.loads(
             cluster.key("members/" + n.name)).get("pending_restart"), 20)
+
+
+def change_max_connections(cluster, ctl, number):
+    ctl("edit-config", "-p", "max_connections=%d" % number, "--force", cluster.scope)
+    for n in cluster.nodes:
+        cluster.wait_member(n, pending_restart=True)
+
+
+def test_restart_that_only_what_is_pending_needs(cluster, ctl):
+    take_what_is_pending(cluster, ctl)
     pids = {n.name: n.postmaster_pid() for n in cluster.nodes}
     ctl("restart", "--pending", "--force", cluster.scope)
     assert {n.name: n.postmaster_pid() for n in cluster.nodes} == pids
-    ctl("edit-config", "-p", "max_connections=60", "--force", cluster.scope)
-    for n in cluster.nodes:
-        cluster.wait_member(n, pending_restart=True)
+    change_max_connections(cluster, ctl, 60)
     ctl("restart", "--pending", "--force", cluster.scope)
     for n in cluster.nodes:
         wait_for("%s restarted" % n.name,
                  lambda n=n: n.postmaster_pid() not in (0, pids[n.name]), 60)
     cluster.wait_whole()
+    # Nothing is left pending for those who come after.
+    change_max_connections(cluster, ctl, cluster.dcs["postgresql"]["parameters"]["max_connections"])
+    take_what_is_pending(cluster, ctl)
 
 
 def test_query(cluster, ctl):
