@@ -11,6 +11,7 @@
 struct board_page {
 	atomic_uint holders;
 	struct status *status;
+	struct rest_prepared prepared;
 };
 
 struct board {
@@ -67,6 +68,11 @@ const struct status *board_status(const struct board_page *page)
 	return page->status;
 }
 
+struct rest_prepared *board_prepared(struct board_page *page)
+{
+	return &page->prepared;
+}
+
 void board_give_back(struct board_page *page)
 {
 	if (!page)
@@ -74,5 +80,6 @@ void board_give_back(struct board_page *page)
 	if (atomic_fetch_sub_explicit(&page->holders, 1, memory_order_acq_rel) > 1)
 		return;
 	status_free(page->status);
+	rest_prepared_done(&page->prepared);
 	free(page);
 }

@@ -22,6 +22,8 @@ void board_publish(struct board *board, struct status *status);
 /* The newest page, or NULL when nothing was published yet; give it back. */
 struct board_page *board_take(struct board *board);
 const struct status *board_status(const struct board_page *page);
+/* Of that status; for the one thread that answers from the board. */
+struct rest_prepared *board_prepared(struct board_page *page);
 void board_give_back(struct board_page *page); /* NULL is fine */
 
 #endif

@@ -162,7 +162,7 @@ static struct conn *conn_open(struct rest_serve *serve, struct MHD_Connection *c
 	serve->conns[serve->nconns++] = conn;
 	if (serve->settings->tls) {
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-		resttls_prepare(info->tls_session, serve->settings->tls->verify_client);
+		resttls_prepare(info->tls_session, serve->settings->tls);
 	}
 	return conn;
 }
@@ -264,8 +264,8 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 
 	if (!page)
 		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting");
-	restmsg_get(board_status(page), loop_now_ms(), method, visit->path, visit->query,
-		    &answer);
+	restmsg_get_prepared(board_status(page), board_prepared(page), loop_now_ms(), method,
+			     visit->path, visit->query, &answer);
 	board_give_back(page);
 	len = answer.status_only ? 0 : answer.body.len;
 	rc = queue_answer(serve, connection, answer.code,

@@ -77,6 +77,21 @@ static char *priorities_of(const char *ciphers)
 	return NULL;
 }
 
+/* Without a key every handshake is a whole one. */
+static void make_ticket_key(struct resttls *tls)
+{
+	gnutls_datum_t key = { 0 };
+
+	if (gnutls_session_ticket_key_generate(&key) < 0)
+		return;
+	if (key.size <= sizeof(tls->ticket_key)) {
+		memcpy(tls->ticket_key, key.data, key.size);
+		tls->ticket_key_bytes = key.size;
+	}
+	gnutls_memset(key.data, 0, key.size);
+	gnutls_free(key.data);
+}
+
 int resttls_load(const struct config_restapi *config, struct resttls **ret, struct err *err)
 {
 	struct resttls *tls;
@@ -103,6 +118,7 @@ int resttls_load(const struct config_restapi *config, struct resttls **ret, stru
 		return rc;
 	}
 	tls->priorities = priorities_of(config->ciphers);
+	make_ticket_key(tls);
 	*ret = tls;
 	return 0;
 }
@@ -118,6 +134,7 @@ void resttls_free(struct resttls *tls)
 	free(tls->key_password);
 	free(tls->ca);
 	free(tls->priorities);
+	gnutls_memset(tls->ticket_key, 0, sizeof(tls->ticket_key));
 	free(tls);
 }
 
@@ -134,6 +151,8 @@ struct resttls *resttls_copy(const struct resttls *tls)
 	copy->ca = str_dup(tls->ca);
 	copy->priorities = str_dup(tls->priorities);
 	copy->verify_client = tls->verify_client;
+	memcpy(copy->ticket_key, tls->ticket_key, sizeof(copy->ticket_key));
+	copy->ticket_key_bytes = tls->ticket_key_bytes;
 	return copy;
 }
 
@@ -160,11 +179,26 @@ static int verify(gnutls_session_t session)
 	return 0;
 }
 
-void resttls_prepare(void *session, int verify_client)
+static void give_tickets(gnutls_session_t session, const struct resttls *tls)
 {
-	if (verify_client == VERIFY_NONE)
+	unsigned char bytes[RESTTLS_TICKET_KEY_MAX];
+	gnutls_datum_t key = { .data = bytes, .size = tls->ticket_key_bytes };
+
+	if (tls->ticket_key_bytes == 0)
 		return;
-	gnutls_certificate_server_set_request(session, verify_client == VERIFY_REQUIRED ?
+	memcpy(bytes, tls->ticket_key, tls->ticket_key_bytes);
+	/* It copies the key; where it fails there are no tickets. */
+	(void)gnutls_session_ticket_enable_server(session, &key);
+	gnutls_db_set_cache_expiration(session, RESTTLS_TICKET_LIFE_S);
+	gnutls_memset(bytes, 0, sizeof(bytes));
+}
+
+void resttls_prepare(void *session, const struct resttls *tls)
+{
+	give_tickets(session, tls);
+	if (tls->verify_client == VERIFY_NONE)
+		return;
+	gnutls_certificate_server_set_request(session, tls->verify_client == VERIFY_REQUIRED ?
 							       GNUTLS_CERT_REQUIRE :
 							       GNUTLS_CERT_REQUEST);
 	gnutls_session_set_verify_function(session, verify);
@@ -174,5 +208,7 @@ bool resttls_has_cert(void *session)
 {
 	unsigned int n = 0;
 
-	return gnutls_certificate_get_peers(session, &n) && n > 0;
+	if (!gnutls_certificate_get_peers(session, &n) || n == 0)
+		return false;
+	return !gnutls_session_is_resumed(session) || verify(session) == 0;
 }

@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "core/config.h"
 
+#define RESTTLS_TICKET_KEY_MAX 128
+#define RESTTLS_TICKET_LIFE_S  600
+
 struct resttls {
 	char *cert; /* PEM texts, owned */
 	char *key;
@@ -18,6 +21,10 @@ struct resttls {
 	char *ca;           /* for clients' certificates; NULL none */
 	char *priorities;   /* GnuTLS' words; NULL: its defaults */
 	int verify_client;  /* VERIFY_NONE, ... of struct config_restapi */
+	/* What session tickets are sealed with. Made with every load, so that no ticket outlives
+	 * the certificates under which its client was verified. */
+	unsigned char ticket_key[RESTTLS_TICKET_KEY_MAX];
+	uint32_t ticket_key_bytes; /* 0: no tickets */
 };
 
 /* *ret NULL when restapi.certfile is not given. */
@@ -27,9 +34,11 @@ void resttls_free(struct resttls *tls);
 struct resttls *resttls_copy(const struct resttls *tls); /* NULL is fine */
 bool resttls_equal(const struct resttls *a, const struct resttls *b); /* NULL is fine */
 
-/* Sets what is asked of the client on a new session (a gnutls_session_t). */
-void resttls_prepare(void *session, int verify_client);
-/* The client showed a certificate; it was verified in the handshake. */
+/* Sets what is asked of the client on a new session (a gnutls_session_t), and lets it come back
+ * with a ticket instead of a whole handshake. */
+void resttls_prepare(void *session, const struct resttls *tls);
+/* The client showed a certificate; it was verified in the handshake. One that came back with a
+ * ticket is verified again: the certificate may have expired since. */
 bool resttls_has_cert(void *session);
 
 #endif

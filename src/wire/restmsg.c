@@ -49,6 +49,11 @@ void rest_answer_done(struct rest_answer *answer)
 		buf_done(&answer->body);
 }
 
+void rest_prepared_done(struct rest_prepared *prepared)
+{
+	buf_done(&prepared->text);
+}
+
 bool restmsg_leads(const struct status *status, int64_t now_ms)
 {
 	return now_ms < status->leader_until_ms;
@@ -91,7 +96,10 @@ static void get_patroni(const struct restview *view, const char *query, struct r
 	(void)query;
 	ret->code = 200;
 	ret->content_type = TYPE_JSON;
-	restview_document(view, &ret->body);
+	if (view->prepared)
+		restview_prepared(view, &ret->body);
+	else
+		restview_document(view, &ret->body);
 }
 
 static void get_cluster(const struct restview *view, const char *query, struct rest_answer *ret)
@@ -182,12 +190,20 @@ static get_fn find_route(const char *path)
 void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
 		 const char *query, struct rest_answer *ret)
 {
+	restmsg_get_prepared(status, NULL, now_ms, method, path, query, ret);
+}
+
+void restmsg_get_prepared(const struct status *status, struct rest_prepared *prepared,
+			  int64_t now_ms, const char *method, const char *path, const char *query,
+			  struct rest_answer *ret)
+{
 	bool is_get = str_eq(method, "GET");
 	get_fn get = is_get ? find_route(path) : NULL;
 	struct restview view;
 
 	*ret = (struct rest_answer){ 0 };
 	restview_init(&view, status, now_ms);
+	view.prepared = prepared;
 	if (get) {
 		get(&view, query, ret);
 		return;

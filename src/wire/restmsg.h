@@ -112,11 +112,37 @@ struct rest_answer {
 
 void rest_answer_done(struct rest_answer *answer);
 
+#define REST_CLOCKS_MAX 4
+
+/* A number in a prepared document that moves with the clock. */
+struct rest_clock {
+	size_t at; /* its place in the text */
+	int64_t mark_ms;
+	bool ahead; /* how long until the mark; else how long since */
+};
+
+/* The document of one status, made by the first answer that needs it. The others copy it and fill
+ * in what moves with the clock. Starts zeroed. */
+struct rest_prepared {
+	bool made;
+	bool leads; /* what it was made for, beside the status */
+	bool dcs_ok;
+	struct buf text;
+	uint32_t nclocks;
+	struct rest_clock clocks[REST_CLOCKS_MAX];
+};
+
+void rest_prepared_done(struct rest_prepared *prepared);
+
 /* GET, HEAD or OPTIONS of any path that does not need the loop. query is the raw text behind
  * '?', or NULL. Unknown paths are 503 with the status document, as in Patroni. Without a view of
  * etcd younger than ttl /cluster, /history and /config are 503 with the last known body. */
 void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
 		 const char *query, struct rest_answer *ret);
+/* The same answer, to the byte. `prepared` was never used with another status. */
+void restmsg_get_prepared(const struct status *status, struct rest_prepared *prepared,
+			  int64_t now_ms, const char *method, const char *path, const char *query,
+			  struct rest_answer *ret);
 /* Leadership by arithmetic: now < leader_until_ms. */
 bool restmsg_leads(const struct status *status, int64_t now_ms);
 

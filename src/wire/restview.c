@@ -7,6 +7,7 @@
  */
 #include "wire/restview.h"
 
+#include <assert.h>
 #include <config.h>
 #include <inttypes.h>
 
@@ -93,6 +94,22 @@ static void add_true(struct buf *body, const char *key, bool value)
 {
 	if (value)
 		add_bool(body, key, true);
+}
+
+/* Milliseconds since, or until, the mark: the only numbers of a document that move by themselves. */
+static void add_clock(struct buf *body, const struct restview *view, const char *key,
+		      int64_t mark_ms, bool ahead)
+{
+	struct rest_prepared *making = view->making;
+
+	if (!making) {
+		add_number(body, key, ahead ? mark_ms - view->now_ms : view->now_ms - mark_ms);
+		return;
+	}
+	add_key(body, key);
+	assert(making->nclocks < REST_CLOCKS_MAX);
+	making->clocks[making->nclocks++] =
+		(struct rest_clock){ .at = body->len, .mark_ms = mark_ms, .ahead = ahead };
 }
 
 /* An object that the agent keeps as text; left out when empty. `without`: a field to leave out. */
@@ -208,10 +225,10 @@ static void add_vitals(struct buf *body, const struct restview *view)
 	buf_ch(body, '{');
 	add_text(body, "connections", door_names[v->door]);
 	if (v->door != DOOR_UNKNOWN)
-		add_number(body, "connections_for_ms", view->now_ms - v->door_since_at_ms);
+		add_clock(body, view, "connections_for_ms", v->door_since_at_ms, false);
 	add_text(body, "disk", disk_names[v->disk]);
 	if (v->disk != DISK_UNKNOWN) {
-		add_number(body, "disk_for_ms", view->now_ms - v->disk_since_at_ms);
+		add_clock(body, view, "disk_for_ms", v->disk_since_at_ms, false);
 		add_number(body, "disk_write_ms", v->disk_took_ms);
 	}
 	if (v->disk_error[0])
@@ -243,8 +260,10 @@ static void add_pgha(struct buf *body, const struct restview *view)
 	add_bool(body, "leader", view->leads);
 	add_bool(body, "writable", view->leads && status->writable);
 	add_number(body, "lease_epoch", status->lease_epoch);
-	add_number(body, "lease_remaining_ms",
-		   view->leads ? status->leader_until_ms - view->now_ms : 0);
+	if (view->leads)
+		add_clock(body, view, "lease_remaining_ms", status->leader_until_ms, true);
+	else
+		add_number(body, "lease_remaining_ms", 0);
 	if (status->note[0])
 		add_text(body, "note", status->note);
 	if (status->sealed_ballot != 0)
@@ -288,4 +307,36 @@ void restview_document(const struct restview *view, struct buf *ret_body)
 	add_true(ret_body, "watchdog_failed", status->watchdog_failed);
 	add_pgha(ret_body, view);
 	buf_ch(ret_body, '}');
+}
+
+static void prepare(const struct restview *view, struct rest_prepared *prepared)
+{
+	struct restview making = *view;
+
+	buf_clear(&prepared->text);
+	prepared->nclocks = 0;
+	making.making = prepared;
+	restview_document(&making, &prepared->text);
+	prepared->leads = view->leads;
+	prepared->dcs_ok = view->dcs_ok;
+	prepared->made = true;
+}
+
+void restview_prepared(const struct restview *view, struct buf *ret_body)
+{
+	struct rest_prepared *p = view->prepared;
+	size_t from = 0;
+
+	if (!p->made || p->leads != view->leads || p->dcs_ok != view->dcs_ok)
+		prepare(view, p);
+	for (uint32_t i = 0; i < p->nclocks; i++) {
+		const struct rest_clock *clock = &p->clocks[i];
+
+		buf_add(ret_body, p->text.data + from, clock->at - from);
+		buf_printf(ret_body, "%" PRId64,
+			   clock->ahead ? clock->mark_ms - view->now_ms :
+					  view->now_ms - clock->mark_ms);
+		from = clock->at;
+	}
+	buf_add(ret_body, p->text.data + from, p->text.len - from);
 }

@@ -27,11 +27,15 @@ struct restview {
 	uint64_t received_lsn; /* of a standby */
 	uint64_t replayed_lsn;
 	uint64_t leader_lsn; /* newest known position of the leader; 0 unknown */
+	struct rest_prepared *prepared; /* NULL: every document is made anew */
+	struct rest_prepared *making;   /* where clocks are noted instead of written; NULL */
 };
 
 void restview_init(struct restview *view, const struct status *status, int64_t now_ms);
 /* The document of GET /patroni and of health checks. */
 void restview_document(const struct restview *view, struct buf *ret_body);
+/* The same from view->prepared, which is made where it does not fit. */
+void restview_prepared(const struct restview *view, struct buf *ret_body);
 /* Body of GET /metrics. */
 void restview_metrics(const struct restview *view, struct buf *ret_body);
 /* Code of a health check: any path that has no handler of its own. */

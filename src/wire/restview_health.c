@@ -118,6 +118,8 @@ static bool tags_match(const struct restview *view, const char *query)
 	const char *rest = query;
 	struct argument arg;
 
+	if (!query)
+		return true;
 	if (!json || jtext_load_object(json, strlen(json), &tags, NULL) < 0)
 		tags = json_object();
 	while ((rest = next_argument(rest, &arg))) {

@@ -7,6 +7,7 @@ check_io_programs = \
 	tests/io/test_guardian \
 	tests/io/test_link \
 	tests/io/test_rest \
+	tests/io/test_resttls \
 	tests/io/test_single \
 	tests/io/test_srv \
 	tests/io/test_pg_crash \
@@ -40,6 +41,10 @@ tests_io_test_link_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_resttls_SOURCES = tests/io/test_resttls.c tests/io/rig.c tests/io/rig.h
+tests_io_test_resttls_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
+tests_io_test_resttls_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_single_SOURCES = tests/io/test_single.c tests/io/rig.c tests/io/rig.h
 tests_io_test_single_LDADD = $(IO_TEST_LIBS)

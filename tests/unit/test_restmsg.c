@@ -483,6 +483,50 @@ Test(restmsg, evaluates_every_head_and_options_as_a_health_check)
 	status_free(s);
 }
 
+/* One prepared document for all moments and paths, against documents made anew. */
+static void check_prepared(const struct status *s)
+{
+	static const char *const paths[] = { "/", "/primary", "/replica", "/patroni", "/leader",
+					     "/cluster", "/metrics", "/liveness", "/nowhere" };
+	static const int64_t moments_ms[] = { 0, 1, 1, 999, 1999, 2000, 2001, 4799, 4800, 4801,
+					      100000, 0, 4801, 7 };
+	struct rest_prepared prepared = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(moments_ms) * ARRAY_LEN(paths); i++) {
+		int64_t now_ms = NOW + moments_ms[i / ARRAY_LEN(paths)];
+		const char *path = paths[i % ARRAY_LEN(paths)];
+		struct rest_answer plain, fast;
+
+		restmsg_get(s, now_ms, "GET", path, NULL, &plain);
+		restmsg_get_prepared(s, &prepared, now_ms, "GET", path, NULL, &fast);
+		cr_assert_eq(fast.code, plain.code);
+		cr_assert_eq(fast.content_type, plain.content_type);
+		cr_assert_eq(fast.status_only, plain.status_only);
+		cr_assert_eq(fast.body.len, plain.body.len);
+		if (plain.body.len > 0)
+			cr_assert_str_eq(fast.body.data, plain.body.data);
+		rest_answer_done(&plain);
+		rest_answer_done(&fast);
+	}
+	rest_prepared_done(&prepared);
+}
+
+Test(restmsg, answers_the_same_from_a_prepared_document)
+{
+	struct status *s[] = { new_primary(), new_replica(), status_new() };
+
+	for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+		check_prepared(s[i]);
+		s[i]->explain_json = str_dup("{\"rank\": \"none\", \"votes\": []}");
+		s[i]->fence_json = str_dup("{\"guard\": \"alive\", \"kills\": 0}");
+		s[i]->pg.vitals = (struct vitals){ .door = DOOR_OPEN, .door_since_at_ms = NOW - 5,
+						   .disk = DISK_OK, .disk_since_at_ms = NOW - 70,
+						   .disk_took_ms = 3 };
+		check_prepared(s[i]);
+		status_free(s[i]);
+	}
+}
+
 static void check_get(const struct status *s, int64_t now_ms, const char *path, int code,
 		      const char *body)
 {

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_resttls - clients of the REST server that come back with a ticket
+ *
+ * The client is GnuTLS itself, because it tells whether a session was resumed.
+ */
+#include <arpa/inet.h>
+#include <gnutls/gnutls.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "io/http.h"
+#include "io/rest.h"
+#include "rig.h"
+
+#define PORT 22300
+
+struct server {
+	struct loop *loop;
+	struct http *http;
+	struct board *board;
+	struct rest *rest;
+	struct config_restapi config;
+	gnutls_certificate_credentials_t creds;
+};
+
+static void on_command(void *ctx, uint64_t id, const struct command *command _unused_)
+{
+	struct server *s = ctx;
+
+	rest_reply(s->rest, id, 200, "text/html", "done");
+}
+
+static void server_start(struct server *s, int port)
+{
+	struct status *status = status_new();
+	struct err err = { 0 };
+
+	str_copy(s->config.listen_host, sizeof(s->config.listen_host), "127.0.0.1");
+	s->config.listen_port = (uint16_t)port;
+	s->board = board_new();
+	status->leader_until_ms = loop_now_ms() + 120000;
+	status->writable = true;
+	board_publish(s->board, status);
+	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
+	CHECK(http_new(s->loop, &s->http, &err) == 0, "%s", err.msg);
+	CHECK(rest_new(s->loop, http_resolve(s->http), s->board, on_command, s, &s->rest, &err) ==
+		      0,
+	      "%s", err.msg);
+	CHECK(rest_bind(s->rest, &s->config, &err) == 0, "%s", err.msg);
+	CHECK(rest_start(s->rest, &err) == 0, "%s", err.msg);
+	CHECK(gnutls_certificate_allocate_credentials(&s->creds) == 0);
+}
+
+static void server_stop(struct server *s)
+{
+	rest_free(s->rest);
+	http_free(s->http);
+	board_free(s->board);
+	loop_free(s->loop);
+	gnutls_certificate_free_credentials(s->creds);
+}
+
+/* What one visit of a client was like. */
+struct visit {
+	const char *priorities;
+	const char *method;
+	gnutls_datum_t ticket; /* what to come with; then what came of it; freed by the test */
+	bool reached;          /* the handshake was made */
+	bool resumed;
+	int status;
+};
+
+static int dial(const struct server *s)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_port = htons(s->config.listen_port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	return fd;
+}
+
+/* The loop turns meanwhile only where it is needed: writes wait for it, reads do not. */
+static void ask(struct server *s, gnutls_session_t session, struct visit *visit)
+{
+	char answer[4096];
+	char request[256];
+	ssize_t n;
+
+	str_printf(request, sizeof(request),
+		   "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", visit->method,
+		   str_eq(visit->method, "GET") ? "/primary" : "/restart",
+		   str_eq(visit->method, "GET") ? 0 : 2, str_eq(visit->method, "GET") ? "" : "{}");
+	if (gnutls_record_send(session, request, strlen(request)) < 0)
+		return;
+	for (int i = 0; i < 50 && !str_eq(visit->method, "GET"); i++)
+		(void)loop_step(s->loop, 20);
+	do {
+		n = gnutls_record_recv(session, answer, sizeof(answer) - 1);
+	} while (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED);
+	if (n <= 0)
+		return;
+	answer[n] = '\0';
+	CHECK(sscanf(answer, "HTTP/1.1 %d", &visit->status) == 1, "%s", answer);
+}
+
+static void make_visit(struct server *s, struct visit *visit)
+{
+	gnutls_session_t session;
+	int fd = dial(s);
+	int rc;
+
+	visit->reached = visit->resumed = false;
+	visit->status = 0;
+	CHECK(gnutls_init(&session, GNUTLS_CLIENT) == 0);
+	CHECK(gnutls_priority_set_direct(session, visit->priorities, NULL) == 0);
+	CHECK(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, s->creds) == 0);
+	if (visit->ticket.size > 0)
+		CHECK(gnutls_session_set_data(session, visit->ticket.data, visit->ticket.size) ==
+		      0);
+	gnutls_free(visit->ticket.data);
+	visit->ticket = (gnutls_datum_t){ 0 };
+	gnutls_transport_set_int(session, fd);
+	do {
+		rc = gnutls_handshake(session);
+	} while (rc < 0 && !gnutls_error_is_fatal(rc));
+	visit->reached = rc == 0;
+	if (rc == 0) {
+		ask(s, session, visit);
+		visit->resumed = gnutls_session_is_resumed(session) != 0;
+		(void)gnutls_session_get_data2(session, &visit->ticket);
+	}
+	gnutls_deinit(session);
+	close(fd);
+}
+
+static const char *const versions[] = { "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+					"NORMAL:-VERS-ALL:+VERS-TLS1.2" };
+
+static void the_second_handshake_is_resumed(void)
+{
+	struct server s = { .config.certfile = rig_certificate("server.pem") };
+
+	server_start(&s, PORT);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct visit visit = { .priorities = versions[i], .method = "GET" };
+
+		make_visit(&s, &visit);
+		CHECK(visit.reached && !visit.resumed && visit.status == 200, "%d", visit.status);
+		make_visit(&s, &visit);
+		CHECK(visit.resumed && visit.status == 200, "%s: %d", versions[i], visit.status);
+		make_visit(&s, &visit);
+		CHECK(visit.resumed && visit.status == 200, "%s: %d", versions[i], visit.status);
+		gnutls_free(visit.ticket.data);
+	}
+	server_stop(&s);
+	free(s.config.certfile);
+}
+
+static void show(struct server *s, const char *pem)
+{
+	gnutls_certificate_free_credentials(s->creds);
+	CHECK(gnutls_certificate_allocate_credentials(&s->creds) == 0);
+	if (pem)
+		CHECK(gnutls_certificate_set_x509_key_file(s->creds, pem, pem,
+							   GNUTLS_X509_FMT_PEM) >= 0);
+}
+
+/* Who came without a certificate does not get one by coming back. */
+static void a_ticket_carries_the_certificate_and_no_more(void)
+{
+	struct server s = { .config.certfile = rig_certificate("server.pem"),
+			    .config.cafile = rig_certificate("ca.pem"),
+			    .config.verify_client = VERIFY_OPTIONAL };
+	char *client = rig_certificate("client.pem");
+
+	server_start(&s, PORT + 1);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct visit with = { .priorities = versions[i], .method = "POST" };
+		struct visit without = with;
+
+		show(&s, NULL);
+		make_visit(&s, &without);
+		CHECK(!without.resumed && without.status == 403, "%d", without.status);
+		make_visit(&s, &without);
+		CHECK(without.resumed && without.status == 403, "%d", without.status);
+		show(&s, client);
+		make_visit(&s, &with);
+		CHECK(!with.resumed && with.status == 200, "%d", with.status);
+		make_visit(&s, &with);
+		CHECK(with.resumed && with.status == 200, "%d", with.status);
+		gnutls_free(with.ticket.data);
+		gnutls_free(without.ticket.data);
+	}
+	server_stop(&s);
+	free(client);
+	free(s.config.certfile);
+	free(s.config.cafile);
+}
+
+/* The authority that signed the client's certificate is no longer believed. */
+static void new_certificates_end_all_tickets(void)
+{
+	struct server s = { .config.certfile = rig_certificate("server.pem"),
+			    .config.cafile = rig_certificate("ca.pem"),
+			    .config.verify_client = VERIFY_REQUIRED };
+	char *client = rig_certificate("client.pem");
+	char *alien = rig_certificate("alien.pem");
+	struct visit visit = { .priorities = versions[0], .method = "GET" };
+	int64_t until_ms = loop_now_ms() + 5000;
+	char *old_ca = s.config.cafile;
+
+	server_start(&s, PORT + 2);
+	show(&s, client);
+	make_visit(&s, &visit);
+	make_visit(&s, &visit);
+	CHECK(visit.resumed && visit.status == 200, "%d", visit.status);
+	s.config.cafile = alien;
+	rest_configure(s.rest, &s.config);
+	do {
+		make_visit(&s, &visit);
+		CHECK(loop_now_ms() < until_ms);
+	} while (visit.status == 200 && visit.resumed);
+	CHECK(!visit.resumed && visit.status == 0, "%d", visit.status);
+	gnutls_free(visit.ticket.data);
+	server_stop(&s);
+	free(old_ca);
+	free(client);
+	free(alien);
+	free(s.config.certfile);
+}
+
+int main(void)
+{
+	log_level_set(LOG_ERROR);
+	RUN(the_second_handshake_is_resumed);
+	RUN(a_ticket_carries_the_certificate_and_no_more);
+	RUN(new_certificates_end_all_tickets);
+	return 0;
+}
