@@ -33,6 +33,8 @@
 struct guardian {
 	struct loop *loop;
 	const struct leasepage *lease;
+	struct leasepage page; /* the guardian's, open while it is the one of that name */
+	int64_t page_inode;
 	const char *run_dir;
 	const char *scope;
 	const char *name;
@@ -53,12 +55,27 @@ struct guardian {
 
 /* ---- what its page says ---- */
 
-static bool read_page(const struct guardian *g, struct guardpage_facts *ret)
+/* Another guardian may have made a file of its own under the name, or somebody deleted it. */
+static bool has_page(struct guardian *g)
 {
-	_cleanup_(leasepage_done) struct leasepage page = LEASEPAGE_CLOSED;
+	char path[PATH_MAX];
+	struct stat st = { 0 };
 
-	return guardpage_open_reader(&page, g->run_dir, g->scope, g->name, NULL) == 0 &&
-	       guardpage_read(&page, ret) == LEASEPAGE_GOOD;
+	if (str_printf(path, sizeof(path), "%s/%s/%s/guard", g->run_dir, g->scope, g->name) < 0 ||
+	    lstat(path, &st) < 0 || st.st_size < LEASEPAGE_SIZE) {
+		leasepage_done(&g->page);
+		return false;
+	}
+	if (g->page.words && g->page_inode == (int64_t)st.st_ino)
+		return true;
+	leasepage_done(&g->page);
+	g->page_inode = (int64_t)st.st_ino;
+	return guardpage_open_reader(&g->page, g->run_dir, g->scope, g->name, NULL) == 0;
+}
+
+static bool read_page(struct guardian *g, struct guardpage_facts *ret)
+{
+	return has_page(g) && guardpage_read(&g->page, ret) == LEASEPAGE_GOOD;
 }
 
 /* One of another version holds the page. It watches nothing of ours, and none of ours can begin. */
@@ -350,6 +367,7 @@ int guardian_new(struct loop *loop, const struct leasepage *lease, const char *r
 	g->fn = fn;
 	g->ctx = ctx;
 	g->pidfd = -1;
+	g->page = (struct leasepage)LEASEPAGE_CLOSED;
 	g->retry_ms = RETRY_MS;
 	r = loop_timer_new(loop, "guardian", on_timer, g, &g->timer, err);
 	if (r < 0) {
@@ -387,5 +405,6 @@ void guardian_free(struct guardian *g)
 		return;
 	loop_source_free(g->timer);
 	let_go(g);
+	leasepage_done(&g->page);
 	free(g);
 }

@@ -12,6 +12,7 @@
 
 #define ANSWER_MS     3000
 #define STREAM_MS     1500
+#define SLOTS_FRESH_MS 2000
 #define CHECKPOINT_MS 3600000 /* of a server that is very slow in writing */
 
 static const struct auth *replication_auth(const struct pgwork *work)
@@ -150,8 +151,62 @@ struct slots {
 
 enum { SLOT_CONNECT = 0, SLOT_LIST, SLOT_MAKE, SLOT_MADE, SLOT_DROP, SLOT_DROPPED };
 
+static struct pgquery_slot *slot_named(struct pgquery_slots *have, const char *name)
+{
+	for (uint32_t i = 0; i < have->n; i++) {
+		if (str_eq(have->items[i].name, name))
+			return &have->items[i];
+	}
+	return NULL;
+}
+
+static bool must_advance(const struct pgquery_slot *slot, const struct slot_want *want)
+{
+	return slot->physical && !slot->active && !slot->lost && want->advance_lsn > 0 &&
+	       slot->restart_lsn > 0 && slot->restart_lsn < want->advance_lsn;
+}
+
+static bool wanted(const struct pg_req *req, const char *name)
+{
+	for (uint32_t i = 0; i < req->nslots; i++) {
+		if (str_eq(req->slots[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static bool is_superfluous(const struct pg_req *req, const struct pgquery_slot *slot)
+{
+	return slot->name[0] && slot->physical && !slot->temporary && !slot->active &&
+	       !wanted(req, slot->name);
+}
+
+/* By the newest probe, which is looked at in every cycle; what comes meanwhile is for the next. */
+static bool slots_in_order(struct pgwork *work)
+{
+	struct pgquery_slots *have = &work->pg->slots;
+	const struct pg_req *req = &work->req;
+
+	if (work->pg->slots_at_ms == 0 || loop_now_ms() - work->pg->slots_at_ms > SLOTS_FRESH_MS)
+		return false;
+	for (uint32_t i = 0; i < req->nslots; i++) {
+		const struct pgquery_slot *slot = slot_named(have, req->slots[i].name);
+
+		if (!slot || (slot->lost && slot->physical && !slot->active) ||
+		    must_advance(slot, &req->slots[i]))
+			return false;
+	}
+	for (uint32_t i = 0; req->drop_others && i < have->n; i++) {
+		if (is_superfluous(req, &have->items[i]))
+			return false;
+	}
+	return true;
+}
+
 static int slots_connect(struct pgwork *work, struct err *err)
 {
+	if (slots_in_order(work))
+		return PGWORK_DONE;
 	return pgdial_step_local(work, PGDIAL_STATEMENT_MS, err);
 }
 
@@ -164,21 +219,6 @@ static int slots_list(struct pgwork *work, struct err *err _unused_)
 	return PGWORK_WAIT;
 }
 
-static struct pgquery_slot *slot_named(struct slots *slots, const char *name)
-{
-	for (uint32_t i = 0; i < slots->have.n; i++) {
-		if (str_eq(slots->have.items[i].name, name))
-			return &slots->have.items[i];
-	}
-	return NULL;
-}
-
-static bool must_advance(const struct pgquery_slot *slot, const struct slot_want *want)
-{
-	return slot->physical && !slot->active && !slot->lost && want->advance_lsn > 0 &&
-	       slot->restart_lsn > 0 && slot->restart_lsn < want->advance_lsn;
-}
-
 /* A failure with one slot must not keep the others from being made. */
 static int slots_make(struct pgwork *work, struct err *err _unused_)
 {
@@ -187,7 +227,7 @@ static int slots_make(struct pgwork *work, struct err *err _unused_)
 
 	while (slots->next_want < work->req.nslots) {
 		const struct slot_want *want = &work->req.slots[slots->next_want++];
-		struct pgquery_slot *slot = slot_named(slots, want->name);
+		struct pgquery_slot *slot = slot_named(&slots->have, want->name);
 
 		if (!slot) {
 			slots->made++;
@@ -234,15 +274,6 @@ static int slots_made(struct pgwork *work, struct err *err)
 	return note_failure(work, SLOT_MAKE, err);
 }
 
-static bool wanted(const struct pg_req *req, const char *name)
-{
-	for (uint32_t i = 0; i < req->nslots; i++) {
-		if (str_eq(req->slots[i].name, name))
-			return true;
-	}
-	return false;
-}
-
 static int slots_drop(struct pgwork *work, struct err *err)
 {
 	struct slots *slots = work->data;
@@ -251,8 +282,7 @@ static int slots_drop(struct pgwork *work, struct err *err)
 	while (work->req.drop_others && slots->next_have < slots->have.n) {
 		const struct pgquery_slot *slot = &slots->have.items[slots->next_have++];
 
-		if (!slot->name[0] || !slot->physical || slot->temporary || slot->active ||
-		    wanted(&work->req, slot->name))
+		if (!is_superfluous(&work->req, slot))
 			continue;
 		slots->dropped++;
 		pgwork_tolerate(work);

@@ -508,19 +508,22 @@ void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *
 		 int64_t deadline_ms, const struct pgconn_call *call)
 {
 	struct err err = { 0 };
+	int left = -1;
 
 	assert(conn->state == CONN_IDLE);
 	conn->call = *call;
 	conn->sql = sql;
 	conn->state = CONN_BUSY;
 	loop_timer_at(conn->timer, deadline_ms);
-	if (!send_statement(conn, sql, values) || PQflush(conn->pq) < 0) {
+	if (send_statement(conn, sql, values))
+		left = PQflush(conn->pq);
+	if (left < 0) {
 		int rc = connect_error(PQerrorMessage(conn->pq), &err);
 
 		fail_soon(conn, rc, &err);
 		return;
 	}
-	loop_fd_want(conn->fd_source, LOOP_READ | LOOP_WRITE);
+	loop_fd_want(conn->fd_source, left > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
 const char *pgconn_parameter(const struct pgconn *conn, const char *name)

@@ -20,6 +20,9 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "io/fsx.h"
+#include "io/loop.h"
+
+#define SETTLED_NS INT64_C(2000000000)
 
 static int join(char dst[PATH_MAX], const char *dir, const char *name, struct err *err)
 {
@@ -118,7 +121,7 @@ int32_t pgdir_major(const char *data_dir)
 	return (int32_t)major;
 }
 
-static enum data_dir classify(const char *data_dir)
+static enum data_dir classify(const char *data_dir, int32_t major)
 {
 	switch (look_empty(data_dir)) {
 	case 1:
@@ -130,21 +133,90 @@ static enum data_dir classify(const char *data_dir)
 	}
 	if (pgdir_has(data_dir, PGDIR_REWINDING))
 		return DIR_HALF;
-	if (pgdir_major(data_dir) > 0 && pgdir_has(data_dir, "global/pg_control"))
+	if (major > 0 && pgdir_has(data_dir, "global/pg_control"))
 		return DIR_PRESENT;
 	return DIR_BROKEN;
+}
+
+static bool stamp_of(const char *path, struct pgdir_stamp *ret)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return false;
+	*ret = (struct pgdir_stamp){ .device = (int64_t)st.st_dev, .inode = (int64_t)st.st_ino,
+				     .size = (int64_t)st.st_size,
+				     .changed_ns = st.st_ctim.tv_sec * INT64_C(1000000000) +
+						   st.st_ctim.tv_nsec };
+	return true;
+}
+
+static bool same_stamp(const struct pgdir_stamp *a, const struct pgdir_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->changed_ns == b->changed_ns;
+}
+
+/* Clocks of file systems tick slowly: what was changed just now may change once more without a
+ * trace. */
+static bool is_settled(const struct pgdir_stamp *stamp)
+{
+	return loop_wall_us() * 1000 - stamp->changed_ns > SETTLED_NS;
+}
+
+bool pgdir_unchanged(const char *path, struct pgdir_stamp *stamp)
+{
+	struct pgdir_stamp now;
+	bool same;
+
+	if (!stamp_of(path, &now)) {
+		*stamp = (struct pgdir_stamp){ 0 };
+		return false;
+	}
+	same = same_stamp(&now, stamp);
+	*stamp = is_settled(&now) ? now : (struct pgdir_stamp){ 0 };
+	return same;
 }
 
 void pgdir_look(const char *data_dir, struct pg_state *ret)
 {
 	int32_t major = pgdir_major(data_dir);
 
-	ret->dir = classify(data_dir);
+	ret->dir = classify(data_dir, major);
 	ret->standby_signal = pgdir_has(data_dir, "standby.signal") ||
 			      pgdir_has(data_dir, "recovery.signal");
 	ret->boot_unfinished = pgdir_has(data_dir, PGDIR_BOOTSTRAP);
 	if (ret->server_version / 10000 != major)
 		ret->server_version = major * 10000;
+}
+
+/* The facts that pgdir_look() fills. */
+static void copy_look(struct pg_state *dst, const struct pg_state *src)
+{
+	dst->dir = src->dir;
+	dst->standby_signal = src->standby_signal;
+	dst->boot_unfinished = src->boot_unfinished;
+	if (dst->server_version / 10000 != src->server_version / 10000)
+		dst->server_version = src->server_version / 10000 * 10000;
+}
+
+/* Every file that matters has its name in the directory itself but one, and the text of one
+ * counts. */
+void pgdir_look_again(const char *data_dir, struct pgdir_seen *seen, struct pg_state *ret)
+{
+	char version[PATH_MAX];
+	bool same = pgdir_unchanged(data_dir, &seen->dir);
+	bool has_control = pgdir_has(data_dir, "global/pg_control");
+
+	if (join(version, data_dir, "PG_VERSION", NULL) < 0 ||
+	    !pgdir_unchanged(version, &seen->version))
+		same = false;
+	if (!same || has_control != seen->has_control) {
+		seen->has_control = has_control;
+		seen->state = (struct pg_state){ 0 };
+		pgdir_look(data_dir, &seen->state);
+	}
+	copy_look(ret, &seen->state);
 }
 
 /* -- marks -------------------------------------------------------------------------------- */
@@ -316,7 +388,7 @@ int pgdir_mend(const struct pgdir *dir, int *ret_rubbish, struct err *err)
 	if (rc < 0)
 		return rc;
 	/* The old one goes only while a usable one stands in its place. */
-	if (pgdir_exists(dir->old) && classify(dir->data) == DIR_PRESENT)
+	if (pgdir_exists(dir->old) && classify(dir->data, pgdir_major(dir->data)) == DIR_PRESENT)
 		rubbish |= PGDIR_RUBBISH_OLD;
 	if (pgdir_exists(dir->staged))
 		rubbish |= PGDIR_RUBBISH_STAGED;

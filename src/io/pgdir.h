@@ -42,6 +42,28 @@ int pgdir_init(struct pgdir *dir, const char *data_dir, struct err *err) _must_c
 /* Fills dir, standby_signal, boot_unfinished of *ret, and server_version from PG_VERSION where
  * nothing better is known. Never fails: what cannot be read is DIR_UNKNOWN. */
 void pgdir_look(const char *data_dir, struct pg_state *ret);
+
+/* What a file or directory was like when it was looked at; zeroed: it was not. */
+struct pgdir_stamp {
+	int64_t device;
+	int64_t inode;
+	int64_t size;
+	int64_t changed_ns;
+};
+
+/* Whether it is as it was at the last call with this stamp. The stamp is taken before the caller
+ * reads, and not while a change would go unseen. */
+bool pgdir_unchanged(const char *path, struct pgdir_stamp *stamp);
+
+struct pgdir_seen {
+	struct pgdir_stamp dir;
+	struct pgdir_stamp version;
+	bool has_control;
+	struct pg_state state;
+};
+
+/* The same as pgdir_look(), without reading what has not changed. *seen starts zeroed. */
+void pgdir_look_again(const char *data_dir, struct pgdir_seen *seen, struct pg_state *ret);
 /* "15" of PG_VERSION; 0 without a readable one. */
 int32_t pgdir_major(const char *data_dir);
 bool pgdir_empty(const char *path); /* missing, or nothing but lost+found */

@@ -252,7 +252,7 @@ static void heard(struct pgwork *work)
 		pg->life.may_write = true;
 	pg->state.replay_starved = pg->life.starved && pg->state.replay_paused;
 	settle_timeline(pg);
-	pgdir_look(pg->config->pg.data_dir, &pg->state);
+	pgdir_look_again(pg->config->pg.data_dir, &pg->seen, &pg->state);
 	pgdial_spare(pg);
 	probe->sql_ok = true;
 }
@@ -333,6 +333,10 @@ static int step_settings(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 	struct pgquery q = query(work);
 
+	if (work->result == 0) {
+		work->pg->slots = probe->slots;
+		work->pg->slots_at_ms = loop_now_ms();
+	}
 	if (!pgconn_idle(work->pg->conn))
 		return PGWORK_DONE;
 	work->pg->state.pending_restart = work->pg->nchanges > 0;

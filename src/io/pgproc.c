@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,17 +90,22 @@ int pgproc_pidfile_read(const char *data_dir, struct pgproc_pidfile *ret, struct
  * closing one is numbers. */
 static int read_stat(pid_t pid, struct pgproc *ret)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(closep) int fd = -1;
 	char path[64];
+	char text[1024];
 	unsigned long long start = 0;
 	int parent = 0, session = 0;
 	char state = 0;
 	const char *rest;
+	ssize_t len;
 
 	(void)str_printf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (fsx_read(path, 4096, &text, NULL) != 0 || text.len == 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len <= 0)
 		return PGPROC_NONE;
-	rest = strrchr(text.data, ')');
+	text[len] = '\0';
+	rest = strrchr(text, ')');
 	/* Fields 3 to 22 of proc(5): state, parent, group, session, ..., start time. */
 	if (!rest || sscanf(rest + 1,
 			    " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"

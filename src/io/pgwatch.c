@@ -50,6 +50,7 @@ void pgwatch_forget(struct pg *pg)
 	pg->state.flush_lsn = pg->state.receive_lsn = pg->state.replay_lsn = 0;
 	pg->nchanges = 0;
 	pg->settings_at_ms = 0;
+	pg->slots_at_ms = 0;
 	/* A probe that waits for an answer hears that there will be none: until it has ended
 	 * there is no other. */
 	if (pg->conn)
@@ -106,14 +107,27 @@ static pid_t own_session(const struct pg *pg)
 	return 0;
 }
 
+/* What was read of it for the postmaster that runs still holds. */
+static bool pid_file_unchanged(struct pg *pg)
+{
+	char path[PATH_MAX];
+
+	return pgwatch_runs(pg) &&
+	       str_printf(path, sizeof(path), "%s/postmaster.pid", pg->config->pg.data_dir) > 0 &&
+	       pgdir_unchanged(path, &pg->life.file_stamp);
+}
+
 static void find_postmaster(struct pg *pg)
 {
 	const char *data_dir = pg->config->pg.data_dir;
 	struct pgproc proc = { .pidfd = -1 };
 	struct pgproc_pidfile file;
 	struct err err = { 0 };
-	int rc = pgproc_pidfile_read(data_dir, &file, &err);
+	int rc;
 
+	if (pid_file_unchanged(pg))
+		return;
+	rc = pgproc_pidfile_read(data_dir, &file, &err);
 	if (rc == 0 && !pgwatch_runs(pg)) {
 		rc = pgproc_open(data_dir, file.pid, &proc, &err);
 		if (rc == 0 && proc.session != own_session(pg))
@@ -122,10 +136,12 @@ static void find_postmaster(struct pg *pg)
 	}
 	if (rc < 0)
 		log_warning("cannot tell whether Postgres runs: %s", err.msg);
-	if (rc == 0 && pgwatch_runs(pg) && file.pid == pg->life.proc.pid) {
-		pg->life.file = file;
-		pg->life.unborn = pg->life.unborn && file.status == PGPROC_EARLY;
+	if (rc != 0 || !pgwatch_runs(pg) || file.pid != pg->life.proc.pid) {
+		pg->life.file_stamp = (struct pgdir_stamp){ 0 };
+		return;
 	}
+	pg->life.file = file;
+	pg->life.unborn = pg->life.unborn && file.status == PGPROC_EARLY;
 }
 
 static enum pg_run run_without_postmaster(struct pg *pg)
@@ -144,7 +160,7 @@ static enum pg_run run_without_postmaster(struct pg *pg)
 
 void pgwatch_look(struct pg *pg)
 {
-	pgdir_look(pg->config->pg.data_dir, &pg->state);
+	pgdir_look_again(pg->config->pg.data_dir, &pg->seen, &pg->state);
 	find_postmaster(pg);
 	if (!pgwatch_runs(pg)) {
 		pg->state.run = run_without_postmaster(pg);

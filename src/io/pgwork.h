@@ -14,8 +14,10 @@
 #include "io/pg.h"
 #include "io/pgconn.h"
 #include "io/pgcontrol.h"
+#include "io/pgdir.h"
 #include "io/pglog.h"
 #include "io/pgproc.h"
+#include "io/pgquery.h"
 #include "io/words.h"
 
 #define PGWORK_OTHERS_MAX 16 /* requests at once that change nothing */
@@ -76,6 +78,7 @@ struct pglife {
 	struct pgproc proc; /* pid 0: none is known; pidfd owned */
 	struct loop_source *source;
 	struct pgproc_pidfile file;
+	struct pgdir_stamp file_stamp; /* of what `file` was read from */
 	enum pg_role seen; /* the last role it told */
 	bool may_write;    /* started as primary, or promotion was ordered */
 	bool unborn;       /* START has not seen its pid file yet */
@@ -106,6 +109,12 @@ struct pg {
 	int lock_fd; /* held while nobody else may change the data directory */
 	bool mended;
 	bool fork_stays; /* a segment in the way of a promotion could not be set aside */
+
+	struct pgdir_seen seen;
+
+	/* Of the newest probe: what is in order needs no question of its own. */
+	struct pgquery_slots slots;
+	int64_t slots_at_ms; /* 0: not known */
 
 	struct pgcontrol control;
 	bool control_known;

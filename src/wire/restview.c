@@ -96,7 +96,8 @@ static void add_true(struct buf *body, const char *key, bool value)
 		add_bool(body, key, true);
 }
 
-/* Milliseconds since, or until, the mark: the only numbers of a document that move by themselves. */
+/* Milliseconds since, or until, the mark: the only numbers of a document that move by themselves.
+ * While one is prepared only the place is noted. */
 static void add_clock(struct buf *body, const struct restview *view, const char *key,
 		      int64_t mark_ms, bool ahead)
 {

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -135,6 +136,60 @@ Test(pgdir, tells_what_it_is)
 	cr_assert_eq(pgdir_unmark(dir.data, PGDIR_REWINDING, NULL), 0);
 	cr_assert_eq(pgdir_unmark(dir.data, PGDIR_REWINDING, NULL), 0);
 	cr_assert_eq(looked(), DIR_PRESENT);
+}
+
+/* Until clocks of the file system have gone on: from then on nothing is read without a reason. */
+static void settle(const char *path)
+{
+	struct pgdir_stamp stamp = { 0 };
+
+	for (int i = 0; i < 500 && !pgdir_unchanged(path, &stamp); i++)
+		(void)poll(NULL, 0, 20);
+	cr_assert(pgdir_unchanged(path, &stamp));
+}
+
+/* What is remembered is what a fresh look tells. */
+static void check_again(struct pgdir_seen *seen)
+{
+	struct pg_state fresh = { .server_version = 150020 };
+	struct pg_state again = fresh;
+
+	pgdir_look(dir.data, &fresh);
+	pgdir_look_again(dir.data, seen, &again);
+	cr_assert_eq(again.dir, fresh.dir, "%d, not %d", again.dir, fresh.dir);
+	cr_assert_eq(again.standby_signal, fresh.standby_signal);
+	cr_assert_eq(again.boot_unfinished, fresh.boot_unfinished);
+	cr_assert_eq(again.server_version, fresh.server_version);
+}
+
+Test(pgdir, sees_every_change_though_it_reads_only_what_changed)
+{
+	struct pgdir_seen seen = { 0 };
+
+	check_again(&seen);
+	make(dir.data, "a");
+	check_again(&seen);
+	put(dir.data, "standby.signal", "");
+	check_again(&seen);
+	settle(dir.data);
+	settle(in(dir.data, "PG_VERSION"));
+	check_again(&seen);
+	check_again(&seen);
+	cr_assert_neq(seen.dir.inode, 0, "it is remembered");
+	cr_assert_eq(unlink(in(dir.data, "global/pg_control")), 0);
+	check_again(&seen);
+	put(dir.data, "global/pg_control", "x");
+	check_again(&seen);
+	put(dir.data, "PG_VERSION", "16\n");
+	check_again(&seen);
+	cr_assert_eq(unlink(in(dir.data, "standby.signal")), 0);
+	check_again(&seen);
+	cr_assert_eq(pgdir_mark(dir.data, PGDIR_BOOTSTRAP, NULL), 0);
+	check_again(&seen);
+	cr_assert_eq(rename(dir.data, dir.old), 0);
+	check_again(&seen);
+	make(dir.data, "b");
+	check_again(&seen);
 }
 
 Test(pgdir, lost_and_found_is_nothing)
