@@ -36,3 +36,11 @@ tests_unit_test_successor_SOURCES = tests/unit/test_successor.c
 tests_unit_test_successor_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_successor_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 endif
+
+# Counts what our own code allocates; see the test.
+check_PROGRAMS += tests/unit/test_soak
+TESTS += tests/unit/test_soak
+tests_unit_test_soak_SOURCES = tests/unit/test_soak.c
+tests_unit_test_soak_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
+tests_unit_test_soak_LDADD = $(AGENT_LIBS)
