@@ -268,7 +268,7 @@ class Story:
     def act(self, words):
         verb = words[0]
         if verb == "let":
-            self.names[words[1]] = self.node(words[3])
+            self.names[words[1]] = self._looked_at(lambda: [self.node(words[3])])[0]
         elif verb == "mark":
             self.marked = self._looked_at(lambda: self._mark("mark"))
         elif verb == "expect":
