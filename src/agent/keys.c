@@ -519,8 +519,12 @@ void keys_fold_read(struct agent *a, const struct etcd_rep *rep)
 	a->cluster_dirty = true;
 }
 
+/* Only what came counts as seen: the header of a message without events, the first one of a watch
+ * above all, names a revision whose events are still to come. */
 void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg)
 {
+	int64_t newest = a->stream_revision;
+
 	for (size_t i = 0; i < msg->events.n; i++) {
 		const struct etcd_kv *kv = &msg->events.items[i];
 
@@ -528,8 +532,9 @@ void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg)
 		if (kv->mod_revision <= a->stream_revision)
 			continue;
 		fold_kv(a, kv, 0);
+		newest = MAX_OF(newest, kv->mod_revision);
 		a->cluster_dirty = true;
 	}
-	a->stream_revision = MAX_OF(a->stream_revision, msg->revision);
+	a->stream_revision = newest;
 	a->view.cluster.revision = a->stream_revision;
 }
