@@ -111,6 +111,13 @@ static bool has_others(const struct agent *a)
 	return false;
 }
 
+/* A primary that others let be while etcd is away could not be opened again, and nobody can be
+ * named its successor. */
+static bool lives_by_promises(const struct agent *a)
+{
+	return lease_state(&a->view.lease, a->view.now_ms) == LEASE_FAILSAFE;
+}
+
 /* The checks that need the cluster but no answers of peers; true when one answered. */
 static bool refuse_switch(struct agent *a, uint64_t id, const struct command *cmd)
 {
@@ -119,6 +126,13 @@ static bool refuse_switch(struct agent *a, uint64_t id, const struct command *cm
 
 	if (!c->leader_known) {
 		command_answer(a, id, 503, "etcd was not read yet");
+		return true;
+	}
+	if (lives_by_promises(a)) {
+		command_answer(a, id, 503,
+			       "etcd cannot be reached, and this primary stays by what the others "
+			       "promised: %s has to wait for etcd",
+			       action_of(cmd));
 		return true;
 	}
 	if (a->waiting.command_id != 0) {
@@ -341,6 +355,13 @@ static void restart(struct agent *a, uint64_t id, const struct command *cmd)
 			       "etcd was wiped or restored: hactl dcs accept comes first");
 		return;
 	}
+	if (lives_by_promises(a) && !cmd->scheduled) {
+		command_answer(a, id, 503,
+			       "etcd cannot be reached, and this primary stays by what the others "
+			       "promised: once stopped it could not be started before etcd is "
+			       "back");
+		return;
+	}
 	if (cmd->scheduled) {
 		if (a->restart.scheduled) {
 			command_answer(a, id, 409, "Another restart is already scheduled");
@@ -396,7 +417,8 @@ static void restart_cycle(struct agent *a)
 	struct view *v = &a->view;
 	bool is_new = v->pg.postmaster_start_us != r->before_start_us;
 
-	if (r->scheduled && r->at_us <= v->wall_us && v->mode == MODE_AUTO && a->job.ticket == 0) {
+	if (r->scheduled && r->at_us <= v->wall_us && v->mode == MODE_AUTO && a->job.ticket == 0 &&
+	    !lives_by_promises(a)) {
 		r->scheduled = false;
 		a->member_urgent = true;
 		if (r->postmaster_start_us == v->pg.postmaster_start_us &&
@@ -427,6 +449,10 @@ static void reinit(struct agent *a, uint64_t id, const struct command *cmd)
 	}
 	if (str_eq(c->leader, a->view.name)) {
 		command_answer(a, id, 503, "I am the leader, can not reinitialize");
+		return;
+	}
+	if (a->view.now_ms - a->view.dcs_seen_at_ms >= a->view.cfg.ttl_ms) {
+		command_answer(a, id, 503, "etcd cannot be reached, can not reinitialize");
 		return;
 	}
 	if (a->job.ticket != 0 && a->job.op != PGOP_FOLLOW && a->job.op != PGOP_APPLY) {

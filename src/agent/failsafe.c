@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/rank.h"
 
 #define ASK_MAX_MS    2000 /* contract 7.4 */
 #define ASK_AGAIN_MS  200  /* after a refusal */
@@ -72,6 +73,17 @@ static char *list_text(const struct agent *a)
 	return buf_take(&out);
 }
 
+/* Whoever stands in neither list any more. */
+static void drop_peers(struct failsafe *f)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->npeers; i++)
+		if (f->peers[i].listed || f->peers[i].wanted)
+			f->peers[n++] = f->peers[i];
+	f->npeers = n;
+}
+
 /* From now on the list may hold them, whatever becomes of the request. */
 static void want_members(struct agent *a)
 {
@@ -80,6 +92,7 @@ static void want_members(struct agent *a)
 
 	for (uint32_t i = 0; i < f->npeers; i++)
 		f->peers[i].wanted = false;
+	drop_peers(f);
 	for (uint32_t i = 0; i < c->nmembers; i++) {
 		const struct member *m = &c->members[i];
 		struct failsafe_peer *peer = peer_of(a, m->name);
@@ -96,17 +109,6 @@ static void want_members(struct agent *a)
 	}
 }
 
-/* Whoever stands in neither list any more. */
-static void drop_peers(struct failsafe *f)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < f->npeers; i++)
-		if (f->peers[i].listed || f->peers[i].wanted)
-			f->peers[n++] = f->peers[i];
-	f->npeers = n;
-}
-
 bool failsafe_is_settled(const struct agent *a)
 {
 	const struct failsafe *f = &a->failsafe;
@@ -115,12 +117,20 @@ bool failsafe_is_settled(const struct agent *a)
 	       f->mod_revision == a->view.cluster.failsafe.mod_revision;
 }
 
+/* What became of that is not known, so which list stands in etcd would be anybody's guess. */
+static bool sent_another(const struct failsafe *f, const char *text, enum failsafe_mode mode)
+{
+	return f->sent != NULL && (f->sent_mode != mode || !str_eq(f->sent, text));
+}
+
 static void put_list(struct agent *a, char *text, enum failsafe_mode mode)
 {
 	struct failsafe *f = &a->failsafe;
 	struct etcd_req req;
 
 	f->write_again_ms = a->view.now_ms + WRITE_AGAIN_MS;
+	if (mode == FAILSAFE_OFF || sent_another(f, text, mode))
+		f->epoch = 0;
 	if (mode != FAILSAFE_OFF)
 		want_members(a);
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
@@ -162,6 +172,26 @@ void failsafe_write_cycle(struct agent *a)
 	put_list(a, text, mode);
 }
 
+static void say_list(const struct agent *a)
+{
+	const struct failsafe *f = &a->failsafe;
+	uint32_t n = a->view.cluster.failsafe.n;
+
+	if (f->mode == FAILSAFE_OFF) {
+		log_notice("failsafe mode is off: the primary ends when etcd is away");
+		return;
+	}
+	log_notice("failsafe mode '%s': without etcd this primary stays while %u of the %u other "
+		   "members promise not to take over",
+		   record_failsafe_word(f->mode), rank_promises(f->mode, n) - 1, n - 1);
+	if (a->view.cfg.failsafe == FAILSAFE_QUORUM && f->mode != FAILSAFE_QUORUM)
+		log_warning("failsafe_mode 'quorum' needs members that all run pgha: everybody "
+			    "has to promise");
+	else if (f->mode == FAILSAFE_QUORUM && n < 3)
+		log_warning("failsafe_mode 'quorum' needs 3 members to be more than 'on': "
+			    "everybody has to promise");
+}
+
 static void settle(struct agent *a, int64_t revision)
 {
 	struct failsafe *f = &a->failsafe;
@@ -185,6 +215,7 @@ static void settle(struct agent *a, int64_t revision)
 	for (uint32_t i = 0; i < f->npeers; i++)
 		f->peers[i].listed = f->peers[i].wanted;
 	drop_peers(f);
+	say_list(a);
 	a->board_dirty = true;
 }
 
@@ -222,13 +253,23 @@ static bool wants_promises(const struct agent *a)
 	       v->pg.run != PG_DOWN && v->pg.role == ROLE_PRIMARY && !v->handover_begun;
 }
 
+/* By one of the lists that etcd may hold. */
+static bool counts_most(const struct agent *a)
+{
+	const struct failsafe *f = &a->failsafe;
+
+	return f->mode == FAILSAFE_QUORUM ||
+	       (f->sent != NULL && f->sent_mode == FAILSAFE_QUORUM);
+}
+
 static char *question(const struct agent *a)
 {
 	struct failsafe_question q = { .port = a->config->pg.connect_port,
 				       .database = a->config->pg.database,
 				       .epoch = a->view.lease.epoch,
 				       .ttl_ms = a->view.lease.ttl_ms,
-				       .mode = a->failsafe.mode };
+				       .mode = counts_most(a) ? FAILSAFE_QUORUM :
+								FAILSAFE_ALL };
 
 	str_clip(q.name, sizeof(q.name), a->view.name);
 	str_clip(q.host, sizeof(q.host), a->config->pg.connect_host);
@@ -271,7 +312,7 @@ static int64_t promised_since(const struct agent *a, bool wanted)
 			times[at] = times[at - 1];
 		times[at] = since;
 	}
-	needed = rank_promises(f->mode, n + 1) - 1;
+	needed = rank_promises(wanted ? f->sent_mode : f->mode, n + 1) - 1;
 	return needed == 0 ? a->view.now_ms : times[needed - 1];
 }
 
@@ -366,6 +407,18 @@ static bool leads_itself(struct agent *a, const struct failsafe_question *q)
 	       (str_eq(v->cluster.leader, v->name) && q->epoch <= v->cluster.leader_epoch);
 }
 
+/* Whoever has sealed for an election promises no older leader anything: the candidate may count on
+ * it long after the seal has ended, for its transaction may lie somewhere. What ends that is a sign
+ * of the leader that is newer than the ballot: the candidate's transaction fails on it. */
+static bool has_voted(const struct view *v, int64_t epoch)
+{
+	const struct cluster *c = &v->cluster;
+	bool outlived = c->beat_present && c->beat_epoch == epoch &&
+			c->beat_mod_revision > v->promised;
+
+	return v->promised > epoch && !outlived;
+}
+
 /* NULL: yes. */
 static const char *refusal(struct agent *a, const struct failsafe_question *q)
 {
@@ -382,6 +435,8 @@ static const char *refusal(struct agent *a, const struct failsafe_question *q)
 		return "etcd was wiped or restored";
 	if (q->epoch != 0 && v->last_epoch > q->epoch)
 		return "there was a later leader";
+	if (q->mode == FAILSAFE_QUORUM && has_voted(v, q->epoch))
+		return "has voted for another leader";
 	if (q->epoch == 0 && fresh && v->cluster.leader[0] != '\0' &&
 	    !str_eq(v->cluster.leader, q->name))
 		return "another member leads";

@@ -35,6 +35,11 @@ tests_unit_test_keys_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_successor_SOURCES = tests/unit/test_successor.c
 tests_unit_test_successor_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_successor_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/test_failsafe
+TESTS += tests/unit/test_failsafe
+tests_unit_test_failsafe_SOURCES = tests/unit/test_failsafe.c
+tests_unit_test_failsafe_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_failsafe_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 endif
 
 # Counts what our own code allocates; see the test.

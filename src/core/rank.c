@@ -317,6 +317,42 @@ static const struct vote *must_fetch(const struct view *view)
 	return has_quorum(view) ? NULL : richest;
 }
 
+uint32_t rank_promises(enum failsafe_mode mode, uint32_t n)
+{
+	return mode == FAILSAFE_QUORUM ? n / 2 + 1 : n;
+}
+
+/* Its answer is bound to our ballot: it promises no leader of before that anything any more. */
+static bool is_free(const struct view *view, const char *name)
+{
+	const struct vote *vote = rank_vote(view, name);
+
+	if (str_eq(name, view->name))
+		return view->sealed && view->promised >= view->ballot;
+	return vote != NULL && vote->answered && !vote->failed && vote->sealed >= view->ballot;
+}
+
+/* Where a leader without etcd may live by the promises of most, whoever follows it needs so many
+ * of the same list that every such majority has one of them in it. A sign of that leader which is
+ * newer than the ballot sets the voters free again, so it ends what they said. */
+static bool meets_every_majority(const struct view *view)
+{
+	const struct cluster *c = &view->cluster;
+	const struct failsafe_key *key = &c->failsafe;
+	int64_t beat = c->beat_present ? c->beat_mod_revision : 0;
+	uint32_t needed = key->n - MIN_OF(key->n, rank_promises(FAILSAFE_QUORUM, key->n) - 1);
+	uint32_t n = 0;
+
+	if (!key->present || key->mark != FAILSAFE_QUORUM || needed <= 1 ||
+	    situation_released(view))
+		return true;
+	if (view->ballot <= view->last_epoch || view->ballot <= beat)
+		return false;
+	for (uint32_t i = 0; i < key->n; i++)
+		n += is_free(view, key->names[i]);
+	return n >= needed;
+}
+
 /* All answers are there: stand in line. */
 static void stand_in_line(const struct view *view, struct verdict *ret)
 {
@@ -356,6 +392,11 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 	if (fetch == NULL && !has_quorum(view)) {
 		say(ret, RANK_WAIT, retry_at, "",
 		    "too few of the synchronous standbys tell a final position");
+		return;
+	}
+	if (!meets_every_majority(view)) {
+		say(ret, RANK_WAIT, retry_at, "",
+		    "too few members of the failsafe list are free of a promise to the old leader");
 		return;
 	}
 	turn_at = MAX_OF(view->election_since_ms, view->ballot_at_ms) + before * RANK_STEP_MS;
@@ -420,7 +461,8 @@ void rank_me(const struct view *view, struct verdict *ret)
 		return;
 	}
 	/* A switchover whose leader died in it may lose nothing that was confirmed. */
-	if (is_named(view) && (forced || !view->cluster.sync.present)) {
+	if (is_named(view) && (forced || !view->cluster.sync.present) &&
+	    meets_every_majority(view)) {
 		say(ret, RANK_BEST, 0, "", "named as candidate by an operator");
 		return;
 	}
@@ -455,11 +497,6 @@ void rank_me(const struct view *view, struct verdict *ret)
 	}
 	if (!waits_for_candidate(view, ret))
 		stand_in_line(view, ret);
-}
-
-uint32_t rank_promises(enum failsafe_mode mode, uint32_t n)
-{
-	return mode == FAILSAFE_QUORUM ? n / 2 + 1 : n;
 }
 
 /* What bars a peer by itself, wherever its WAL ends. */

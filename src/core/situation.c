@@ -149,20 +149,32 @@ int64_t situation_promise_ms(int64_t ttl_ms)
 int64_t situation_promise_end_ms(const struct view *view)
 {
 	const struct release *r = &view->cluster.release;
+	int64_t ttl = MAX_OF(view->sign_ttl_ms, view->cfg.ttl_ms);
 	int64_t end = view->promise_until_ms;
 
 	/* Its Postgres has ended: it said so itself. */
 	if (end != 0 && r->present && r->epoch >= view->promise_epoch &&
 	    str_eq(r->from, view->promise_to))
 		end = 0;
-	if (view->started_at_ms != 0 && situation_failsafe_counts(view))
-		end = MAX_OF(end, view->started_at_ms + situation_promise_ms(view->cfg.ttl_ms));
+	if (view->started_at_ms != 0 &&
+	    (situation_failsafe_counts(view) || !view->cluster.leader_known))
+		end = MAX_OF(end, view->started_at_ms + situation_promise_ms(ttl));
 	return end;
 }
 
 bool situation_promised(const struct view *view)
 {
 	return view->now_ms < situation_promise_end_ms(view);
+}
+
+/* A Patroni leader leaves an older marker standing: only one that we saw the epoch of, or one in a
+ * cluster where everybody removes it, tells about the last leader. */
+bool situation_released(const struct view *view)
+{
+	const struct release *r = &view->cluster.release;
+
+	return r->present && r->epoch >= view->last_epoch &&
+	       (view->last_epoch != 0 || all_beat(&view->cluster));
 }
 
 /* The takeover rule for a key that is absent (architecture, "two clocks agree"). */
@@ -172,10 +184,7 @@ static bool may_take(const struct view *view)
 
 	if (just_accepted(view) || situation_promised(view))
 		return false;
-	/* A Patroni leader leaves an older marker standing: only one that we saw the epoch of, or
-	 * one in a cluster where everybody removes it, tells about the last leader. */
-	if (c->release.present && c->release.epoch >= view->last_epoch &&
-	    (view->last_epoch != 0 || all_beat(c)))
+	if (situation_released(view))
 		return true;
 	if (view->etcd_known && view->etcd_fixed)
 		return true;

@@ -127,6 +127,8 @@ bool situation_beat_is_stale(const struct view *view);
 bool situation_lacks_wal(const struct view *view);
 /* The key is absent or stale, and by our own clock it may be taken. */
 bool situation_may_take(const struct view *view);
+/* The last leader gave the key back, with proof that its Postgres ended. */
+bool situation_released(const struct view *view);
 /* The failsafe list says who may take the key. */
 bool situation_failsafe_counts(const struct view *view);
 /* A leader without etcd was told that this member does not take over, and that still holds. */

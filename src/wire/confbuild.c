@@ -91,7 +91,8 @@ static enum crash_policy crash_policy_of(unsigned word)
 
 static enum failsafe_mode failsafe_of(unsigned word)
 {
-	static const enum failsafe_mode modes[] = { FAILSAFE_OFF, FAILSAFE_ALL };
+	static const enum failsafe_mode modes[] = { FAILSAFE_OFF, FAILSAFE_ALL,
+						    FAILSAFE_QUORUM };
 
 	return word < ARRAY_LEN(modes) ? modes[word] : FAILSAFE_OFF;
 }

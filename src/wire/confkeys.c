@@ -134,8 +134,8 @@ static const struct confkey keys[] = {
 	  "Old name of primary_stop_timeout" },
 	{ "member_slots_ttl", CONF_SECONDS, D, RELOAD, "30min", 0, BIG, NULL, NULL,
 	  "How long the slot of an absent member is kept; 0: not at all" },
-	{ "failsafe_mode", CONF_WORD, D, RELOAD, "off", 0, 0, "off|on", NULL,
-	  "Keep the primary while etcd is away, if all members answer" },
+	{ "failsafe_mode", CONF_WORD, D, RELOAD, "off", 0, 0, "off|on|quorum", NULL,
+	  "Keep the primary while etcd is away, if all members answer, or most" },
 	{ "pause", CONF_BOOL, D, RELOAD, "false", 0, 0, NULL, NULL,
 	  "Maintenance: nothing is started, stopped or promoted automatically" },
 

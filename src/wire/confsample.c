@@ -80,7 +80,7 @@ static const char sample[] =
 	"    #on_primary_crash: auto     # auto, restart (in place) or failover\n"
 	"    #primary_stop_timeout: 0\n"
 	"    #member_slots_ttl: 30min\n"
-	"    #failsafe_mode: off         # on: stay primary without etcd by promises of all\n"
+	"    #failsafe_mode: off         # on, quorum: stay primary without etcd by promises\n"
 	"    #pause: false\n"
 	"    #pgha:\n"
 	"    #  lease_proof: auto        # auto, beat or phantom\n"

@@ -4,13 +4,14 @@ mutant_env = COMPILE='$(COMPILE)' LINK='$(mutant_link)' \
 	sim_LINK='$(tests_sim_pgha_sim_OBJECTS) @ $(tests_sim_pgha_sim_LDADD) $(LIBS)' \
 	rules_LINK='$(tests_rules_test_rules_OBJECTS) @ $(tests_rules_test_rules_LDADD) $(LIBS)' \
 	rank_LINK='$(tests_unit_test_rank_OBJECTS) @ $(tests_unit_test_rank_LDADD) $(LIBS)' \
+	failsafe_LINK='$(tests_unit_test_failsafe_OBJECTS) @ $(tests_unit_test_failsafe_LDADD) $(LIBS)' \
 	decide_LINK='$(tests_unit_test_decide_OBJECTS) @ $(tests_unit_test_decide_LDADD) $(LIBS)' \
 	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)' \
 	restmsg_LINK='$(tests_unit_test_restmsg_OBJECTS) @ $(tests_unit_test_restmsg_LDADD) $(LIBS)' \
 	FENCE_PG_CONFIGS='$(PG_CONFIGS)'
 mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
 	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record \
-	tests/unit/test_restmsg tests/fence/page
+	tests/unit/test_failsafe tests/unit/test_restmsg tests/fence/page
 
 # One line for each safety rule that is taken away: killed by what, or survived.
 check-mutants: $(mutant_programs) check-src-mutants
@@ -26,6 +27,8 @@ EXTRA_DIST += \
 	tests/mutants/check-mutants.sh \
 	tests/mutants/mutate.awk \
 	tests/mutants/adopted-by-read.mut \
+	tests/mutants/failsafe-from-answer.mut \
+	tests/mutants/failsafe-list-gone.mut \
 	tests/mutants/fence-not-run.mut \
 	tests/mutants/fetch-gives-up.mut \
 	tests/mutants/fetch-skipped.mut \
@@ -39,6 +42,12 @@ EXTRA_DIST += \
 	tests/mutants/page-kept.mut \
 	tests/mutants/pause-armed.mut \
 	tests/mutants/promote-unheld.mut \
+	tests/mutants/quorum-half.mut \
+	tests/mutants/quorum-no-vote.mut \
+	tests/mutants/quorum-old-ballot.mut \
+	tests/mutants/quorum-promise-after-vote.mut \
+	tests/mutants/quorum-restart-forgets.mut \
+	tests/mutants/quorum-vote-under-promise.mut \
 	tests/mutants/rank-by-replay.mut \
 	tests/mutants/rank-no-timeline.mut \
 	tests/mutants/rank-old-timeline.mut \

@@ -170,6 +170,8 @@ static void apply_network(struct world *world, enum fault fault, uint32_t id, ui
 		net_cut_both(&world->net, NET_NODE(id), NET_MEMBER(member), add);
 	if (fault == FAULT_CUT_PAIR_ONE_WAY)
 		net_cut(&world->net, NET_NODE(id), NET_NODE(peer), add);
+	if (fault == FAULT_CUT_PAIR)
+		net_cut_both(&world->net, NET_NODE(id), NET_NODE(peer), add);
 	if (fault == FAULT_SLOW_LINK)
 		net_slow_both(&world->net, NET_NODE(id),
 			      other & 1 ? NET_MEMBER(member) : NET_NODE(peer), add);

@@ -64,6 +64,7 @@ struct world;
 	X(INIT_FOREIGN, "initialize-foreign", NEEDS_STORY, 1000, 10000)        \
 	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)                         \
 	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)                           \
+	X(CUT_PAIR, "cut-pair", NEEDS_STORY, 500, 20000)                       \
 	X(FENCE_FAILS, "fence-fails", NEEDS_FENCE, 2000, 30000)                \
 	X(FENCE_HANGS, "fence-hangs", NEEDS_FENCE, 2000, 30000)
 

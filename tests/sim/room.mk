@@ -53,6 +53,7 @@ EXTRA_DIST += \
 	tests/scenarios/early-revoke.scn \
 	tests/scenarios/etcd-away-failsafe.scn \
 	tests/scenarios/etcd-away-one-missing.scn \
+	tests/scenarios/etcd-away-quorum.scn \
 	tests/scenarios/etcd-blink.scn \
 	tests/scenarios/etcd-leader-change.scn \
 	tests/scenarios/etcd-member-down.scn \
@@ -98,6 +99,9 @@ EXTRA_DIST += \
 	tests/scenarios/primary-last.scn \
 	tests/scenarios/promotion-frozen.scn \
 	tests/scenarios/rejoin-diverged.scn \
+	tests/scenarios/quorum-minority.scn \
+	tests/scenarios/quorum-takeover-needs-one.scn \
+	tests/scenarios/quorum-too-few.scn \
 	tests/scenarios/restart-and-reinit.scn \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \

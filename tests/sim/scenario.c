@@ -380,6 +380,15 @@ static int play_fault(struct story *story, enum fault fault, uint32_t at, bool e
 			if (parse_uint(word(line, ++i), 1000, &member, err) < 0)
 				return err_wrap(err, "line %u", line->number);
 			member_named = true;
+		} else if (str_eq(word(line, i), "and") && node >= 0) {
+			int other = need_node(story, ++i, err);
+			int n = (int)story->world->nnodes;
+
+			if (other < 0)
+				return other;
+			/* Counted from the node behind the first. */
+			member = (uint64_t)((other - node - 1 + n) % n);
+			member_named = true;
 		} else if (str_eq(word(line, i), "for") && str_eq(word(line, i + 1), "ever")) {
 			span_us = -1;
 			i++;

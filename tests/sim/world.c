@@ -159,7 +159,9 @@ static enum failsafe_mode failsafe_of(const struct options *options)
 {
 	if (options->scenario)
 		return options->failsafe;
-	return options->seed % 4 == 3 ? FAILSAFE_ALL : FAILSAFE_OFF;
+	return options->seed % 8 == 7 ? FAILSAFE_QUORUM :
+	       options->seed % 4 == 3 ? FAILSAFE_ALL :
+					FAILSAFE_OFF;
 }
 
 struct world *world_new(const struct options *options)

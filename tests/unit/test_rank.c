@@ -440,3 +440,87 @@ Test(rank, a_switchover_whose_leader_died_loses_nothing_that_was_confirmed)
 	v.cluster.request.leader[0] = '\0'; /* a failover is by order */
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
+
+/* 'b' has sealed under ballot 90; 'a' led with epoch 70, and most could let it be. */
+static struct view voted(void)
+{
+	struct view v = three();
+	struct failsafe_key *key = &v.cluster.failsafe;
+
+	v.election_open = v.sealed = true;
+	v.last_epoch = 70;
+	v.ballot = v.promised = 90;
+	v.ballot_at_ms = 10000;
+	key->present = true;
+	key->mark = FAILSAFE_QUORUM;
+	for (key->n = 0; key->n < 3; key->n++)
+		str_clip(key->names[key->n], NAME_SIZE, v.cluster.members[key->n].name);
+	v.votes[0] = (struct vote){ .asked_at_ms = 10000, .failed = true, .ballot = 90,
+				    .name = "a" };
+	v.votes[1].ballot = v.votes[1].sealed = 90;
+	return v;
+}
+
+Test(rank, needs_a_vote_of_every_majority_that_may_have_promised)
+{
+	struct view v = voted();
+
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[1].sealed = 0; /* it answers, and has promised the old leader */
+	v.now_ms = 10000 + RANK_SEAL_MS;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_not_null(strstr(ask(&v).why, "failsafe list"));
+	v.cluster.failsafe.mark = FAILSAFE_ALL; /* then our own word is enough */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.failsafe.mark = FAILSAFE_QUORUM;
+	v.cluster.release = (struct release){ .present = true, .epoch = 70 };
+	cr_assert_eq(ask(&v).rank, RANK_BEST, "it has ended, and said so");
+}
+
+Test(rank, needs_no_vote_beside_its_own_of_two_members)
+{
+	struct view v = voted();
+
+	v.cluster.failsafe.n = 2;
+	v.votes[1].sealed = 0;
+	v.now_ms = 10000 + RANK_SEAL_MS;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.failsafe.n = 3;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+}
+
+Test(rank, counts_no_vote_that_a_sign_of_the_old_leader_has_ended)
+{
+	struct view v = voted();
+
+	v.cluster.beat_present = true;
+	v.cluster.beat_mod_revision = 89;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.beat_mod_revision = 91;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.cluster.beat_present = false;
+	v.last_epoch = 91;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+}
+
+Test(rank, lets_no_operator_name_a_leader_beside_a_promised_one)
+{
+	struct view v = voted();
+
+	v.votes[1].sealed = 0;
+	v.now_ms = 10000 + RANK_SEAL_MS;
+	v.cluster.request.present = true;
+	str_clip(v.cluster.request.candidate, NAME_SIZE, "b");
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	v.votes[1].sealed = 90;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+Test(rank, takes_no_half_for_most)
+{
+	cr_assert_eq(rank_promises(FAILSAFE_ALL, 5), 5);
+	cr_assert_eq(rank_promises(FAILSAFE_QUORUM, 2), 2);
+	cr_assert_eq(rank_promises(FAILSAFE_QUORUM, 3), 2);
+	cr_assert_eq(rank_promises(FAILSAFE_QUORUM, 4), 3);
+	cr_assert_eq(rank_promises(FAILSAFE_QUORUM, 5), 3);
+}
