@@ -102,6 +102,7 @@ EXTRA_DIST += \
 	tests/scenarios/quorum-minority.scn \
 	tests/scenarios/quorum-takeover-needs-one.scn \
 	tests/scenarios/quorum-too-few.scn \
+	tests/scenarios/quorum-voter-promised.scn \
 	tests/scenarios/restart-and-reinit.scn \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \
