@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/e2e/test_bootstrap.py \
 	tests/e2e/test_checker.py \
 	tests/e2e/test_crash.py \
+	tests/e2e/test_etcd.py \
 	tests/e2e/test_failover.py \
 	tests/e2e/test_fence.py \
 	tests/e2e/test_guard.py \
