@@ -77,6 +77,8 @@ void job_run(struct agent *a, const struct pg_req *req)
 		a->view.pg.role = ROLE_PRIMARY; /* from now on it may take writes */
 	if (req->op == PGOP_PROMOTE)
 		trace_mark(a, TRACE_PROMOTE);
+	if (req->op == PGOP_START_PRIMARY || req->op == PGOP_START_STANDBY)
+		a->view.has_served = false;
 	if (req->op == PGOP_START_PRIMARY)
 		a->view.pg.run = PG_STARTING;
 	if (req->op == PGOP_START_STANDBY) {

@@ -74,6 +74,11 @@ static void fold_clocks(struct agent *a)
 	struct view *v = &a->view;
 	bool planned = v->restart != RESTART_NONE || v->handover_begun || v->fence_due[0] != '\0';
 
+	v->has_served = v->has_served || is_serving(v);
+	if (v->start_failures == 0)
+		v->unsteady_since_ms = 0;
+	else if (v->unsteady_since_ms == 0)
+		v->unsteady_since_ms = v->now_ms;
 	if (!state_leads(a) || is_serving(v) || planned || v->pg.boot_unfinished)
 		v->crash_since_ms = 0;
 	else if (v->crash_since_ms == 0)

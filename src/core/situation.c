@@ -461,8 +461,14 @@ static bool gives_up_leading(const struct view *view, const struct situation *s)
 			return true;
 		timeout_ms = MAX_OF(timeout_ms, CRASH_FLOOR_MS);
 	}
-	return view->now_ms - view->crash_since_ms >= timeout_ms ||
-	       view->start_failures >= START_TRIES;
+	if (view->now_ms - view->crash_since_ms >= timeout_ms)
+		return true;
+	/* One that serves and ends again and again starts well: what it committed meanwhile is
+	 * worth more than a primary elsewhere that lacks it, but not for ever. */
+	if (view->has_served)
+		return is_crashed(view, s) && view->unsteady_since_ms != 0 &&
+		       view->now_ms - view->unsteady_since_ms >= timeout_ms;
+	return view->start_failures >= START_TRIES;
 }
 
 /* An operator who restarts one member after the other comes first, unless this one is needed: with

@@ -373,6 +373,21 @@ Test(decide, restarts_a_crashed_primary_and_gives_up_in_time)
 	cr_assert_eq(plan_of(&v).rule->id, 324);
 }
 
+Test(decide, does_not_give_up_a_primary_that_serves_and_crashes_again_and_again)
+{
+	struct view v = leader();
+
+	v.pg.run = PG_DOWN;
+	v.pg.control = CONTROL_IN_PRODUCTION;
+	v.crash_since_ms = NOW - 10;
+	v.start_failures = START_TRIES;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
+	v.has_served = true;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+	v.crash_since_ms = NOW - v.cfg.primary_start_timeout_ms;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
+}
+
 /* The leader's postmaster died a moment ago and nothing of it is left; commits end at 9000. */
 static struct view crashed(void)
 {
@@ -445,6 +460,21 @@ Test(decide, gives_a_crashed_primary_up_when_told_to)
 	cr_assert_eq(plan_of(&v).rule->id, 311);
 	v.now_ms--;
 	cr_assert_eq(plan_of(&v).rule->id, 309, "first who has it all");
+}
+
+Test(decide, gives_up_a_primary_that_crashed_again_and_again_for_too_long)
+{
+	struct view v = crashed();
+
+	vote(&v, "a", 100);
+	vote(&v, "c", 100);
+	v.now_ms = v.crash_down_at_ms + CRASH_SETTLED_MS;
+	v.start_failures = 7;
+	v.has_served = true;
+	v.unsteady_since_ms = v.now_ms - v.cfg.primary_start_timeout_ms + 1;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+	v.unsteady_since_ms--;
+	cr_assert_eq(plan_of(&v).rule->id, 311);
 }
 
 Test(decide, gives_a_primary_up_that_never_lasts)
