@@ -1,6 +1,7 @@
 dist_noinst_SCRIPTS += \
 	scripts/bench \
 	scripts/check-dist.sh \
+	scripts/check-alerts.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-tidy.sh \
@@ -14,6 +15,7 @@ EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
 # The rules of the house run with the tests: arrows between rooms, style, a complete manual, and
 # the proof that these checkers find what they look for.
 TESTS += \
+	scripts/check-alerts.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-tidy.sh \

@@ -183,6 +183,7 @@ static void fold_start(struct agent *a, const struct event *ev)
 	bool has_lease = f != NULL && f->page_found && f->lease_epoch != 0;
 
 	a->started = true;
+	a->telemetry.started_wall_us = a->view.wall_us;
 	a->page_found = f != NULL && f->page_found;
 	a->port.configure(a->port.ctx, a->config);
 	model_fold_pg(a, ev);
@@ -542,6 +543,7 @@ void agent_step(struct agent *a, const struct event *ev)
 
 	a->view.now_ms = MAX_OF(a->view.now_ms, state_now(a));
 	a->view.wall_us = a->port.wall_us(a->port.ctx);
+	a->telemetry.cycles++;
 	if (ev->type != EVENT_TIMER)
 		recorder_event(&a->recorder, ev);
 	fold(a, ev);

@@ -212,6 +212,18 @@ static void promote_ended(struct agent *a, const struct event *ev)
 	back_off(a, a->view.start_failures);
 }
 
+static void count(struct job_telemetry *job, enum pg_op op, int result, int64_t took_ms)
+{
+	static_assert(PGOP__MAX <= TELEMETRY_JOBS, "one for each operation");
+	job->name = op_names[op];
+	if (result < 0) {
+		job->failed++;
+		return;
+	}
+	job->done++;
+	job->took_ms = took_ms;
+}
+
 void job_answer(struct agent *a, const struct event *ev)
 {
 	enum pg_op op = a->job.op;
@@ -228,6 +240,7 @@ void job_answer(struct agent *a, const struct event *ev)
 	a->board_dirty = true; /* a primary that was promoted serves from now on */
 	recorder_add(&a->recorder, a->view.now_ms, "job %s ended result=%d", op_names[op],
 		     ev->result);
+	count(&a->telemetry.jobs[op], op, ev->result, took);
 	if (ev->result < 0)
 		log_warning("Postgres: %s failed after %lld ms: %s", op_names[op], (long long)took,
 			    ev->err != NULL ? ev->err->msg : "no reason given");

@@ -156,6 +156,7 @@ static void fill_cluster(struct agent *a, struct status *st)
 	st->dcs_ok = v->cluster.leader_known && !v->regressed &&
 		     v->now_ms - v->dcs_seen_at_ms < v->cfg.ttl_ms;
 	st->cluster_unlocked = !st->dcs_ok || v->cluster.leader[0] == '\0';
+	st->nmembers = v->cluster.nmembers;
 	st->is_leader_key = str_eq(v->cluster.leader, v->name);
 	st->optime_lsn = v->cluster.status_optime_lsn;
 	if (a->cluster_dirty || a->cluster_json == NULL) {
@@ -204,6 +205,7 @@ static struct status *make_status(struct agent *a)
 	str_clip(st->scope, sizeof(st->scope), a->config->scope);
 	str_clip(st->name, sizeof(st->name), v->name);
 	st->made_at_ms = v->now_ms;
+	st->made_wall_us = v->wall_us;
 	st->loop_deadline_ms = v->now_ms + MAX_OF(v->cfg.ttl_ms, 2 * v->cfg.loop_wait_ms);
 	st->leader_until_ms = ours ? lease_at(&v->lease, LEASE_STOP_PCT) : 0;
 	st->writable = v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY && a->sql_ok &&
@@ -216,6 +218,10 @@ static struct status *make_status(struct agent *a)
 	st->nwalsenders = a->nwalsenders;
 	for (uint32_t i = 0; i < a->nwalsenders; i++)
 		st->walsenders[i] = a->walsenders[i];
+	st->nslots = a->nslots;
+	for (uint32_t i = 0; i < a->nslots; i++)
+		st->slots[i] = a->slots[i];
+	st->telemetry = a->telemetry;
 	st->ttl_ms = v->cfg.ttl_ms;
 	st->maximum_lag_bytes = v->cfg.maximum_lag_bytes;
 	st->pause = v->cfg.pause;

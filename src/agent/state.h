@@ -294,6 +294,7 @@ struct agent {
 	char *cluster_json;
 	bool cluster_dirty;
 	struct recorder recorder;
+	struct telemetry telemetry; /* but for that of etcd, which io has */
 	struct trace trace;
 	char *trace_text; /* waits to be written; NULL none */
 

@@ -222,10 +222,12 @@ void term_proof_answered(struct agent *a, const struct pending *p, const struct 
 	struct view *v = &a->view;
 
 	if (ev->result < 0 || ev->rep->error_code != 0) {
+		a->telemetry.proofs_failed++;
 		a->next_proof_ms = MIN_OF(a->next_proof_ms, v->now_ms + RENEW_RETRY_MS);
 		return;
 	}
 	if (!ev->rep->succeeded) {
+		a->telemetry.proofs_failed++;
 		keys_fold_else_leader(a, ev->rep);
 		return;
 	}
@@ -254,5 +256,6 @@ void term_proof_answered(struct agent *a, const struct pending *p, const struct 
 	} else {
 		v->cluster.beat_present = false;
 	}
+	a->telemetry.proofs++;
 	term_proven(a, p->number, ev->sent_at_ms);
 }

@@ -8,6 +8,7 @@
  */
 #include "agent/state.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -101,10 +102,22 @@ void trace_tell(struct agent *a, const char *what)
 	recorder_add(&a->recorder, a->view.now_ms, "%s: %s", what, line.data);
 }
 
+static void keep_steps(const struct trace *t, struct telemetry *ret)
+{
+	static_assert(TRACE__MAX <= TELEMETRY_STEPS, "room for every step");
+	ret->handover_wall_us = t->begun_wall_us;
+	ret->nsteps = 0;
+	for (int i = 0; i < TRACE__MAX; i++)
+		if (t->at_ms[i] != 0)
+			ret->steps[ret->nsteps++] =
+				(struct step_telemetry){ names[i], t->at_ms[i] - first_of(t) };
+}
+
 void trace_end(struct agent *a, const char *what)
 {
 	trace_tell(a, what);
 	if (a->trace.begun_wall_us != 0) {
+		keep_steps(&a->trace, &a->telemetry);
 		free(a->trace_text);
 		a->trace_text = trace_json(&a->trace, what);
 	}

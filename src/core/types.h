@@ -302,6 +302,8 @@ struct vitals {
 	int64_t door_since_at_ms;
 	int64_t disk_since_at_ms;
 	int64_t disk_took_ms; /* the newest write that ended */
+	uint64_t disk_size_bytes; /* of the file system, at that write; 0 unknown */
+	uint64_t disk_free_bytes; /* for who is not root */
 	char disk_error[64];  /* FULL, FAILED: as the kernel says it */
 };
 
@@ -380,6 +382,11 @@ struct pg_state {
 	bool receiver_silent;
 
 	struct vitals vitals; /* of the present life, and of the disk */
+};
+
+struct slot_pos {
+	char name[NAME_SIZE];
+	uint64_t lsn;
 };
 
 /* One line of a timeline history file: `timeline` ended at `end_lsn` and the next one began. */

@@ -84,7 +84,7 @@ struct view {
 	int64_t work_backoff_until_ms; /* after a failed start, clone or rewind */
 	int64_t crash_since_ms; /* leader: since when Postgres has been unusable; 0: usable */
 	bool has_served; /* the newest life of Postgres was usable as primary, or still is */
-	int64_t unsteady_since_ms; /* its ends since then each came soon after a start; 0: it lasts */
+	int64_t unsteady_since_ms; /* each end since came soon after a start; 0: none */
 
 	/* leader: Postgres ended by itself, and who goes on is not decided yet */
 	bool crash_look;

@@ -22,6 +22,12 @@
 #define FLUSH_MS    100  /* that the end waits for the disk */
 #define WRITE_BYTES 8192
 
+/* Of a file system; 0: not known. */
+struct room {
+	uint64_t size_bytes;
+	uint64_t free_bytes;
+};
+
 /* What the thread and the loop share. It outlives the canary when the thread hangs. */
 struct cage {
 	pthread_mutex_t lock; /* never held while the disk is waited for */
@@ -29,6 +35,7 @@ struct cage {
 	bool ended; /* and not looked at yet */
 	int error;  /* errno; 0: written */
 	int64_t took_ms;
+	struct room room;
 };
 
 struct canary {
@@ -39,6 +46,7 @@ struct canary {
 	enum pg_disk disk;
 	int64_t since_at_ms;
 	int64_t took_ms;
+	struct room room;
 	int error;
 };
 
@@ -68,15 +76,18 @@ static int open_file(const char *dir)
 }
 
 /* 0 or errno. */
-static int write_file(const struct flight *flight)
+static int write_file(const struct flight *flight, struct room *ret_room)
 {
 	static const char bytes[WRITE_BYTES] = "pgha";
 	_cleanup_(closep) int fd = open_file(flight->dir);
-	struct statvfs room;
+	struct statvfs fs;
 	ssize_t n;
 
 	if (fd < 0)
 		return errno;
+	if (fstatvfs(fd, &fs) == 0)
+		*ret_room = (struct room){ (uint64_t)fs.f_blocks * fs.f_frsize,
+					   (uint64_t)fs.f_bavail * fs.f_frsize };
 	n = write(fd, bytes, sizeof(bytes));
 	if (n < 0)
 		return errno;
@@ -84,8 +95,7 @@ static int write_file(const struct flight *flight)
 		return ENOSPC;
 	if (fsync(fd) < 0)
 		return errno;
-	if (fstatvfs(fd, &room) == 0 &&
-	    (uint64_t)room.f_bavail * room.f_frsize < flight->room_bytes)
+	if (ret_room->size_bytes > 0 && ret_room->free_bytes < flight->room_bytes)
 		return ENOSPC;
 	return 0;
 }
@@ -95,13 +105,15 @@ static void fly(void *job)
 	struct flight *flight = job;
 	struct cage *cage = flight->cage;
 	int64_t begun_ms = loop_now_ms();
-	int error = write_file(flight);
+	struct room room = { 0 };
+	int error = write_file(flight, &room);
 
 	pthread_mutex_lock(&cage->lock);
 	cage->busy = false;
 	cage->ended = true;
 	cage->error = error;
 	cage->took_ms = loop_now_ms() - begun_ms;
+	cage->room = room;
 	pthread_mutex_unlock(&cage->lock);
 	free(flight->dir);
 	free(flight);
@@ -158,8 +170,10 @@ static bool take_answer(struct canary *canary)
 	ended = cage->ended;
 	cage->ended = false;
 	error = cage->error;
-	if (ended)
+	if (ended) {
 		canary->took_ms = cage->took_ms;
+		canary->room = cage->room;
+	}
 	pthread_mutex_unlock(&cage->lock);
 	if (!ended)
 		return busy;
@@ -207,6 +221,8 @@ void canary_tell(const struct canary *canary, struct vitals *ret)
 	ret->disk = canary->disk;
 	ret->disk_since_at_ms = canary->since_at_ms;
 	ret->disk_took_ms = canary->took_ms;
+	ret->disk_size_bytes = canary->room.size_bytes;
+	ret->disk_free_bytes = canary->room.free_bytes;
 	ret->disk_error[0] = '\0';
 	if (canary->disk == DISK_FULL || canary->disk == DISK_FAILED)
 		str_clip(ret->disk_error, sizeof(ret->disk_error), strerror(canary->error));

@@ -186,6 +186,7 @@ static void on_attempt(void *ctx, const struct http_rep *http_rep)
 	case VERDICT_ANSWER:
 		call->answered = true;
 		call->sent_at_ms = http_rep->sent_at_ms;
+		telemetry_latency(&call->etcd->telemetry, loop_now_ms() - http_rep->sent_at_ms);
 		etcd_call_over(call);
 		return;
 	case VERDICT_NEXT:

@@ -25,6 +25,7 @@
 #include "io/http.h"
 #include "io/loop.h"
 #include "wire/etcdmsg.h"
+#include "wire/telemetry.h"
 
 struct etcd;
 
@@ -77,6 +78,9 @@ void etcd_request_now(struct etcd *etcd, uint64_t ticket, const struct etcd_req 
 /* Watches everything that begins with prefix, from start_revision on. Replaces the earlier one. */
 void etcd_watch(struct etcd *etcd, const char *prefix, int64_t start_revision);
 void etcd_unwatch(struct etcd *etcd);
+
+/* What was counted since etcd_new(), of the first endpoints that fit in. */
+void etcd_tell(const struct etcd *etcd, struct etcd_telemetry *ret);
 
 /* "http://a:2379, http://b:2379", for messages. */
 void etcd_print_endpoints(const struct etcd *etcd, struct buf *ret_text);

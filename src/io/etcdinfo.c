@@ -256,3 +256,17 @@ static void begin(struct etcd *etcd)
 		      &err) < 0)
 		on_srv(etcd, NULL, 0, &err);
 }
+
+void etcd_tell(const struct etcd *etcd, struct etcd_telemetry *ret)
+{
+	*ret = etcd->telemetry;
+	for (uint32_t i = 0; i < etcd->nodes.n && i < TELEMETRY_ENDPOINTS; i++) {
+		const struct etcdnode *node = &etcd->nodes.items[i];
+		struct endpoint_telemetry *told = &ret->endpoints[ret->nendpoints++];
+
+		str_clip(told->url, sizeof(told->url), node->url);
+		told->answers = node->nanswers;
+		told->failures = node->nfailures;
+		told->failing = node->failures > 0;
+	}
+}

@@ -178,6 +178,7 @@ bool etcdnode_good(struct etcdnodes *nodes, struct etcdnode *node, uint64_t memb
 	bool was_bad = node->failures > 0;
 
 	node->failures = 0;
+	node->nanswers++;
 	node->silent = false;
 	node->bad_until_ms = 0;
 	if (member_id)
@@ -194,6 +195,7 @@ bool etcdnode_bad(struct etcdnodes *nodes, struct etcdnode *node, int64_t now_ms
 	for (uint32_t i = 0; i < node->failures && wait_ms < ETCDNODE_BAD_MAX_MS; i++)
 		wait_ms *= 2;
 	node->failures++;
+	node->nfailures++;
 	node->silent = true;
 	node->bad_until_ms = now_ms + MIN_OF(wait_ms, (int64_t)ETCDNODE_BAD_MAX_MS);
 	if (nodes->current == node->id) {

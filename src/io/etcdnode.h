@@ -26,6 +26,8 @@ struct etcdnode {
 	bool listed;        /* named by etcd's own member list */
 	uint64_t member_id; /* of the newest answer; 0 unknown */
 	uint32_t failures;  /* in a row */
+	uint64_t nanswers;  /* ever, like the next */
+	uint64_t nfailures;
 	/* Left a request unanswered, or failed: what is open to it may be dead, so it is talked
 	 * to on new connections until it answers. */
 	bool silent;

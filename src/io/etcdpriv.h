@@ -130,6 +130,7 @@ struct etcd {
 	struct etcd_version_ask versions[ETCD_VERSIONS_MAX];
 
 	struct etcd_watching watch;
+	struct etcd_telemetry telemetry; /* but for the endpoints */
 };
 
 /* etcd.c */

@@ -365,6 +365,7 @@ static void port_publish(void *ctx, struct status *status)
 		       status->rule_why) >= 0)
 		notify_status(p->notify, text);
 	tell_members(p, status);
+	etcd_tell(p->etcd, &status->telemetry.etcd);
 	board_publish(p->board, status);
 	notify_ready(p->notify);
 }

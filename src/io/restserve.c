@@ -254,6 +254,16 @@ static enum MHD_Result queue_text(struct rest_serve *serve, struct MHD_Connectio
 	return queue_answer(serve, connection, code, "text/html", str_dup(text), strlen(text), 0);
 }
 
+static bool wants_open_metrics(struct MHD_Connection *connection, const struct visit *visit)
+{
+	/* Headers are looked through for the one path only. */
+	if (!str_starts(visit->path, "/metrics"))
+		return false;
+	return restmsg_wants_open_metrics(
+		visit->path, MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_ACCEPT));
+}
+
 static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connection *connection,
 				   const char *method, const struct visit *visit)
 {
@@ -264,8 +274,11 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 
 	if (!page)
 		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting");
-	restmsg_get_prepared(board_status(page), board_prepared(page), loop_now_ms(), method,
-			     visit->path, visit->query, &answer);
+	if (str_eq(method, "GET") && wants_open_metrics(connection, visit))
+		restmsg_open_metrics(board_status(page), loop_now_ms(), &answer);
+	else
+		restmsg_get_prepared(board_status(page), board_prepared(page), loop_now_ms(),
+				     method, visit->path, visit->query, &answer);
 	board_give_back(page);
 	len = answer.status_only ? 0 : answer.body.len;
 	rc = queue_answer(serve, connection, answer.code,

@@ -69,11 +69,6 @@ enum init_key record_init_parse(const char *text, size_t len, char sysid[SYSID_S
  * without control characters or slashes. */
 int record_name_check(const char *name, bool strict, struct err *err) _must_check_;
 
-struct slot_pos {
-	char name[NAME_SIZE];
-	uint64_t lsn;
-};
-
 struct status_key {
 	uint64_t optime_lsn;
 	uint32_t nslots;

@@ -12,6 +12,7 @@
 #include "wire/restview.h"
 
 #define TYPE_JSON "application/json"
+#define TYPE_OPEN "application/openmetrics-text; version=1.0.0; charset=utf-8"
 #define TYPE_TEXT "text/html"
 /* Patroni's HTTP layer sends its error pages so. */
 #define TYPE_PAGE "text/html;charset=utf-8"
@@ -143,7 +144,7 @@ static void get_metrics(const struct restview *view, const char *query, struct r
 	(void)query;
 	ret->code = 200;
 	ret->content_type = "text/plain";
-	restview_metrics(view, &ret->body);
+	restview_metrics(view, false, &ret->body);
 }
 
 static void get_liveness(const struct restview *view, const char *query, struct rest_answer *ret)
@@ -155,6 +156,23 @@ static void get_liveness(const struct restview *view, const char *query, struct 
 static void get_readiness(const struct restview *view, const char *query, struct rest_answer *ret)
 {
 	answer_status(ret, restview_readiness(view, query));
+}
+
+void restmsg_open_metrics(const struct status *status, int64_t now_ms, struct rest_answer *ret)
+{
+	struct restview view;
+
+	*ret = (struct rest_answer){ .code = 200, .content_type = TYPE_OPEN };
+	restview_init(&view, status, now_ms);
+	restview_metrics(&view, true, &ret->body);
+}
+
+/* Prometheus names it first where it reads it at all, so the weights need not be looked at; who
+ * gives it none wants it least of all. */
+bool restmsg_wants_open_metrics(const char *path, const char *accept)
+{
+	return accept && pct_has_segment(path, "metrics") &&
+	       strstr(accept, "application/openmetrics-text");
 }
 
 typedef void (*get_fn)(const struct restview *view, const char *query, struct rest_answer *ret);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "core/config.h"
 #include "core/types.h"
+#include "wire/telemetry.h"
 
 struct walsender {
 	char usename[NAME_SIZE];
@@ -30,6 +31,7 @@ struct status {
 	char scope[NAME_SIZE];
 	char name[NAME_SIZE];
 	int64_t made_at_ms;
+	int64_t made_wall_us;
 	int64_t loop_deadline_ms; /* the next cycle must have run by then, else not alive */
 
 	/* Lease: leadership is `now < leader_until_ms` and nothing else. writable: Postgres was
@@ -44,6 +46,9 @@ struct status {
 	struct pg_state pg;
 	uint32_t nwalsenders;
 	struct walsender walsenders[MEMBERS_MAX];
+	uint32_t nslots;
+	struct slot_pos slots[SLOTS_MAX];
+	uint32_t nmembers; /* that etcd has */
 
 	int64_t dcs_last_seen_at_ms; /* newest successful etcd answer */
 	int64_t dcs_last_seen_wall_s;
@@ -97,6 +102,7 @@ struct status {
 	bool watchdog_failed; /* required, and cannot be used */
 	bool page_armed;
 	int64_t guard_kills;
+	struct telemetry telemetry;
 };
 
 struct status *status_new(void);
@@ -143,6 +149,10 @@ void restmsg_get(const struct status *status, int64_t now_ms, const char *method
 void restmsg_get_prepared(const struct status *status, struct rest_prepared *prepared,
 			  int64_t now_ms, const char *method, const char *path, const char *query,
 			  struct rest_answer *ret);
+/* GET /metrics for a client that takes this format. */
+void restmsg_open_metrics(const struct status *status, int64_t now_ms, struct rest_answer *ret);
+/* Whether a request wants that: its path, and its Accept header (NULL: none). */
+bool restmsg_wants_open_metrics(const char *path, const char *accept);
 /* Leadership by arithmetic: now < leader_until_ms. */
 bool restmsg_leads(const struct status *status, int64_t now_ms);
 

@@ -10,6 +10,7 @@
 #define PGHA_WIRE_RESTVIEW_H
 
 #include "wire/jtext.h"
+#include "wire/metrics.h"
 #include "wire/restmsg.h"
 
 struct restview {
@@ -37,7 +38,9 @@ void restview_document(const struct restview *view, struct buf *ret_body);
 /* The same from view->prepared, which is made where it does not fit. */
 void restview_prepared(const struct restview *view, struct buf *ret_body);
 /* Body of GET /metrics. */
-void restview_metrics(const struct restview *view, struct buf *ret_body);
+void restview_metrics(const struct restview *view, bool open, struct buf *ret_body);
+/* Those of it that are not of Patroni. */
+void restview_own_metrics(const struct restview *view, const struct metrics *m);
 /* Code of a health check: any path that has no handler of its own. */
 int restview_health(const struct restview *view, const char *path, const char *query);
 int restview_liveness(const struct restview *view);

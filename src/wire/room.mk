@@ -20,6 +20,7 @@ src_libwire_a_SOURCES = \
 	src/wire/etcdmsg.c src/wire/etcdmsg.h \
 	src/wire/etcdmsg_read.c \
 	src/wire/jtext.c src/wire/jtext.h \
+	src/wire/metrics.c src/wire/metrics.h \
 	src/wire/pct.c src/wire/pct.h \
 	src/wire/record.c src/wire/record.h \
 	src/wire/record_failsafe.c \
@@ -34,6 +35,8 @@ src_libwire_a_SOURCES = \
 	src/wire/restview.c src/wire/restview.h \
 	src/wire/restview_health.c \
 	src/wire/restview_metrics.c \
+	src/wire/restview_own.c \
+	src/wire/telemetry.c src/wire/telemetry.h \
 	src/wire/tree.c src/wire/tree.h \
 	src/wire/treedump.c src/wire/treedump.h \
 	src/wire/treejson.c \

@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/e2e/test_fencing.py \
 	tests/e2e/test_harness.py \
 	tests/e2e/test_mixed.py \
+	tests/e2e/test_monitoring.py \
 	tests/e2e/test_hung.py \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_patronictl.py \

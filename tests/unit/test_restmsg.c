@@ -736,6 +736,128 @@ Test(restmsg, measures_a_standby)
 	status_free(s);
 }
 
+/* One line of the text, by the sample's name and labels. */
+static void check_line(const char *text, const char *line)
+{
+	_cleanup_(freep) char *whole = str_dupf("\n%s\n", line);
+
+	cr_assert(strstr(text, whole), "%s", line);
+}
+
+#define LABELS "scope=\"batman\",name=\"node2\""
+
+Test(restmsg, counts_what_the_agent_asked_of_etcd)
+{
+	struct status *s = new_primary();
+	struct etcd_telemetry *etcd = &s->telemetry.etcd;
+	_cleanup_(freep) char *text = NULL;
+
+	etcd->nendpoints = 2;
+	etcd->endpoints[0] = (struct endpoint_telemetry){ .url = "http://a:2379", .answers = 7 };
+	etcd->endpoints[1] = (struct endpoint_telemetry){ .url = "http://b:2379", .failures = 3,
+							  .failing = true };
+	telemetry_latency(etcd, 1);
+	telemetry_latency(etcd, 6);
+	telemetry_latency(etcd, 1000);
+	telemetry_latency(etcd, 9000);
+	s->telemetry.proofs = 11;
+	s->telemetry.proofs_failed = 12;
+	text = metrics_of(s, NOW);
+	check_line(text, "pgha_etcd_answers_total{" LABELS ",endpoint=\"http://a:2379\"} 7");
+	check_line(text, "pgha_etcd_failures_total{" LABELS ",endpoint=\"http://b:2379\"} 3");
+	check_line(text, "pgha_etcd_endpoint_failing{" LABELS ",endpoint=\"http://a:2379\"} 0");
+	check_line(text, "pgha_etcd_endpoint_failing{" LABELS ",endpoint=\"http://b:2379\"} 1");
+	check_line(text, "# TYPE pgha_etcd_request_seconds histogram");
+	check_line(text, "pgha_etcd_request_seconds_bucket{" LABELS ",le=\"0.001\"} 1");
+	check_line(text, "pgha_etcd_request_seconds_bucket{" LABELS ",le=\"0.005\"} 1");
+	check_line(text, "pgha_etcd_request_seconds_bucket{" LABELS ",le=\"0.01\"} 2");
+	check_line(text, "pgha_etcd_request_seconds_bucket{" LABELS ",le=\"1.0\"} 3");
+	check_line(text, "pgha_etcd_request_seconds_bucket{" LABELS ",le=\"2.5\"} 3");
+	check_line(text, "pgha_etcd_request_seconds_bucket{" LABELS ",le=\"+Inf\"} 4");
+	check_line(text, "pgha_etcd_request_seconds_count{" LABELS "} 4");
+	check_line(text, "pgha_etcd_request_seconds_sum{" LABELS "} 10.007");
+	check_line(text, "pgha_lease_proofs_total{" LABELS "} 11");
+	check_line(text, "pgha_lease_proofs_failed_total{" LABELS "} 12");
+	status_free(s);
+}
+
+Test(restmsg, measures_slots_operations_and_hand_overs)
+{
+	struct status *s = new_primary();
+	struct telemetry *t = &s->telemetry;
+	_cleanup_(freep) char *text = NULL;
+
+	s->nslots = 2;
+	s->slots[0] = (struct slot_pos){ "node1", s->pg.flush_lsn - 1000 };
+	s->slots[1] = (struct slot_pos){ "never_used", 0 };
+	s->nmembers = 3;
+	s->pg.vitals.disk_size_bytes = 4000;
+	s->pg.vitals.disk_free_bytes = 3000;
+	t->jobs[4] = (struct job_telemetry){ "promote", 2, 1, 1500 };
+	t->jobs[5] = (struct job_telemetry){ "clone", 0, 0, 0 };
+	t->handover_wall_us = 1795240839000000;
+	t->nsteps = 2;
+	t->steps[0] = (struct step_telemetry){ "woke", 0 };
+	t->steps[1] = (struct step_telemetry){ "open for writes", 31 };
+	text = metrics_of(s, NOW);
+	check_line(text, "pgha_slot_retained_bytes{" LABELS ",slot=\"node1\"} 1000");
+	cr_assert_null(strstr(text, "never_used"));
+	check_line(text, "pgha_cluster_members{" LABELS "} 3");
+	check_line(text, "pgha_wal_disk_size_bytes{" LABELS "} 4000");
+	check_line(text, "pgha_wal_disk_free_bytes{" LABELS "} 3000");
+	check_line(text, "pgha_job_done_total{" LABELS ",job=\"promote\"} 2");
+	check_line(text, "pgha_job_failed_total{" LABELS ",job=\"promote\"} 1");
+	check_line(text, "pgha_job_seconds{" LABELS ",job=\"promote\"} 1.5");
+	cr_assert_null(strstr(text, "job=\"clone\""));
+	check_line(text, "pgha_handover_step_seconds{" LABELS ",step=\"open for writes\"} 0.031");
+	check_line(text, "pgha_handover_time_seconds{" LABELS "} 1795240839.0");
+	status_free(s);
+}
+
+Test(restmsg, tells_how_old_a_standby_is_only_while_there_is_more_to_replay)
+{
+	struct status *s = new_replica();
+	_cleanup_(freep) char *behind = NULL;
+	_cleanup_(freep) char *level = NULL;
+
+	s->optime_lsn = s->pg.replay_lsn + 100;
+	s->pg.latest_end_lsn = 0;
+	s->made_at_ms = NOW - 500;
+	s->made_wall_us = s->pg.replay_time_us + 2000000;
+	behind = metrics_of(s, NOW);
+	check_line(behind, "pgha_replay_lag_seconds{scope=\"batman\",name=\"node0\"} 2.5");
+	s->optime_lsn = s->pg.replay_lsn;
+	level = metrics_of(s, NOW);
+	check_line(level, "pgha_replay_lag_seconds{scope=\"batman\",name=\"node0\"} 0");
+	status_free(s);
+}
+
+Test(restmsg, speaks_openmetrics_to_who_asks_for_it)
+{
+	const char *prometheus = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+	struct status *s = new_primary();
+	struct rest_answer answer;
+	const char *text;
+
+	cr_assert(restmsg_wants_open_metrics("/metrics", prometheus));
+	cr_assert_not(restmsg_wants_open_metrics("/patroni", prometheus));
+	cr_assert_not(restmsg_wants_open_metrics("/metrics", "text/plain"));
+	cr_assert_not(restmsg_wants_open_metrics("/metrics", NULL));
+
+	restmsg_open_metrics(s, NOW, &answer);
+	text = answer.body.data;
+	cr_assert_eq(answer.code, 200);
+	cr_assert(str_starts(answer.content_type, "application/openmetrics-text; version=1.0.0"));
+	check_line(text, "# TYPE pgha_guard_kills counter");
+	check_line(text, "pgha_guard_kills_total{" LABELS "} 0");
+	check_line(text, "# TYPE patroni_xlog_location unknown");
+	check_line(text, "# TYPE patroni_primary gauge");
+	cr_assert_null(strstr(text, "# Values"));
+	cr_assert_str_eq(text + strlen(text) - strlen("\n# EOF\n"), "\n# EOF\n");
+	rest_answer_done(&answer);
+	status_free(s);
+}
+
 static char *read_manual(void)
 {
 	const char *source = getenv("srcdir");

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A real Prometheus scrapes a real cluster: the alerts and the dashboard find what they ask for"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+import yaml
+
+from lib.node import REST_PORT
+
+SHIPPED = os.path.join(os.path.dirname(__file__), "../../packaging/prometheus")
+
+# There only after what they tell of has happened.
+LATER = {"pgha_job_seconds", "pgha_handover_step_seconds"}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Prometheus:
+    def __init__(self, folder, targets):
+        self.port = free_port()
+        config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                  "rule_files": [os.path.abspath(os.path.join(SHIPPED, "pgha.rules.yml"))],
+                  "scrape_configs": [{"job_name": "pgha",
+                                      "static_configs": [{"targets": targets}]}]}
+        path = os.path.join(folder, "prometheus.yml")
+        with open(path, "w", encoding="utf-8") as f:
+            yaml.safe_dump(config, f)
+        self.log = open(os.path.join(folder, "prometheus.log"), "wb")
+        self.process = subprocess.Popen(
+            ["prometheus", "--config.file", path, "--storage.tsdb.path",
+             os.path.join(folder, "data"), "--web.listen-address", "127.0.0.1:%d" % self.port],
+            stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
+
+    def get(self, path, **query):
+        url = "http://127.0.0.1:%d/api/v1/%s?%s" % (self.port, path,
+                                                    urllib.parse.urlencode(query))
+        with urllib.request.urlopen(url, timeout=10) as f:
+            return json.load(f)["data"]
+
+    def ask(self, expr):
+        return self.get("query", query=expr)["result"]
+
+    def wait_scraped(self, n, deadline_s=60):
+        """Until each of n targets was scraped without an error, twice, so that there are rates."""
+        until = time.monotonic() + deadline_s
+        while True:
+            try:
+                if len(self.ask("count_over_time(up[1m]) > 1 and up == 1")) == n:
+                    return
+            except OSError:
+                pass  # it is still starting
+            assert self.process.poll() is None, "prometheus has ended"
+            assert time.monotonic() < until, self.get("targets")
+            time.sleep(0.2)
+
+
+@pytest.fixture(name="prometheus")
+def _prometheus(cluster, tmp_path):
+    assert shutil.which("prometheus"), "scripts/install-deps --test installs it"
+    server = Prometheus(str(tmp_path), ["%s:%d" % (n.addr, REST_PORT) for n in cluster.nodes])
+    yield server
+    server.stop()
+
+
+def expressions(board):
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def test_prometheus_finds_what_is_asked_for(cluster, prometheus):
+    prometheus.wait_scraped(len(cluster.nodes))
+    # What it takes is OpenMetrics, so this parses all of it.
+    with open(os.path.join(SHIPPED, "pgha.grafana.json"), encoding="utf-8") as f:
+        exprs = [e.replace("$scope", cluster.scope) for e in expressions(json.load(f))]
+    rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    assert len(rules) > 20
+    names = {name for text in exprs + [rule["query"] for rule in rules]
+             for name in re.findall(r"\b(?:pgha|patroni)_[a-z_]+", text)}
+    missing = [name for name in sorted(names - LATER) if not prometheus.ask(name)]
+    assert not missing
+    for expr in exprs:
+        prometheus.ask(expr)
+    assert [s["metric"]["name"] for s in prometheus.ask("pgha_writable == 1")] \
+        == [cluster.leader().name]
+    # A healthy cluster; whatever the other tests left behind, nobody is to be woken for it.
+    critical = [rule for rule in rules if rule["labels"]["severity"] == "critical"]
+    assert [(rule["name"], rule["alerts"]) for rule in critical
+            if rule["name"] != "PghaGuardKilledPostgres" and rule["alerts"]] == []
+
+
+def test_a_member_that_is_gone_is_noticed(cluster, prometheus):
+    prometheus.wait_scraped(len(cluster.nodes))
+    gone = cluster.replicas()[0]
+    gone.stop_agent()
+    try:
+        until = time.monotonic() + 60
+        expr = "pgha_cluster_members < max_over_time(pgha_cluster_members[1h]) " \
+            "and on (scope, name) pgha_leader == 1"
+        while not prometheus.ask(expr):
+            assert time.monotonic() < until, prometheus.ask("pgha_cluster_members")
+            time.sleep(0.2)
+        states = {a["labels"]["alertname"] for a in prometheus.get("alerts")["alerts"]}
+        assert "PghaMemberDown" in states
+    finally:
+        gone.start_agent()
+    cluster.wait_whole()
