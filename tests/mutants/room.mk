@@ -63,5 +63,4 @@ EXTRA_DIST += \
 	tests/mutants/unsealed-votes-count.mut \
 	tests/mutants/vote-before-seal.mut \
 	tests/mutants/vote-not-persisted.mut \
-	tests/mutants/vote-of-another-ballot.mut \
-	tests/mutants/wall-clock.mut
+	tests/mutants/vote-of-another-ballot.mut
