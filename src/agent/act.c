@@ -378,6 +378,9 @@ static void run_more(struct agent *a)
 	case MV_VOTES:
 		act_ask_votes(a);
 		return;
+	case MV_PAUSE:
+		poolers_pause(a);
+		return;
 	case MV_HEIR:
 		crash_ask(a);
 		return;
@@ -401,7 +404,7 @@ static void note_successor(struct agent *a)
 {
 	enum situation_ask ask = a->plan.situation.ask;
 
-	if ((ask == ASK_PREPARE || ask == ASK_HANDOVER) &&
+	if ((ask == ASK_PREPARE || ask == ASK_PAUSE || ask == ASK_HANDOVER) &&
 	    a->plan.situation.rank == RANK_BEST && !a->view.handover_begun)
 		str_clip(a->view.handover_to, sizeof(a->view.handover_to), a->plan.verdict.other);
 }

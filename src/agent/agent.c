@@ -48,6 +48,7 @@ static void adopt_config(struct agent *a, struct config *config)
 	config_free(a->config);
 	a->config = config;
 	fences_configured(a);
+	poolers_configured(a);
 	a->board_dirty = true;
 	a->member_urgent = true;
 	a->again = true;
@@ -422,6 +423,10 @@ static void fold(struct agent *a, const struct event *ev)
 		if (state_take(a, ev->ticket, &p))
 			failsafe_answered(a, &p, ev);
 		return;
+	case EVENT_POOLERS:
+		if (state_take(a, ev->ticket, &p))
+			poolers_answered(a, ev);
+		return;
 	case EVENT_SAVED:
 		if (state_take(a, ev->ticket, &p))
 			regress_saved(a, ev);
@@ -514,6 +519,7 @@ static void wake_cycle(struct agent *a)
 	if (a->view.lease.epoch != 0)
 		at = MIN_OF(at, a->next_proof_ms);
 	at = MIN_OF(at, a->probe_at_ms + probe_every_ms(a));
+	at = MIN_OF(at, poolers_wake_ms(a));
 	if (!a->watching)
 		at = MIN_OF(at, a->read_retry_at_ms);
 	if (a->waiting.phase != WAITING_NONE)
@@ -557,6 +563,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	regress_cycle(a);
 	seal_cycle(a);
 	fence_cycle(a);
+	poolers_cycle(a);
 	probe_cycle(a);
 	publish_cycle(a);
 	wake_cycle(a);

@@ -26,6 +26,7 @@
 	X(PROMISE, "promise")         /* answer to port.promise */                       \
 	X(SAVED, "saved")             /* answer to port.save */                          \
 	X(FENCE, "fence")             /* answer to port.fence */                         \
+	X(POOLERS, "poolers")         /* answer to port.poolers */                       \
 	X(GUARD, "guard")             /* the guardian came, went or killed */            \
 	X(COMMAND, "command")         /* REST write */                                   \
 	X(CONFIG, "config")           /* new local configuration (SIGHUP, POST /reload) */ \

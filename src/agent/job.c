@@ -200,6 +200,7 @@ static void promote_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
 		a->view.promote_pending = false;
+		poolers_moved(a);
 		trace_mark(a, TRACE_OPEN);
 		trace_end(a, "took over");
 		a->checkpoint_pending = true;

@@ -310,6 +310,7 @@ static void refresh_handover(struct agent *a)
 		v->handover_asked = false;
 		v->handover_begun = false;
 		v->handover_checkpointed = false;
+		v->poolers_asked = false;
 		v->handover_to[0] = '\0';
 		return;
 	}
@@ -321,6 +322,7 @@ static void refresh_handover(struct agent *a)
 		trace_mark(a, TRACE_ASKED);
 	if (!v->handover_asked && !v->handover_begun) {
 		v->handover_checkpointed = false;
+		v->poolers_asked = false;
 		v->handover_to[0] = '\0';
 	}
 }

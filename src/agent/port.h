@@ -123,6 +123,13 @@ struct promise_req {
 	int64_t timeout_ms; /* 2 s at most */
 };
 
+/* To the admin consoles of all PgBouncers at once. */
+struct pooler_req {
+	bool pause;  /* clients wait; else they go on */
+	bool moved;  /* going on: this member is a new primary, and they have to find it */
+	int64_t timeout_ms; /* for each console; what does not answer by then has failed */
+};
+
 /* The durable record: survives reboots, lies outside the data directory. The high-water marks of
  * the etcd that this member believes in, and what it has promised. */
 struct durable {
@@ -183,6 +190,9 @@ struct port {
 	 * that is a failure. Only one at a time. NULL: ends the one that runs; its answer comes
 	 * too. */
 	void (*fence)(void *ctx, uint64_t ticket, const struct fence_req *req);
+	/* EVENT_POOLERS when every console has answered or failed: result 0, or the first failure.
+	 * Only one at a time. Never asked where none is configured. */
+	void (*poolers)(void *ctx, uint64_t ticket, const struct pooler_req *req);
 	/* Writes the dynamic configuration's last good copy beside the data. */
 	void (*cache_config)(void *ctx, const char *json);
 	/* The flight recorder's text after a role change. */

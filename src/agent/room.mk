@@ -19,6 +19,7 @@ src_libagent_a_SOURCES = \
 	src/agent/job.c \
 	src/agent/number.c \
 	src/agent/fence.c \
+	src/agent/poolers.c \
 	src/agent/fences.c \
 	src/agent/command.c \
 	src/agent/publish.c \
@@ -26,12 +27,15 @@ src_libagent_a_SOURCES = \
 	src/agent/recorder.c
 
 if HAVE_CRITERION
-agent_tests = tests/unit/test_keys tests/unit/test_successor
+agent_tests = tests/unit/test_keys tests/unit/test_poolers tests/unit/test_successor
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
 tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
 tests_unit_test_keys_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_keys_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+tests_unit_test_poolers_SOURCES = tests/unit/test_poolers.c
+tests_unit_test_poolers_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_poolers_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_successor_SOURCES = tests/unit/test_successor.c
 tests_unit_test_successor_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_successor_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)

@@ -16,7 +16,7 @@
 	X(NUMBER) X(FENCE) X(FENCE_KEY)                                                     \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
-	X(SYNC) X(WAL_END) X(TRACE) X(FAILSAFE) X(PROMISE)
+	X(SYNC) X(WAL_END) X(TRACE) X(FAILSAFE) X(PROMISE) X(POOLERS)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -130,6 +130,7 @@ struct fence {
 	X(ASKED, "asked")             /* gives: a request is there, or our own end */       \
 	X(FOUND, "successor found")                                                         \
 	X(CHECKPOINT, "checkpoint done")                                                    \
+	X(PAUSED, "clients wait")     /* gives: where PgBouncers are configured */          \
 	X(STOP, "stop requested")                                                           \
 	X(CRASHED, "crashed")         /* gives: instead of all that */                      \
 	X(ENDED, "postmaster ended")  /* and no process of it is left */                    \
@@ -180,6 +181,19 @@ struct failsafe {
 	struct failsafe_peer peers[2 * MEMBERS_MAX]; /* of both lists */
 };
 
+/* PgBouncers whose clients wait through a hand-over. */
+struct poolers {
+	uint64_t ticket; /* 0: nothing is under way */
+	bool pausing;    /* ... and that is to make them wait */
+	int64_t held_since_ms; /* since when we make them wait; 0: we do not */
+	/* Whoever leads and serves lets them go: after a takeover, and once in each life, for an
+	 * earlier one may have ended while they waited. */
+	bool resume_due;
+	bool moved;     /* ... and this member is a new primary */
+	int64_t retry_ms;
+	uint32_t failures; /* in a row */
+};
+
 #define RECORDER_LINES 256
 #define RECORDER_WIDTH 200
 
@@ -224,6 +238,7 @@ struct agent {
 	int64_t number_retry_ms;
 	struct guard_state guard;
 	struct fence fence;
+	struct poolers poolers;
 	struct release release_sent; /* with the newest ticket of that kind */
 	bool release_names; /* it left a request in `failover` that names the successor */
 	uint64_t release_ticket; /* a release that may still be carried out; 0: none */
@@ -419,6 +434,16 @@ void fence_refresh(struct agent *a);
 void fence_run(struct agent *a);
 void fence_answered(struct agent *a, const struct pending *p, const struct event *ev);
 void fence_cycle(struct agent *a);
+
+/* poolers.c: clients of PgBouncer wait through a hand-over */
+void poolers_configured(struct agent *a);
+void poolers_pause(struct agent *a);
+/* This member is a new primary. */
+void poolers_moved(struct agent *a);
+void poolers_answered(struct agent *a, const struct event *ev);
+void poolers_cycle(struct agent *a);
+/* When it has to be looked at again. */
+int64_t poolers_wake_ms(const struct agent *a);
 
 /* fences.c: guardian, watchdog device and module */
 void fences_configured(struct agent *a);

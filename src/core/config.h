@@ -215,6 +215,21 @@ struct config_fence {
 	enum { FENCE_FAILURE_REFUSE = 0, FENCE_FAILURE_PROMOTE } command_failure;
 };
 
+#define POOLERS_MAX       16
+#define POOLER_WORDS_MAX  64 /* of pgbouncer.command */
+
+/* The admin consoles of the PgBouncers that stand before this cluster. */
+struct config_poolers {
+	struct endpoint consoles[POOLERS_MAX];
+	uint32_t n;
+	char *username;
+	char *password;
+	char *sslmode;
+	struct strings command; /* points them at the new primary; n 0: none */
+	int64_t pause_ms; /* how long clients may take to come to the end of their transactions */
+	int64_t hold_ms;  /* ... and how long they are made to wait after that */
+};
+
 /* Everything. Strings are owned by the struct; NULL is "not given". */
 struct config {
 	char scope[NAME_SIZE];
@@ -234,6 +249,7 @@ struct config {
 	struct config_log log;
 	struct config_watchdog watchdog;
 	struct config_fence fence;
+	struct config_poolers poolers;
 };
 
 #endif

@@ -46,6 +46,7 @@
 	X(UNRACE, "unrace")     /* give it back */                            \
 	X(ENROL, "enrol")       /* write our system identifier as the cluster's */ \
 	X(VOTES, "votes")       /* ask the peers for their positions */       \
+	X(PAUSE, "pause")       /* have the poolers make their clients wait */ \
 	X(HEIR, "heir")         /* where do commits end here, and who has them all? */ \
 	X(ANCESTRY, "ancestry") /* ask the leader for its history */          \
 	X(QUIT, "quit")         /* nothing is left to do: end the agent */

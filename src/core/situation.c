@@ -517,7 +517,9 @@ static enum situation_ask classify_ask(const struct view *view, const struct sit
 			return view->mode == MODE_AUTO && situation_unguarded(view, 1) ?
 				       ASK_HANDOVER :
 				       ASK_SEEK;
-		return view->handover_checkpointed ? ASK_HANDOVER : ASK_PREPARE;
+		if (!view->handover_checkpointed)
+			return ASK_PREPARE;
+		return view->poolers && !view->poolers_asked ? ASK_PAUSE : ASK_HANDOVER;
 	}
 	/* Before what an operator wants of this server: that must not hide it. */
 	if (leads && view->fence_due[0] != '\0')

@@ -58,6 +58,7 @@
 	X(NONE, "none")                                                               \
 	X(SEEK, "seek")         /* lead and hand over: no fit successor is known yet */ \
 	X(PREPARE, "prepare")   /* lead and hand over: successor fit, checkpoint not done */ \
+	X(PAUSE, "pause")       /* lead and hand over: clients of poolers do not wait yet */ \
 	X(HANDOVER, "handover") /* lead and hand over: now */                         \
 	X(RESTART, "restart")                                                         \
 	X(REINIT, "reinit")                                                           \

@@ -116,6 +116,8 @@ struct view {
 	bool handover_asked;   /* a request in etcd, or our own orderly end, wants another leader */
 	bool handover_begun;   /* its stop was issued: no way back but taking the key again */
 	bool handover_checkpointed;
+	bool poolers;        /* clients of PgBouncers are to wait through it */
+	bool poolers_asked;  /* ... and they do, or the time for that is over */
 	char handover_to[NAME_SIZE]; /* fit successor; "" none found yet */
 
 	/* election */

@@ -522,3 +522,17 @@ void pgquery_role_rewind(const struct pgquery *q)
 {
 	send(q, &sql_role_rewind, NULL, NULL, NULL);
 }
+
+/* -- PgBouncer ---------------------------------------------------------------------------- */
+
+void pgquery_pooler(const struct pgquery *q, enum pgquery_pooler what)
+{
+	static const struct sql *const commands[POOLER__MAX] = {
+		[POOLER_PAUSE] = &sql_pooler_pause,
+		[POOLER_RELOAD] = &sql_pooler_reload,
+		[POOLER_RECONNECT] = &sql_pooler_reconnect,
+		[POOLER_RESUME] = &sql_pooler_resume,
+	};
+
+	send(q, commands[what], NULL, NULL, NULL);
+}

@@ -106,4 +106,15 @@ void pgquery_role_stage(const struct pgquery *q, const char *role, const char *a
 void pgquery_role_apply(const struct pgquery *q);
 void pgquery_role_rewind(const struct pgquery *q);
 
+/* What the admin console of a PgBouncer understands. */
+enum pgquery_pooler {
+	POOLER_PAUSE = 0,
+	POOLER_RELOAD,
+	POOLER_RECONNECT,
+	POOLER_RESUME,
+	POOLER__MAX
+};
+
+void pgquery_pooler(const struct pgquery *q, enum pgquery_pooler what);
+
 #endif

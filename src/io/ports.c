@@ -14,6 +14,7 @@
 #include "base/leasepage.h"
 #include "base/log.h"
 #include "io/board.h"
+#include "io/bouncers.h"
 #include "io/confread.h"
 #include "io/etcd.h"
 #include "io/fencehook.h"
@@ -50,6 +51,7 @@ struct ports {
 	struct peers *peers;
 	struct hooks *hooks;
 	struct fencehook *fencehook;
+	struct bouncers *bouncers;
 	struct single *single;
 	struct leasepage page;
 	struct guardian *guardian;
@@ -186,6 +188,14 @@ static void on_fenced(void *ctx, uint64_t ticket, int result, const struct err *
 	step(ctx, &ev);
 }
 
+static void on_poolers(void *ctx, uint64_t ticket, int result, const struct err *err)
+{
+	struct event ev = { .type = EVENT_POOLERS, .at_ms = loop_now_ms(), .ticket = ticket,
+			    .result = result, .err = err };
+
+	step(ctx, &ev);
+}
+
 static void on_timer(void *ctx)
 {
 	struct event ev = { .type = EVENT_TIMER, .at_ms = loop_now_ms() };
@@ -259,6 +269,7 @@ static void port_configure(void *ctx, const struct config *config)
 	peers_configure(p->peers, config);
 	hooks_configure(p->hooks, config);
 	fencehook_configure(p->fencehook, config);
+	bouncers_configure(p->bouncers, config);
 	rest_configure(p->rest, &config->restapi);
 	loop_defer(p->fences);
 	if (journal_configure(p->journal, &config->log, &err) < 0)
@@ -402,6 +413,13 @@ static void port_fence(void *ctx, uint64_t ticket, const struct fence_req *req)
 		fencehook_end(p->fencehook);
 }
 
+static void port_poolers(void *ctx, uint64_t ticket, const struct pooler_req *req)
+{
+	struct ports *p = ctx;
+
+	bouncers_run(p->bouncers, ticket, req);
+}
+
 static void port_cache_config(void *ctx, const char *json)
 {
 	struct ports *p = ctx;
@@ -446,6 +464,7 @@ static const struct port port_functions = {
 	.accept = port_accept,
 	.callback = port_callback,
 	.fence = port_fence,
+	.poolers = port_poolers,
 	.cache_config = port_cache_config,
 	.dump = port_dump,
 	.reload = port_reload,
@@ -613,6 +632,9 @@ static int open_outside(struct ports *p, struct err *err)
 	r = fencehook_new(p->loop, on_fenced, p, &p->fencehook, err);
 	if (r < 0)
 		return r;
+	r = bouncers_new(p->loop, http_resolve(p->http), on_poolers, p, &p->bouncers, err);
+	if (r < 0)
+		return r;
 	p->board = board_new();
 	return rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
 }
@@ -699,6 +721,7 @@ void ports_free(struct ports *p)
 	rest_free(p->rest);
 	hooks_free(p->hooks);
 	fencehook_free(p->fencehook);
+	bouncers_free(p->bouncers);
 	peers_free(p->peers);
 	pg_free(p->pg);
 	etcd_free(p->etcd);

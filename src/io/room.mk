@@ -12,6 +12,10 @@ SQL_FILES = \
 	sql/identify_system.sql \
 	sql/in_recovery.sql \
 	sql/password_encryption.sql \
+	sql/pooler_pause.sql \
+	sql/pooler_reconnect.sql \
+	sql/pooler_reload.sql \
+	sql/pooler_resume.sql \
 	sql/probe.sql \
 	sql/role_apply.sql \
 	sql/role_rewind.sql \
@@ -57,6 +61,7 @@ src_libio_a_SOURCES += \
 	src/io/pgproc.c src/io/pgproc.h \
 	src/io/pgpromote.c \
 	src/io/pgquery.c src/io/pgquery.h \
+	src/io/bouncers.c src/io/bouncers.h \
 	src/io/pgreceiver.c src/io/pgreceiver.h \
 	src/io/pgrewind.c \
 	src/io/pgstart.c \

@@ -32,6 +32,7 @@ void confbuild_bootstrap(const struct confbuild *build);
 void confbuild_log(const struct confbuild *build);
 void confbuild_watchdog(const struct confbuild *build);
 void confbuild_fence(const struct confbuild *build);
+void confbuild_poolers(const struct confbuild *build);
 void confbuild_tags(const struct confbuild *build);
 
 /* The address that others are given: not a wildcard. */

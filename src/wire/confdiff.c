@@ -165,6 +165,17 @@ static bool same_pg_rest(const struct config_postgresql *a, const struct config_
 	       a->pg_ctl_timeout_ms == b->pg_ctl_timeout_ms;
 }
 
+static bool same_poolers(const struct config_poolers *a, const struct config_poolers *b)
+{
+	for (uint32_t i = 0; i < MIN_OF(a->n, b->n); i++)
+		if (!str_eq(a->consoles[i].host, b->consoles[i].host) ||
+		    a->consoles[i].port != b->consoles[i].port)
+			return false;
+	return a->n == b->n && same(a->username, b->username) && same(a->password, b->password) &&
+	       same(a->sslmode, b->sslmode) && same_strings(&a->command, &b->command) &&
+	       a->pause_ms == b->pause_ms && a->hold_ms == b->hold_ms;
+}
+
 static bool same_other(const struct config *a, const struct config *b)
 {
 	const struct config_ctl *x = &a->ctl;
@@ -205,7 +216,7 @@ unsigned config_diff(const struct config *a, const struct config *b)
 		diff |= CONFIG_DIFF_REST;
 	if (!same_pg_files(&a->pg, &b->pg) || a->fence.commit_guard != b->fence.commit_guard)
 		diff |= CONFIG_DIFF_PG_FILES;
-	if (!same_other(a, b))
+	if (!same_other(a, b) || !same_poolers(&a->poolers, &b->poolers))
 		diff |= CONFIG_DIFF_OTHER;
 	return diff;
 }

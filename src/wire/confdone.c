@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "wire/confget.h"
+
 static void pairs_done(struct pairs *pairs)
 {
 	for (size_t i = 0; i < pairs->n; i++) {
@@ -15,7 +17,7 @@ static void pairs_done(struct pairs *pairs)
 	free(pairs->items);
 }
 
-static void strings_done(struct strings *strings)
+void strings_done(struct strings *strings)
 {
 	for (size_t i = 0; i < strings->n; i++)
 		free(strings->items[i]);
@@ -139,5 +141,9 @@ void config_free(struct config *config)
 	free(config->watchdog.device);
 	free(config->watchdog.driver);
 	strings_done(&config->fence.command);
+	free(config->poolers.username);
+	free(config->poolers.password);
+	free(config->poolers.sslmode);
+	strings_done(&config->poolers.command);
 	free(config);
 }

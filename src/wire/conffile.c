@@ -228,6 +228,7 @@ static void build_all(const struct confbuild *build)
 	confbuild_log(build);
 	confbuild_watchdog(build);
 	confbuild_fence(build);
+	confbuild_poolers(build);
 	confbuild_tags(build);
 }
 

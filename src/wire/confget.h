@@ -30,6 +30,7 @@ void confget_pairs(const struct confget *get, const char *path, struct pairs *re
 /* Options of a program: a value of NULL is a switch. */
 void confget_options(const struct confget *get, const char *path, struct pairs *ret);
 
+void strings_done(struct strings *strings);
 void confget_add_string(struct strings *strings, const char *text);
 void confget_add_pair(struct pairs *pairs, const char *name, const char *value);
 

@@ -455,6 +455,24 @@ static const struct confkey keys[] = {
 	{ "watchdog.driver", CONF_TEXT, L, RELOAD, "default", 0, 0, NULL, NULL,
 	  "Kind of device" },
 
+	/* PgBouncer */
+	{ "pgbouncer", CONF_MAP, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "PgBouncers whose clients wait through a switchover instead of losing connections" },
+	{ "pgbouncer.hosts", CONF_COMMAS, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "Their admin consoles, host:port" },
+	{ "pgbouncer.username", CONF_TEXT, L, RELOAD | OURS, "pgbouncer", 0, 0, NULL, NULL,
+	  "One of their admin_users" },
+	{ "pgbouncer.password", CONF_TEXT, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "Its password" },
+	{ "pgbouncer.sslmode", CONF_TEXT, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "As libpq has it" },
+	{ "pgbouncer.pause_timeout", CONF_SECONDS, L, RELOAD | OURS, "2", 0, 60, NULL, NULL,
+	  "How long the stop of a switchover waits for the end of transactions" },
+	{ "pgbouncer.hold_timeout", CONF_SECONDS, L, RELOAD | OURS, "15", 1, 600, NULL, NULL,
+	  "How long clients are kept waiting at most; then they are let go whatever happened" },
+	{ "pgbouncer.command", CONF_LIST, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "Program and arguments that point the PgBouncers at a new primary" },
+
 	/* Tags */
 	{ "tags", CONF_OPEN, L, RELOAD, NULL, 0, 0, NULL, NULL,
 	  "What the cluster should know of this member; keys of your own are published too" },

@@ -11,6 +11,7 @@ src_libwire_a_SOURCES = \
 	src/wire/confguc.c src/wire/confguc.h \
 	src/wire/confkeys.c src/wire/confkeys.h \
 	src/wire/confnet.c \
+	src/wire/confpooler.c \
 	src/wire/confpg.c \
 	src/wire/confprint.c \
 	src/wire/confproblem.c src/wire/confproblem.h \

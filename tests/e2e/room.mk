@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	tests/e2e/lib/net.py \
 	tests/e2e/lib/node.py \
 	tests/e2e/lib/patroni.py \
+	tests/e2e/lib/pgbouncer.py \
 	tests/e2e/lib/proc.py \
 	tests/e2e/lib/reaper.py \
 	tests/e2e/lib/restload.py \
@@ -40,6 +41,7 @@ EXTRA_DIST += \
 	tests/e2e/test_harness.py \
 	tests/e2e/test_mixed.py \
 	tests/e2e/test_monitoring.py \
+	tests/e2e/test_pgbouncer.py \
 	tests/e2e/test_hung.py \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_patronictl.py \

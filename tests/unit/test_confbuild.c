@@ -533,6 +533,31 @@ Test(confbuild, has_no_fence_command_unless_told_and_refuses_without_success)
 		       "fence.command_failure");
 }
 
+Test(confbuild, reads_the_consoles_of_pgbouncer)
+{
+	LOAD = confload(CONFLOAD_MINIMAL "pgbouncer:\n  hosts: [10.0.0.8:6433, pool]\n"
+					 "  password: pw\n  pause_timeout: 500ms\n"
+					 "  command: [/sbin/point, x]\n");
+	const struct config_poolers *poolers = &load.config->poolers;
+
+	cr_assert_eq(poolers->n, 2);
+	cr_assert_str_eq(poolers->consoles[0].host, "10.0.0.8");
+	cr_assert_eq(poolers->consoles[0].port, 6433);
+	cr_assert_str_eq(poolers->consoles[1].host, "pool");
+	cr_assert_eq(poolers->consoles[1].port, 6432);
+	cr_assert_str_eq(poolers->username, "pgbouncer");
+	cr_assert_str_eq(poolers->password, "pw");
+	cr_assert_eq(poolers->pause_ms, 500);
+	cr_assert_eq(poolers->hold_ms, 15000);
+	cr_assert_eq(poolers->command.n, 2);
+	expect_problem(CONFLOAD_MINIMAL "pgbouncer: {password: pw}\n", "pgbouncer.hosts: names no");
+	expect_problem(CONFLOAD_MINIMAL "pgbouncer: {hosts: ['a:b:c:d']}\n", "pgbouncer.hosts");
+	expect_problem(CONFLOAD_MINIMAL "pgbouncer: {hosts: [a], hold_timeout: 0}\n",
+		       "pgbouncer.hold_timeout");
+	expect_problem(CONFLOAD_MINIMAL "pgbouncer: {hosts: [a], command: []}\n",
+		       "pgbouncer.command: must begin");
+}
+
 Test(confbuild, reads_what_becomes_of_a_server_that_hangs)
 {
 	_cleanup_(confload_done) struct confload usual = confload_dynamic(CONFLOAD_MINIMAL, "{}");

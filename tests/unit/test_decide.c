@@ -509,6 +509,27 @@ Test(decide, lets_a_promotion_open_where_no_time_is_given_to_crashed_ones)
 	cr_assert_eq(plan_of(&v).rule->id, 323, "nobody else could");
 }
 
+Test(decide, clients_of_poolers_wait_just_before_the_stop)
+{
+	struct view v = leader();
+
+	v.handover_asked = true;
+	v.poolers = true;
+	v.election_since_ms = NOW - 60;
+	vote(&v, "a", 8900);
+	vote(&v, "c", 9000);
+	cr_assert_eq(plan_of(&v).rule->id, 202);
+	v.handover_checkpointed = true;
+	cr_assert_eq(plan_of(&v).rule->id, 205);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+	v.poolers_asked = true;
+	cr_assert_eq(plan_of(&v).rule->id, 203);
+	/* Nobody is made to wait again by a stop that has begun. */
+	v.poolers_asked = false;
+	v.handover_begun = true;
+	cr_assert_eq(plan_of(&v).rule->id, 203);
+}
+
 Test(decide, hands_over_by_steps)
 {
 	struct view v = leader();
