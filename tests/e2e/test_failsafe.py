@@ -162,4 +162,5 @@ def test_primary_of_a_minority_ends_and_is_followed(quorum, out):
         assert new is not old
         w.mark("it is back")
         old.heal()
-        w.verdict(max_lost=CUT_OFF)
+        # Its clients reach it all the time: two of its own, and the one that follows the primary.
+        w.verdict(max_lost=3 * CUT_OFF)
