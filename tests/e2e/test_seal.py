@@ -18,11 +18,17 @@ def receives(node):
 
 
 def ballot_asks(cluster, node):
-    """A ballot that the revisions of etcd come to only later: no beat is newer than it yet."""
+    """A ballot that the revisions of etcd come to only later: no beat is newer than it yet. Until
+    then its member seals for nobody: see revisions_go_on()."""
     keys = [cluster.etcd.get_kv(cluster.prefix + k) for k in ("leader", "status", "pgha/beat")]
     newest = max(int(kv["mod_revision"]) for kv in keys if kv)
     scope = json.loads(node.rest("/patroni").text)["patroni"]["scope"]
     return {"ballot": newest + 40, "scope": scope, "candidate": "n9"}
+
+
+def revisions_go_on(cluster):
+    for _ in range(50):
+        cluster.etcd.put("/elsewhere", "")
 
 
 def test_voters_stop_receiving_and_follow_the_winner(cluster, out):
@@ -82,6 +88,7 @@ def test_a_promise_outlives_the_agent_and_its_ballot_is_used_once(cluster, out):
 
 def test_what_only_a_standby_without_etcd_has_is_not_lost(cluster, out):
     """Its agent alone has lost etcd, so it has no key and cannot lead; it still receives."""
+    revisions_go_on(cluster)
     old = cluster.leader()
     voter, new = cluster.replicas()
     for node in (voter, new):
