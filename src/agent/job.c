@@ -118,11 +118,14 @@ void job_exited(struct agent *a)
 {
 	struct view *v = &a->view;
 
-	if (a->job.ticket != 0 || !job_start_is_young(a))
+	if (a->job.ticket != 0 || (!job_start_is_young(a) && !v->pg.restoring))
 		return;
 	v->start_failures++;
 	if (v->start_failures > 1)
 		back_off(a, v->start_failures - 1);
+	/* A target that is not in the archive will not be there the next time. */
+	if (v->pg.restoring && v->start_failures >= BOOT_STARTS)
+		bootstrap_failed(a);
 }
 
 bool job_start_is_young(const struct agent *a)

@@ -200,6 +200,10 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 	old = v->pg;
 	v->pg = *ev->pg;
 	carry_position(&v->pg, &old);
+	/* Postgres takes its signal file away a moment before it opens. */
+	if (old.restoring && v->pg.boot_unfinished && v->pg.run == PG_UP &&
+	    v->pg.role == ROLE_REPLICA)
+		v->pg.restoring = true;
 	v->pg_seen_at_ms = v->now_ms;
 	/* A promotion under way may already have opened it for writes, and a start may do so at
 	 * any moment: where the lease ends, both have to be stopped. */

@@ -145,6 +145,10 @@ static bool yields(const struct view *view)
 	       view->cluster.members[leader].role != MROLE_PRIMARY;
 }
 
+#define ON_THE_WAY   "the restored cluster recovers to its target, and opens there"
+#define PAUSED_THERE "recovery has paused at its target, SELECT pg_wal_replay_resume() opens the " \
+		     "cluster there"
+
 static void wait_for(struct plan *plan, const char *note)
 {
 	plan->pg_verb = PGV_LEAVE;
@@ -242,6 +246,9 @@ static void fill_targets(const struct view *view, struct plan *plan)
 		fill_stop(view, plan);
 		return;
 	case PGV_LEAVE:
+		if (view->pg.restoring && view->pg.run == PG_UP)
+			wait_for(plan, view->pg.replay_paused ? PAUSED_THERE : ON_THE_WAY);
+		return;
 	case PGV_KILL:
 	case PGV_FETCH:
 	case PGV_CHECKPOINT:

@@ -253,6 +253,9 @@ static enum situation_role classify_role(const struct view *view)
 
 	if (pg->role == ROLE_PRIMARY)
 		return SROLE_PRIMARY;
+	/* It opens when it has come to its target, and a promotion would end it before. */
+	if (pg->restoring)
+		return SROLE_UNKNOWN;
 	if (pg->role == ROLE_REPLICA)
 		return SROLE_REPLICA;
 	if (pg->run != PG_UNKNOWN && pg->run != PG_LEFTOVERS && pg->standby_signal)

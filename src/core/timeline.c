@@ -58,6 +58,9 @@ uint32_t timeline_at(const struct history *upstream, uint64_t lsn)
 
 bool timeline_was_standby(const struct pg_state *local)
 {
+	/* Its recovery ends with a timeline of its own, whoever hastens it. */
+	if (local->restoring)
+		return false;
 	return local->standby_signal || local->control == CONTROL_SHUT_DOWN_IN_RECOVERY ||
 	       local->control == CONTROL_IN_ARCHIVE_RECOVERY;
 }

@@ -347,6 +347,7 @@ struct pg_state {
 	enum pg_role role;
 	enum data_dir dir;
 	bool standby_signal;   /* standby.signal or recovery.signal exists */
+	bool restoring;        /* a new cluster on its way to its target: there it opens */
 	bool boot_unfinished;  /* our mark: initdb done, roles and post_bootstrap not yet */
 	bool can_rewind;       /* wal_log_hints or checksums, by the control file */
 	bool pending_restart;

@@ -186,6 +186,8 @@ void pgdir_look(const char *data_dir, struct pg_state *ret)
 	ret->standby_signal = pgdir_has(data_dir, "standby.signal") ||
 			      pgdir_has(data_dir, "recovery.signal");
 	ret->boot_unfinished = pgdir_has(data_dir, PGDIR_BOOTSTRAP);
+	ret->restoring = ret->boot_unfinished && pgdir_has(data_dir, "recovery.signal") &&
+			 !pgdir_has(data_dir, "standby.signal");
 	if (ret->server_version / 10000 != major)
 		ret->server_version = major * 10000;
 }
@@ -196,6 +198,7 @@ static void copy_look(struct pg_state *dst, const struct pg_state *src)
 	dst->dir = src->dir;
 	dst->standby_signal = src->standby_signal;
 	dst->boot_unfinished = src->boot_unfinished;
+	dst->restoring = src->restoring;
 	if (dst->server_version / 10000 != src->server_version / 10000)
 		dst->server_version = src->server_version / 10000 * 10000;
 }

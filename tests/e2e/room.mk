@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	tests/e2e/test_proxy.py \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_rest.py \
+	tests/e2e/test_restore.py \
 	tests/e2e/test_scenarios.py \
 	tests/e2e/test_seal.py \
 	tests/e2e/test_store.py \

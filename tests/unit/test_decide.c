@@ -462,6 +462,47 @@ Test(decide, gives_a_crashed_primary_up_when_told_to)
 	cr_assert_eq(plan_of(&v).rule->id, 309, "first who has it all");
 }
 
+/* A new cluster that the operator's command restored, on its way to the operator's target. */
+static struct view restoring(void)
+{
+	struct view v = leader();
+
+	v.pg.role = ROLE_REPLICA;
+	v.pg.standby_signal = v.pg.restoring = v.pg.boot_unfinished = true;
+	v.cluster.init = INIT_PENDING;
+	v.init_mine = true;
+	return v;
+}
+
+Test(decide, leaves_a_restored_cluster_to_its_target)
+{
+	struct view v = restoring();
+	struct plan plan = plan_of(&v);
+
+	cr_assert_eq(plan.rule->id, 329);
+	cr_assert_str_eq(plan.note, "the restored cluster recovers to its target, and opens there");
+	v.pg.replay_paused = true;
+	plan = plan_of(&v);
+	cr_assert_str_eq(plan.note, "recovery has paused at its target, SELECT pg_wal_replay_resume() "
+				    "opens the cluster there");
+	/* A standby that came to lead would wait for nothing. */
+	v.pg.restoring = false;
+	cr_assert_eq(plan_of(&v).rule->id, 323);
+}
+
+Test(decide, starts_a_restored_cluster_again_as_it_was)
+{
+	struct view v = restoring();
+
+	v.pg.run = PG_DOWN;
+	v.pg.role = ROLE_UNKNOWN;
+	v.pg.control = CONTROL_IN_ARCHIVE_RECOVERY;
+	cr_assert_eq(plan_of(&v).rule->id, 324);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_PRIMARY);
+	v.pg.restoring = false;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_START_STANDBY);
+}
+
 Test(decide, gives_up_a_primary_that_crashed_again_and_again_for_too_long)
 {
 	struct view v = crashed();
