@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/e2e/test_crash.py \
 	tests/e2e/test_etcd.py \
 	tests/e2e/test_failover.py \
+	tests/e2e/test_failsafe.py \
 	tests/e2e/test_fence.py \
 	tests/e2e/test_guard.py \
 	tests/e2e/test_fencecmd.py \
@@ -53,6 +54,7 @@ EXTRA_DIST += \
 	tests/e2e/test_seal.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_switchover.py \
+	tests/e2e/test_sync.py \
 	tests/e2e/wallclock.c
 
 # Real PostgreSQL and etcd on network namespaces: needs root, takes minutes, so not in `check`.
