@@ -315,6 +315,7 @@ static void fold_pre_promote(struct agent *a, const struct event *ev)
 	log_error("pre_promote failed, this member does not lead: %s",
 		  ev->err != NULL ? ev->err->msg : "");
 	a->view.start_failures = START_TRIES;
+	a->view.vain_starts = START_TRIES;
 	a->view.work_backoff_until_ms = a->view.now_ms + a->view.cfg.ttl_ms;
 }
 

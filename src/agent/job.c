@@ -121,6 +121,8 @@ void job_exited(struct agent *a)
 	if (a->job.ticket != 0 || (!job_start_is_young(a) && !v->pg.restoring))
 		return;
 	v->start_failures++;
+	if (!v->has_served)
+		v->vain_starts++;
 	if (v->start_failures > 1)
 		back_off(a, v->start_failures - 1);
 	/* A target that is not in the archive will not be there the next time. */
@@ -143,6 +145,7 @@ static void start_ended(struct agent *a, const struct event *ev)
 		return;
 	}
 	a->view.start_failures++;
+	a->view.vain_starts++;
 	back_off(a, a->view.start_failures);
 	if (a->job.op == PGOP_START_PRIMARY)
 		crash_began(a);
@@ -213,6 +216,7 @@ static void promote_ended(struct agent *a, const struct event *ev)
 	if (ev->result == PGOP_RESTARTED)
 		return;
 	a->view.start_failures++;
+	a->view.vain_starts++;
 	back_off(a, a->view.start_failures);
 }
 

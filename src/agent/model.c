@@ -75,6 +75,8 @@ static void fold_clocks(struct agent *a)
 	bool planned = v->restart != RESTART_NONE || v->handover_begun || v->fence_due[0] != '\0';
 
 	v->has_served = v->has_served || is_serving(v);
+	if (is_serving(v) || v->start_failures == 0)
+		v->vain_starts = 0;
 	if (v->start_failures == 0)
 		v->unsteady_since_ms = 0;
 	else if (v->unsteady_since_ms == 0)

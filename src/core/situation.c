@@ -468,10 +468,10 @@ static bool gives_up_leading(const struct view *view, const struct situation *s)
 		return true;
 	/* One that serves and ends again and again starts well: what it committed meanwhile is
 	 * worth more than a primary elsewhere that lacks it, but not for ever. */
-	if (view->has_served)
-		return is_crashed(view, s) && view->unsteady_since_ms != 0 &&
-		       view->now_ms - view->unsteady_since_ms >= timeout_ms;
-	return view->start_failures >= START_TRIES;
+	if (is_crashed(view, s) && view->unsteady_since_ms != 0 &&
+	    view->now_ms - view->unsteady_since_ms >= timeout_ms)
+		return true;
+	return view->vain_starts >= START_TRIES;
 }
 
 /* An operator who restarts one member after the other comes first, unless this one is needed: with

@@ -84,6 +84,7 @@ struct view {
 	int64_t work_backoff_until_ms; /* after a failed start, clone or rewind */
 	int64_t crash_since_ms; /* leader: since when Postgres has been unusable; 0: usable */
 	bool has_served; /* the newest life of Postgres was usable as primary, or still is */
+	uint32_t vain_starts; /* starts and promotions in a row of which none ever served */
 	int64_t unsteady_since_ms; /* each end since came soon after a start; 0: none */
 
 	/* leader: Postgres ended by itself, and who goes on is not decided yet */

@@ -380,10 +380,13 @@ Test(decide, does_not_give_up_a_primary_that_serves_and_crashes_again_and_again)
 	v.pg.run = PG_DOWN;
 	v.pg.control = CONTROL_IN_PRODUCTION;
 	v.crash_since_ms = NOW - 10;
-	v.start_failures = START_TRIES;
+	v.start_failures = v.vain_starts = START_TRIES;
 	cr_assert_eq(plan_of(&v).rule->id, 311);
-	v.has_served = true;
+	v.vain_starts = 0; /* each of them served */
 	cr_assert_eq(plan_of(&v).rule->id, 324);
+	v.pg.run = PG_STARTING;
+	cr_assert_eq(plan_of(&v).rule->id, 329);
+	v.pg.run = PG_DOWN;
 	v.crash_since_ms = NOW - v.cfg.primary_start_timeout_ms;
 	cr_assert_eq(plan_of(&v).rule->id, 311);
 }
@@ -525,9 +528,9 @@ Test(decide, gives_a_primary_up_that_never_lasts)
 	vote(&v, "a", 100);
 	vote(&v, "c", 100);
 	v.now_ms = v.crash_down_at_ms + CRASH_SETTLED_MS;
-	v.start_failures = START_TRIES - 1;
+	v.vain_starts = START_TRIES - 1;
 	cr_assert_eq(plan_of(&v).rule->id, 324);
-	v.start_failures = START_TRIES;
+	v.vain_starts = START_TRIES;
 	cr_assert_eq(plan_of(&v).rule->id, 311);
 	v.votes[1].lsn = 9000;
 	cr_assert_eq(plan_of(&v).rule->id, 307, "who has it all comes first");
