@@ -84,6 +84,7 @@ void job_run(struct agent *a, const struct pg_req *req)
 	if (req->op == PGOP_START_STANDBY) {
 		a->view.pg.role = ROLE_REPLICA;
 		a->view.pg.standby_signal = true;
+		a->view.pg.restoring = false;
 	}
 	recorder_add(&a->recorder, a->view.now_ms, "job %s", op_names[req->op]);
 	a->member_urgent = true;

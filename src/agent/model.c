@@ -203,7 +203,7 @@ void model_fold_pg(struct agent *a, const struct event *ev)
 	v->pg = *ev->pg;
 	carry_position(&v->pg, &old);
 	/* Postgres takes its signal file away a moment before it opens. */
-	if (old.restoring && v->pg.boot_unfinished && v->pg.run == PG_UP &&
+	if (old.restoring && old.run == PG_UP && v->pg.boot_unfinished && v->pg.run == PG_UP &&
 	    v->pg.role == ROLE_REPLICA)
 		v->pg.restoring = true;
 	v->pg_seen_at_ms = v->now_ms;

@@ -11,11 +11,11 @@
 
 #include "core/types.h"
 
-/* Lease proof, see architecture "The lease". AUTO picks by the etcd members' versions. */
 /* Who has to promise that the leader may stay while etcd is away: nobody can, everybody, or so many
  * that no election can do without one of them. */
 enum failsafe_mode { FAILSAFE_OFF = 0, FAILSAFE_ALL, FAILSAFE_QUORUM, FAILSAFE__MAX };
 
+/* Lease proof, see architecture "The lease". AUTO picks by the etcd members' versions. */
 enum lease_proof { PROOF_AUTO = 0, PROOF_BEAT, PROOF_PHANTOM, PROOF__MAX };
 
 /* What becomes of the lead when the primary's postmaster ends by itself. AUTO: another member takes

@@ -151,7 +151,7 @@ bool situation_unguarded(const struct view *view, int64_t part);
 #define CRASH_SETTLED_MS 300
 /* With primary_start_timeout 0: what a start, a promotion or a restart of backends gets. */
 #define CRASH_FLOOR_MS INT64_C(10000)
-/* A leader whose server did not last as often in a row, however that came, is done with. */
+/* A leader whose server was started or promoted as often in a row and never served is done with. */
 #define START_TRIES 3
 /* Postgres may accept writes, as far as is known. */
 bool situation_may_write(const struct situation *situation);

@@ -101,7 +101,7 @@ static int step_number(struct pgwork *work, struct err *err)
 }
 
 /* What pg_ctl promote does (PostgreSQL 12 to 18), without a program that has to be loaded first. A
- * file that is left over is removed by the server itself, when it starts. */
+ * file that is left over is also removed by the server itself, when it starts. */
 static int step_order(struct pgwork *work, struct err *err)
 {
 	_cleanup_(closep) int fd = -1;
@@ -116,9 +116,11 @@ static int step_order(struct pgwork *work, struct err *err)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set(err, ERR_IO, "cannot create '%s'", path);
-	if (!pgwatch_runs(pg) || child_pidfd_signal(pg->life.proc.pidfd, SIGUSR1) < 0)
-		return err_set(err, ERR_IO, "cannot signal the postmaster");
-	return PGWORK_NEXT;
+	if (pgwatch_runs(pg) && child_pidfd_signal(pg->life.proc.pidfd, SIGUSR1) >= 0)
+		return PGWORK_NEXT;
+	/* Any SIGUSR1, and its own processes send them, would have it obeyed later. */
+	(void)unlink(path);
+	return err_set(err, ERR_IO, "cannot signal the postmaster");
 }
 
 static int step_ask(struct pgwork *work, struct err *err)

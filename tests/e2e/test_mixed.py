@@ -14,8 +14,6 @@ from lib.proc import wait_for
 # The shortest that Patroni takes.
 FASTEST = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
 SOON_S = 60 * PATIENCE
-# Seven writers at the usual pace and Patroni together are too much for a small machine.
-PERIOD_MS = 25
 
 
 @pytest.fixture
@@ -85,7 +83,7 @@ def test_moves_over_and_back(theirs, out):
     # Members write their keys once in a loop_wait.
     wait_for("nothing stands in the way", lambda: check(theirs).returncode == 0, SOON_S)
     inodes = [n.data_inode() for n in theirs.nodes]
-    with theirs.writers(out, PERIOD_MS) as w:
+    with theirs.writers(out) as w:
         joins = theirs.replicas()[0]
         change_agent(theirs, joins, ours=True)
         w.mark("one of ours follows, and is switched over to")
@@ -114,7 +112,7 @@ def test_a_lost_host_of_theirs_is_taken_over_by_ours(theirs, out):
             node.change_config(tags={"nofailover": True})
             node.rest("/reload", "POST", {})
             theirs.wait_member(node, tags={"nofailover": True})
-    with theirs.writers(out, PERIOD_MS) as w:
+    with theirs.writers(out) as w:
         w.mark("host of %s lost" % old.name)
         old.kill_all()
         assert theirs.wait_leader(other_than=old, deadline_s=SOON_S) is ours
@@ -126,7 +124,7 @@ def test_a_lost_host_of_ours_is_taken_over_by_theirs(theirs, out):
     ours = theirs.replicas()[0]
     change_agent(theirs, ours, ours=True)
     switch(theirs, ours)
-    with theirs.writers(out, PERIOD_MS) as w:
+    with theirs.writers(out) as w:
         w.mark("host of %s lost" % ours.name)
         ours.kill_all()
         assert theirs.wait_leader(other_than=ours, deadline_s=SOON_S) is not ours

@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/mutants/no-rate-margin.mut \
 	tests/mutants/page-kept.mut \
 	tests/mutants/pause-armed.mut \
+	tests/mutants/restore-promoted.mut \
 	tests/mutants/promote-unheld.mut \
 	tests/mutants/quorum-half.mut \
 	tests/mutants/quorum-no-vote.mut \
