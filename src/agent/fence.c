@@ -337,7 +337,7 @@ static void refused(struct agent *a, const char *why)
 		wait *= 2;
 	wait = MIN_OF(wait, BACKOFF_MAX_MS);
 	a->fence.failures++;
-	v->step_aside_until_ms = v->now_ms + wait;
+	v->unfenced_until_ms = v->now_ms + wait;
 	v->fence_refused = true;
 	(void)str_printf(v->fence_why, sizeof(v->fence_why), "'%s' could not be fenced: %.60s",
 			 v->fence_due, why);

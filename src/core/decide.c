@@ -98,7 +98,7 @@ static void fill_wake(const struct view *view, struct plan *plan)
 	earliest(&at, plan->verdict.wait_until_ms, now);
 	earliest(&at, view->work_backoff_until_ms, now);
 	earliest(&at, view->boot_backoff_until_ms, now);
-	earliest(&at, view->step_aside_until_ms, now);
+	earliest(&at, view->unfenced_until_ms, now);
 	earliest(&at, view->yield_until_ms, now);
 	if (plan->situation.ask == ASK_CRASH)
 		earliest(&at, now + CRASH_AGAIN_MS, now);

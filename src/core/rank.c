@@ -142,8 +142,8 @@ static const char *unfit_me(const struct view *view)
 		return "the disk of the WAL takes no writes here";
 	if (!is_listed(view))
 		return "is not in the failsafe list of the last leader";
-	if (view->now_ms < view->step_aside_until_ms)
-		return "failed as leader a moment ago, others go first";
+	if (view->now_ms < view->unfenced_until_ms)
+		return "could not fence the last leader a moment ago";
 	if (view->mode == MODE_PAUSED && !str_eq(view->cluster.request.candidate, view->name) &&
 	    !str_eq(view->cluster.release.to, view->name))
 		return "the cluster is paused";
@@ -402,6 +402,9 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 	turn_at = MAX_OF(view->election_since_ms, view->ballot_at_ms) + before * RANK_STEP_MS;
 	if (before > 0 && view->now_ms < turn_at)
 		say(ret, RANK_WAIT, turn_at, other, "equal position, but goes first by order");
+	else if (view->now_ms < MIN_OF(view->step_aside_until_ms, turn_at + RANK_ASIDE_MS))
+		say(ret, RANK_WAIT, MIN_OF(view->step_aside_until_ms, turn_at + RANK_ASIDE_MS), "",
+		    "failed as leader a moment ago, others go first");
 	else if (fetch != NULL)
 		say(ret, RANK_FETCH, view->election_since_ms + RANK_FETCH_MS, fetch->name,
 		    "has more WAL than this member, and lost etcd: it cannot lead");
@@ -603,6 +606,8 @@ void rank_heir(const struct view *view, struct verdict *ret)
 	const char *why = "the cluster has no other member";
 	const char *missing = NULL;
 	const char *whose = "";
+	bool settled = view->now_ms - view->crash_down_at_ms >= CRASH_SETTLED_MS;
+	bool moves = false; /* what somebody has may still become more */
 
 	if (!view->crash_read || view->crash_commit_lsn == 0) {
 		say(ret, view->crash_read ? RANK_NEVER : RANK_UNKNOWN, 0, "",
@@ -621,6 +626,7 @@ void rank_heir(const struct view *view, struct verdict *ret)
 			continue;
 		}
 		unfit = unfit_heir(view, vote);
+		moves = moves || vote->failed || (unfit == NULL && vote->streaming);
 		if (unfit != NULL) {
 			why = unfit;
 			whose = m->name;
@@ -635,6 +641,9 @@ void rank_heir(const struct view *view, struct verdict *ret)
 		say(ret, RANK_UNKNOWN, 0, missing, "its position has to be asked for");
 	else if (best != NULL)
 		say(ret, RANK_BEST, 0, best->name, "has every commit");
+	else if (moves && !settled)
+		say(ret, RANK_WAIT, view->crash_down_at_ms + CRASH_SETTLED_MS,
+		    ahead != NULL ? ahead->name : whose, "may still get what it lacks");
 	else if (ahead != NULL)
 		say_missing(view, ahead, ret);
 	else

@@ -34,6 +34,9 @@ enum rank {
 /* So long an election waits for the WAL of a member that cannot lead, its key having gone. Not
  * bounded by time while a synchronous commit may be there and nowhere else. */
 #define RANK_FETCH_MS 5000
+/* So much later comes who gave the lead up by itself a moment ago. Not for as long as it stands
+ * aside: where every member has just failed, one of them has to lead. */
+#define RANK_ASIDE_MS 1000
 /* How long a successor named by a release, or by an operator, is waited for. */
 #define RANK_SUCCESSOR_MS 3000
 /* Terms during which nobody leads who lacks WAL that an orderly release says there is: whoever
@@ -62,6 +65,7 @@ void rank_successor(const struct view *view, struct verdict *ret);
 /* The leader's Postgres has crashed: who has everything that was committed?
  * RANK_BEST   ret->other has
  * RANK_UNKNOWN  answers are missing, or the end of our WAL is not known yet
+ * RANK_WAIT   nobody has, but somebody may still get what is missing
  * RANK_NEVER  nobody has; ret->why says what is missing */
 void rank_heir(const struct view *view, struct verdict *ret);
 

@@ -442,9 +442,7 @@ static bool looks_for_heir(const struct view *view, const struct situation *s,
 		return false;
 	if (verdict->rank == RANK_BEST)
 		return true;
-	if (view->crash_read && view->crash_commit_lsn == 0)
-		return false;
-	return looked_ms < (verdict->rank == RANK_NEVER ? CRASH_SETTLED_MS : CRASH_LOOK_MS);
+	return verdict->rank != RANK_NEVER && looked_ms < CRASH_LOOK_MS;
 }
 
 /* Leading has failed long enough, and somebody else could. */

@@ -146,7 +146,7 @@ const struct member *situation_patroni_gone(const struct view *view);
 #define GUARD_GRACE 4
 bool situation_unguarded(const struct view *view, int64_t part);
 /* After a crash: how long a member is looked for that has every commit, and how long when all have
- * answered and none has; some of it may still be on its way to their disks. */
+ * answered and none has, but one still receives: some of it may be on its way to that disk. */
 #define CRASH_LOOK_MS    1000
 #define CRASH_SETTLED_MS 300
 /* With primary_start_timeout 0: what a start, a promotion or a restart of backends gets. */

@@ -62,6 +62,7 @@ struct view {
 	char promise_to[NAME_SIZE];
 	int64_t started_at_ms; /* what was promised before then is not known */
 	int64_t step_aside_until_ms; /* failed as leader just now: let others go first */
+	int64_t unfenced_until_ms;   /* could not fence who led before: not to ask again */
 	int64_t yield_until_ms; /* handed over just now: no start before the successor has opened */
 
 	/* local Postgres */

@@ -420,6 +420,12 @@ Test(decide, hands_a_crashed_primary_over_to_who_has_every_commit)
 	cr_assert_str_eq(plan.release_to, "c");
 	v.votes[1].failover_priority = 0;
 	cr_assert_eq(plan_of(&v).rule->id, 309, "what the other lacks may be on its way");
+	v.votes[0].streaming = false;
+	cr_assert_eq(plan_of(&v).rule->id, 324, "nothing is on its way to who receives nothing");
+	v.votes[0].failed = true;
+	cr_assert_eq(plan_of(&v).rule->id, 309, "it may answer next time");
+	v.votes[0].failed = false;
+	v.votes[0].streaming = true;
 	v.now_ms = v.crash_down_at_ms + CRASH_SETTLED_MS;
 	cr_assert_eq(plan_of(&v).rule->id, 324);
 }

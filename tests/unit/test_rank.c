@@ -130,7 +130,38 @@ Test(rank, is_never_for_the_barred_and_the_lagging)
 	v.pg.role = ROLE_PRIMARY;
 	cr_assert_eq(ask(&v).rank, RANK_NEVER);
 	v = three();
-	v.step_aside_until_ms = v.now_ms + 1;
+	v.unfenced_until_ms = v.now_ms + 1;
+	cr_assert_eq(ask(&v).rank, RANK_NEVER);
+}
+
+/* Where all of them have just failed, one of them leads, and not after ten seconds. */
+Test(rank, lets_others_go_first_after_a_failure_but_not_for_long)
+{
+	struct view v = three();
+
+	v.step_aside_until_ms = 20000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_eq(ask(&v).wait_until_ms, 10000 + RANK_ASIDE_MS);
+	v.now_ms = 10000 + RANK_ASIDE_MS;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.now_ms = 10100;
+	v.step_aside_until_ms = 10400;
+	cr_assert_eq(ask(&v).wait_until_ms, 10400);
+	v.now_ms = 10400;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+/* It crashed as leader before; whoever crashed since says that it has everything. */
+Test(rank, goes_at_once_when_named_even_after_a_failure)
+{
+	struct view v = three();
+
+	v.step_aside_until_ms = 20000;
+	v.cluster.release = (struct release){ .present = true, .lsn = 5000 };
+	str_clip(v.cluster.release.to, NAME_SIZE, "b");
+	v.release_seen_at_ms = 10000;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.unfenced_until_ms = 20000;
 	cr_assert_eq(ask(&v).rank, RANK_NEVER);
 }
 
