@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "wire/pct.h"
+#include "wire/restopenapi.h"
+#include "wire/restroute.h"
 #include "wire/restview.h"
 
 #define TYPE_JSON "application/json"
@@ -175,35 +177,25 @@ bool restmsg_wants_open_metrics(const char *path, const char *accept)
 	       strstr(accept, "application/openmetrics-text");
 }
 
+static void get_openapi(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)view;
+	(void)query;
+	ret->code = 200;
+	ret->content_type = TYPE_JSON;
+	restopenapi_document(&ret->body);
+}
+
 typedef void (*get_fn)(const struct restview *view, const char *query, struct rest_answer *ret);
 
-struct route {
-	const char *segment;
-	get_fn get;
+/* Everything else is a health check. */
+static const get_fn gets[ROUTE__MAX] = {
+	[ROUTE_PATRONI] = get_patroni,	   [ROUTE_CLUSTER] = get_cluster,
+	[ROUTE_HISTORY] = get_history,	   [ROUTE_CONFIG] = get_config,
+	[ROUTE_FAILSAFE] = get_failsafe,   [ROUTE_METRICS] = get_metrics,
+	[ROUTE_LIVENESS] = get_liveness,   [ROUTE_READINESS] = get_readiness,
+	[ROUTE_OPENAPI] = get_openapi,
 };
-
-/* Chosen by the first segment of the path; everything else is a health check. */
-/* clang-format off */
-static const struct route routes[] = {
-	{ "patroni",   get_patroni },
-	{ "cluster",   get_cluster },
-	{ "history",   get_history },
-	{ "config",    get_config },
-	{ "failsafe",  get_failsafe },
-	{ "metrics",   get_metrics },
-	{ "liveness",  get_liveness },
-	{ "readiness", get_readiness },
-};
-/* clang-format on */
-
-static get_fn find_route(const char *path)
-{
-	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (pct_has_segment(path, routes[i].segment))
-			return routes[i].get;
-	}
-	return NULL;
-}
 
 void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
 		 const char *query, struct rest_answer *ret)
@@ -216,7 +208,8 @@ void restmsg_get_prepared(const struct status *status, struct rest_prepared *pre
 			  struct rest_answer *ret)
 {
 	bool is_get = str_eq(method, "GET");
-	get_fn get = is_get ? find_route(path) : NULL;
+	const struct restroute *route = restroute_find(method, path);
+	get_fn get = route ? gets[route->id] : NULL;
 	struct restview view;
 
 	*ret = (struct rest_answer){ 0 };

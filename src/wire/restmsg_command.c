@@ -10,9 +10,9 @@
 
 #include "base/parse.h"
 #include "wire/jtext.h"
-#include "wire/pct.h"
 #include "wire/record.h"
 #include "wire/restmsg.h"
+#include "wire/restroute.h"
 
 #define ACCEPT          0
 #define BAD_REQUEST     400
@@ -21,8 +21,6 @@
 #define UNPROCESSABLE   422
 #define SERVER_ERROR    500
 #define NOT_IMPLEMENTED 501
-
-enum body_rule { BODY_IGNORED = 0, BODY_OPTIONAL, BODY_REQUIRED };
 
 /* What a command is made from. */
 struct request_in {
@@ -350,41 +348,27 @@ static int fill_failsafe(const struct request_in *in, struct command *ret, struc
 	return ACCEPT;
 }
 
-struct command_route {
-	const char *method;
-	const char *segment;
-	enum command_type type;
-	enum body_rule body;
-	command_fn fill;
-};
-
 /* clang-format off */
-static const struct command_route routes[] = {
-	{ "PATCH",  "config",       CMD_PATCH_CONFIG,      BODY_REQUIRED, fill_config },
-	{ "PUT",    "config",       CMD_PUT_CONFIG,        BODY_REQUIRED, fill_config },
-	{ "POST",   "reload",       CMD_RELOAD,            BODY_IGNORED,  fill_nothing },
-	{ "POST",   "restart",      CMD_RESTART,           BODY_OPTIONAL, fill_restart },
-	{ "DELETE", "restart",      CMD_DELETE_RESTART,    BODY_IGNORED,  fill_nothing },
-	{ "POST",   "reinitialize", CMD_REINIT,            BODY_OPTIONAL, fill_reinit },
-	{ "POST",   "switchover",   CMD_SWITCHOVER,        BODY_REQUIRED, fill_handover },
-	{ "POST",   "failover",     CMD_FAILOVER,          BODY_REQUIRED, fill_handover },
-	{ "DELETE", "switchover",   CMD_DELETE_SWITCHOVER, BODY_IGNORED,  fill_nothing },
-	{ "POST",   "seal",         CMD_SEAL,              BODY_REQUIRED, fill_seal },
-	{ "POST",   "dcs-accept",   CMD_ACCEPT_STORE,      BODY_IGNORED,  fill_nothing },
-	{ "POST",   "failsafe",     CMD_FAILSAFE,          BODY_REQUIRED, fill_failsafe },
+static const struct {
+	enum command_type type;
+	command_fn fill;
+} commands[ROUTE__MAX] = {
+	[ROUTE_PATCH_CONFIG]      = { CMD_PATCH_CONFIG,      fill_config },
+	[ROUTE_PUT_CONFIG]        = { CMD_PUT_CONFIG,        fill_config },
+	[ROUTE_RELOAD]            = { CMD_RELOAD,            fill_nothing },
+	[ROUTE_RESTART]           = { CMD_RESTART,           fill_restart },
+	[ROUTE_DELETE_RESTART]    = { CMD_DELETE_RESTART,    fill_nothing },
+	[ROUTE_REINITIALIZE]      = { CMD_REINIT,            fill_reinit },
+	[ROUTE_SWITCHOVER]        = { CMD_SWITCHOVER,        fill_handover },
+	[ROUTE_DELETE_SWITCHOVER] = { CMD_DELETE_SWITCHOVER, fill_nothing },
+	[ROUTE_FAILOVER]          = { CMD_FAILOVER,          fill_handover },
+	[ROUTE_ASK_FAILSAFE]      = { CMD_FAILSAFE,          fill_failsafe },
+	[ROUTE_SEAL]              = { CMD_SEAL,              fill_seal },
+	[ROUTE_DCS_ACCEPT]        = { CMD_ACCEPT_STORE,      fill_nothing },
 };
 /* clang-format on */
 
-static const struct command_route *find_route(const char *method, const char *path)
-{
-	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (str_eq(routes[i].method, method) && pct_has_segment(path, routes[i].segment))
-			return &routes[i];
-	}
-	return NULL;
-}
-
-static int read_body(enum body_rule rule, bool has_body, const char *body, size_t len,
+static int read_body(enum restroute_body rule, bool has_body, const char *body, size_t len,
 		     json_t **ret_doc, struct buf *text)
 {
 	struct err err = { 0 };
@@ -408,13 +392,13 @@ int restmsg_command(const char *method, const char *path, bool has_body, const c
 		    size_t len, bool paused, int64_t now_wall_us, struct command *ret,
 		    struct buf *ret_text)
 {
-	const struct command_route *route = find_route(method, path);
+	const struct restroute *route = restroute_find(method, path);
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
 	struct request_in in = { .paused = paused, .now_wall_us = now_wall_us };
 	int code;
 
 	*ret = (struct command){ 0 };
-	if (!route) {
+	if (!route || !commands[route->id].fill) {
 		buf_printf(ret_text, "Unsupported method ('%s')", method);
 		return NOT_IMPLEMENTED;
 	}
@@ -422,8 +406,8 @@ int restmsg_command(const char *method, const char *path, bool has_body, const c
 	if (code != ACCEPT)
 		return code;
 	in.doc = doc;
-	ret->type = route->type;
-	code = route->fill(&in, ret, ret_text);
+	ret->type = commands[route->id].type;
+	code = commands[route->id].fill(&in, ret, ret_text);
 	if (code != ACCEPT) {
 		command_done(ret);
 		*ret = (struct command){ 0 };

@@ -33,6 +33,8 @@ src_libwire_a_SOURCES = \
 	src/wire/restmsg_cluster.c \
 	src/wire/restmsg_command.c \
 	src/wire/restmsg_config.c \
+	src/wire/restopenapi.c src/wire/restopenapi.h \
+	src/wire/restroute.c src/wire/restroute.h \
 	src/wire/restview.c src/wire/restview.h \
 	src/wire/restview_health.c \
 	src/wire/restview_metrics.c \
@@ -60,6 +62,7 @@ wire_tests = \
 	tests/unit/test_restcommand \
 	tests/unit/test_resthosts \
 	tests/unit/test_restmsg \
+	tests/unit/test_restroute \
 	tests/unit/test_tree \
 	tests/unit/test_treedump \
 	tests/unit/test_yamltree
@@ -124,6 +127,11 @@ tests_unit_test_confkeys_SOURCES = tests/unit/test_confkeys.c tests/lib/confload
 tests_unit_test_confkeys_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_confkeys_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_confkeys_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_restroute_SOURCES = tests/unit/test_restroute.c
+tests_unit_test_restroute_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_restroute_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_restroute_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_tree_SOURCES = tests/unit/test_tree.c
 tests_unit_test_tree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)

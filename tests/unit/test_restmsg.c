@@ -911,19 +911,3 @@ Test(restmsg, has_every_field_of_its_documents_in_its_manual)
 		status_free(s[i]);
 	}
 }
-
-Test(restmsg, has_every_path_in_its_manual)
-{
-	static const char *const paths[] = {
-		"/primary", "/read-write", "/master", "/leader", "/standby_leader",
-		"/standby-leader", "/replica", "/read-only", "/health", "/sync", "/synchronous",
-		"/quorum", "/async", "/asynchronous", "/read-only-sync", "/read-only-synchronous",
-		"/read-only-quorum", "/liveness", "/readiness", "/patroni", "/cluster", "/history",
-		"/config", "/failsafe", "/metrics", "/reload", "/restart", "/reinitialize",
-		"/switchover", "/failover",
-	};
-	_cleanup_(freep) char *manual = read_manual();
-
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		cr_assert(strstr(manual, paths[i]), "%s is not in pgha-rest(7)", paths[i]);
-}
