@@ -160,6 +160,39 @@ static void get_readiness(const struct restview *view, const char *query, struct
 	answer_status(ret, restview_readiness(view, query));
 }
 
+static void get_live(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	(void)query;
+	ret->content_type = TYPE_JSON;
+	ret->code = restview_live(view, &ret->body);
+}
+
+static void get_ready(const struct restview *view, const char *query, struct rest_answer *ret)
+{
+	ret->content_type = TYPE_JSON;
+	ret->code = restview_ready(view, query, NULL, &ret->body);
+}
+
+/* HEAD and OPTIONS get the code alone. */
+static void for_method(const char *method, struct rest_answer *ret)
+{
+	if (str_eq(method, "GET"))
+		return;
+	buf_done(&ret->body);
+	answer_status(ret, ret->code);
+}
+
+void restmsg_ready_db(const struct status *status, int64_t now_ms, const char *method,
+		      const char *query, const struct rest_db *db, struct rest_answer *ret)
+{
+	struct restview view;
+
+	*ret = (struct rest_answer){ .content_type = TYPE_JSON };
+	restview_init(&view, status, now_ms);
+	ret->code = restview_ready(&view, query, db, &ret->body);
+	for_method(method, ret);
+}
+
 void restmsg_open_metrics(const struct status *status, int64_t now_ms, struct rest_answer *ret)
 {
 	struct restview view;
@@ -194,7 +227,8 @@ static const get_fn gets[ROUTE__MAX] = {
 	[ROUTE_HISTORY] = get_history,	   [ROUTE_CONFIG] = get_config,
 	[ROUTE_FAILSAFE] = get_failsafe,   [ROUTE_METRICS] = get_metrics,
 	[ROUTE_LIVENESS] = get_liveness,   [ROUTE_READINESS] = get_readiness,
-	[ROUTE_OPENAPI] = get_openapi,
+	[ROUTE_OPENAPI] = get_openapi,	   [ROUTE_LIVE] = get_live,
+	[ROUTE_READY] = get_ready,
 };
 
 void restmsg_get(const struct status *status, int64_t now_ms, const char *method, const char *path,
@@ -217,6 +251,7 @@ void restmsg_get_prepared(const struct status *status, struct rest_prepared *pre
 	view.prepared = prepared;
 	if (get) {
 		get(&view, query, ret);
+		for_method(method, ret);
 		return;
 	}
 	if (!is_get) {

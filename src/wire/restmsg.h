@@ -153,6 +153,18 @@ void restmsg_get_prepared(const struct status *status, struct rest_prepared *pre
 void restmsg_open_metrics(const struct status *status, int64_t now_ms, struct rest_answer *ret);
 /* Whether a request wants that: its path, and its Accept header (NULL: none). */
 bool restmsg_wants_open_metrics(const char *path, const char *accept);
+/* What Postgres said when it was asked for GET /ready/db. */
+struct rest_db {
+	bool answered;
+	bool in_recovery;
+	int64_t took_ms;
+	char why[REASON_SIZE]; /* it did not answer */
+};
+
+/* GET, HEAD or OPTIONS of /ready/db. db NULL: it was not asked yet; when that is no 200, asking is
+ * of no use. */
+void restmsg_ready_db(const struct status *status, int64_t now_ms, const char *method,
+		      const char *query, const struct rest_db *db, struct rest_answer *ret);
 /* Leadership by arithmetic: now < leader_until_ms. */
 bool restmsg_leads(const struct status *status, int64_t now_ms);
 

@@ -41,6 +41,14 @@ static const struct restroute routes[] = {
 	  .params = IS(PARAM_LAG) | IS(PARAM_MODE),
 	  .summary = "Is it the leader, or a streaming replica that is not far behind?" },
 
+	{ .id = ROUTE_LIVE, .method = "GET", .path = "/live", .whole = true, .checks = true,
+	  .own = true, .answer = ANSWER_JSON, .codes = { 200, 503 },
+	  .summary = "Does the agent finish its cycles in time? With a body." },
+	{ .id = ROUTE_READY, .method = "GET", .path = "/ready", .whole = true, .checks = true,
+	  .own = true, .answer = ANSWER_JSON, .params = IS(PARAM_LAG) | IS(PARAM_MODE),
+	  .codes = { 200, 503 },
+	  .summary = "Does it take writes under its lease, or stream and keep up?" },
+
 	{ .id = ROUTE_PATRONI, .method = "GET", .path = "/patroni", .answer = ANSWER_JSON,
 	  .codes = { 200, 503 }, .summary = "The status document of this member." },
 	{ .id = ROUTE_CLUSTER, .method = "GET", .path = "/cluster", .answer = ANSWER_JSON,

@@ -45,5 +45,9 @@ void restview_own_metrics(const struct restview *view, const struct metrics *m);
 int restview_health(const struct restview *view, const char *path, const char *query);
 int restview_liveness(const struct restview *view);
 int restview_readiness(const struct restview *view, const char *query);
+/* Code and body of GET /live and /ready; with what Postgres said, of /ready/db. */
+int restview_live(const struct restview *view, struct buf *ret_body);
+int restview_ready(const struct restview *view, const char *query, const struct rest_db *db,
+		   struct buf *ret_body);
 
 #endif

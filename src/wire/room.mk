@@ -39,6 +39,7 @@ src_libwire_a_SOURCES = \
 	src/wire/restview_health.c \
 	src/wire/restview_metrics.c \
 	src/wire/restview_own.c \
+	src/wire/restview_ready.c \
 	src/wire/telemetry.c src/wire/telemetry.h \
 	src/wire/tree.c src/wire/tree.h \
 	src/wire/treedump.c src/wire/treedump.h \

@@ -858,6 +858,98 @@ Test(restmsg, speaks_openmetrics_to_who_asks_for_it)
 	status_free(s);
 }
 
+static void expect_ready(const struct status *s, int64_t now_ms, const char *query, int code,
+			 const char *part)
+{
+	struct rest_answer answer;
+
+	cr_assert_eq(code_of(s, now_ms, "/ready", query), code, "%s", part);
+	restmsg_get(s, now_ms, "GET", "/ready", query, &answer);
+	cr_assert(strstr(answer.body.data, part), "%s", answer.body.data);
+	rest_answer_done(&answer);
+}
+
+Test(restmsg, is_ready_as_a_leader_that_takes_writes)
+{
+	struct status *s = new_primary();
+
+	expect_ready(s, NOW, NULL, 200, "{\"ready\": true, \"role\": \"primary\"");
+	s->writable = false;
+	expect_ready(s, NOW, NULL, 503, "does not take writes yet");
+	s->writable = true;
+	expect_ready(s, NOW + 2000, NULL, 503, "without a proven lease");
+	s->state = STATE_STARTING;
+	expect_ready(s, NOW, NULL, 503, "does not run");
+	status_free(s);
+}
+
+Test(restmsg, is_ready_as_a_replica_that_keeps_up)
+{
+	struct status *s = new_replica();
+
+	expect_ready(s, NOW, NULL, 200, "\"role\": \"replica\"");
+	expect_ready(s, NOW + 5000, NULL, 503, "cycles in time");
+	s->optime_lsn += 1048576;
+	expect_ready(s, NOW, NULL, 200, "true");
+	expect_ready(s, NOW, "lag=1MB", 200, "true");
+	expect_ready(s, NOW, "lag=1kB", 503, "too far behind");
+	s->optime_lsn++;
+	expect_ready(s, NOW, NULL, 503, "too far behind");
+	s->pg.receive_lsn = s->optime_lsn;
+	expect_ready(s, NOW, "mode=write", 200, "true");
+	s->pg.streaming = false;
+	expect_ready(s, NOW, "mode=write", 503, "does not stream");
+	status_free(s);
+}
+
+Test(restmsg, lives_while_its_cycles_end_in_time)
+{
+	struct status *s = new_replica();
+
+	cr_assert_eq(code_of(s, NOW + 4999, "/live", NULL), 200);
+	cr_assert_eq(code_of(s, NOW + 5000, "/live", NULL), 503);
+	s->pause = true;
+	cr_assert_eq(code_of(s, NOW + 5000, "/live", NULL), 200);
+	cr_assert_eq(code_of(s, NOW, "/live/x", NULL), 503, "not ours");
+	cr_assert_eq(code_of(s, NOW, "/ready/replica", NULL), 200, "Patroni's");
+	status_free(s);
+}
+
+static char *ready_db(const struct status *s, const struct rest_db *db, int *ret_code)
+{
+	struct rest_answer answer;
+	char *text;
+
+	restmsg_ready_db(s, NOW, "GET", NULL, db, &answer);
+	*ret_code = answer.code;
+	text = buf_take(&answer.body);
+	restmsg_ready_db(s, NOW, "HEAD", NULL, db, &answer);
+	cr_assert(answer.status_only && answer.code == *ret_code && answer.body.len == 0);
+	return text;
+}
+
+Test(restmsg, is_ready_when_postgres_says_so_itself)
+{
+	const struct rest_db ok = { .answered = true, .took_ms = 3 };
+	const struct rest_db other = { .answered = true, .in_recovery = true };
+	const struct rest_db silent = { .why = "no answer in 900 ms", .took_ms = 900 };
+	struct status *s = new_primary();
+	_cleanup_(freep) char *unasked = NULL, *yes = NULL, *no = NULL, *changed = NULL;
+	int code;
+
+	unasked = ready_db(s, NULL, &code);
+	cr_assert_eq(code, 200, "%s", unasked);
+	yes = ready_db(s, &ok, &code);
+	cr_assert_eq(code, 200, "%s", yes);
+	cr_assert(strstr(yes, "\"took_ms\": 3"), "%s", yes);
+	no = ready_db(s, &silent, &code);
+	cr_assert_eq(code, 503, "%s", no);
+	cr_assert(strstr(no, "no answer in 900 ms"), "%s", no);
+	changed = ready_db(s, &other, &code);
+	cr_assert_eq(code, 503, "%s", changed);
+	status_free(s);
+}
+
 static char *read_manual(void)
 {
 	const char *source = getenv("srcdir");

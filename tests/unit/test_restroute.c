@@ -248,8 +248,9 @@ Test(restroute, takes_no_name_from_patroni)
 		if (route->own && !route->auth)
 			cr_assert(route->whole, "%s", route->path);
 	}
-	cr_assert(says_yes(true, false, false, "/openapi.json/primary"));
+	cr_assert(says_yes(true, false, false, "/ready/primary"));
 	cr_assert_not(says_yes(true, false, false, "/openapi.json/x"));
+	cr_assert_not(says_yes(true, false, false, "/live/x"));
 }
 
 static bool ends_name(char c)
