@@ -88,6 +88,7 @@ void job_run(struct agent *a, const struct pg_req *req)
 	}
 	recorder_add(&a->recorder, a->view.now_ms, "job %s", op_names[req->op]);
 	a->member_urgent = true;
+	a->board_dirty = true; /* its beginning is an event */
 	a->port.pg(a->port.ctx, a->job.ticket, req);
 }
 

@@ -134,6 +134,7 @@ static void fill_rule(const struct agent *a, struct status *st)
 	str_clip(st->situation, sizeof(st->situation), situation_text(&plan->situation, text));
 	st->rule_since_wall_us = a->rule_since_wall_us;
 	st->lease_epoch = a->view.lease.epoch;
+	st->job = a->job.ticket != 0 ? pg_op_name(a->job.op) : NULL;
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
 	str_clip(st->trouble, sizeof(st->trouble), vitals_trouble(&a->view.pg));
 	st->sealed_ballot = a->view.sealed ? a->view.promised : 0;
@@ -157,6 +158,9 @@ static void fill_cluster(struct agent *a, struct status *st)
 		     v->now_ms - v->dcs_seen_at_ms < v->cfg.ttl_ms;
 	st->cluster_unlocked = !st->dcs_ok || v->cluster.leader[0] == '\0';
 	st->nmembers = v->cluster.nmembers;
+	st->leader_known = v->cluster.leader_known;
+	str_clip(st->leader, sizeof(st->leader), v->cluster.leader);
+	st->leader_epoch = v->cluster.leader_epoch;
 	st->is_leader_key = str_eq(v->cluster.leader, v->name);
 	st->optime_lsn = v->cluster.status_optime_lsn;
 	if (a->cluster_dirty || a->cluster_json == NULL) {
@@ -294,6 +298,7 @@ static void say_leader(struct agent *a)
 			  c->leader, c->leader_epoch,
 			  str_eq(c->leader, a->view.name) ? ": this member" : "");
 	str_clip(a->said_leader, sizeof(a->said_leader), c->leader);
+	a->board_dirty = true;
 	recorder_dump(a, c->leader[0] != '\0' ? "leader" : "no-leader");
 }
 

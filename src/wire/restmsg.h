@@ -39,6 +39,9 @@ struct status {
 	int64_t leader_until_ms; /* s + 0.66 T of the newest proof; 0 without a lease */
 	bool writable;
 	bool is_leader_key; /* etcd names us, by the newest read */
+	bool leader_known;  /* there was one */
+	char leader[NAME_SIZE]; /* whom it names; "" nobody */
+	int64_t leader_epoch;
 
 	enum member_state state;
 	enum member_role role;
@@ -77,6 +80,7 @@ struct status {
 	char rule_why[REASON_SIZE];
 	char situation[320]; /* "leader=other lease=none pg=up ..." */
 	int64_t lease_epoch;
+	const char *job; /* static: what is done to Postgres; NULL nothing */
 	int64_t rule_since_wall_us;
 	char trouble[REASON_SIZE]; /* with a Postgres that has not ended; "" none */
 	bool module_loaded;

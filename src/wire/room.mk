@@ -29,6 +29,7 @@ src_libwire_a_SOURCES = \
 	src/wire/record_history.c \
 	src/wire/record_member.c \
 	src/wire/resthosts.c \
+	src/wire/restevents.c src/wire/restevents.h \
 	src/wire/restmsg.c src/wire/restmsg.h \
 	src/wire/restmsg_cluster.c \
 	src/wire/restmsg_command.c \
@@ -61,6 +62,7 @@ wire_tests = \
 	tests/unit/test_record \
 	tests/unit/test_restcluster \
 	tests/unit/test_restcommand \
+	tests/unit/test_restevents \
 	tests/unit/test_resthosts \
 	tests/unit/test_restmsg \
 	tests/unit/test_restroute \
@@ -97,6 +99,11 @@ tests_unit_test_restcluster_LDADD = $(WIRE_TEST_LIBS)
 tests_unit_test_restcommand_SOURCES = tests/unit/test_restcommand.c
 tests_unit_test_restcommand_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_restcommand_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_restevents_SOURCES = tests/unit/test_restevents.c
+tests_unit_test_restevents_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_restevents_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) \
+	$(CRITERION_LIBS)
 
 tests_unit_test_resthosts_SOURCES = tests/unit/test_resthosts.c
 tests_unit_test_resthosts_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
