@@ -8,6 +8,7 @@
 #ifndef PGHA_IO_BOARD_H
 #define PGHA_IO_BOARD_H
 
+#include "wire/restevents.h"
 #include "wire/restmsg.h"
 
 struct board;
@@ -25,5 +26,15 @@ const struct status *board_status(const struct board_page *page);
 /* Of that status; for the one thread that answers from the board. */
 struct rest_prepared *board_prepared(struct board_page *page);
 void board_give_back(struct board_page *page); /* NULL is fine */
+
+/* What changed from one page to the next, for any thread; see restevents.h. A reader that was told
+ * of a change finds it on the newest page. */
+void board_tell(struct board *board, int fd); /* an eventfd to be woken by news; -1 none */
+void board_clock(struct board *board);
+int64_t board_ends_at_ms(struct board *board);
+struct restevents_place board_place(struct board *board, const char *last_id);
+bool board_has_more(struct board *board, const struct restevents_place *place);
+void board_read(struct board *board, struct restevents_place *place, size_t max_bytes,
+		struct buf *ret);
 
 #endif

@@ -336,6 +336,7 @@ int rest_new(struct loop *loop, struct resolve *resolve, struct board *board,
 	}
 	/* Commands can wait for what concerns the lease. */
 	loop_rank(rest->tasks_source, LOOP_LAST);
+	board_tell(board, rest->wake_fd);
 	*ret = rest;
 	return 0;
 }
@@ -361,6 +362,7 @@ void rest_free(struct rest *rest)
 		wake(rest->wake_fd);
 		pthread_join(rest->thread, NULL);
 	}
+	board_tell(rest->board, -1);
 	free_tasks(rest->waiting);
 	free_tasks(rest->asked);
 	free_tasks(rest->answered);

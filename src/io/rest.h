@@ -21,6 +21,8 @@
 #define REST_TASKS_MAX     64   /* commands that wait for their answers */
 #define REST_CONNS_MAX     1000
 #define REST_CONNS_PER_IP  200
+#define REST_LISTENERS_MAX 32    /* of GET /events */
+#define REST_BEAT_MS       10000 /* a listener hears something at least so often */
 #define REST_BODY_MAX      (1024 * 1024)
 #define REST_DISCARD_MAX   (16 * 1024 * 1024) /* of a refused body */
 #define REST_BODIES_MAX    (16 * 1024 * 1024) /* of all requests together */

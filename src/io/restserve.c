@@ -4,8 +4,7 @@
  *
  * libmicrohttpd is driven from here rather than by a thread of its own, so that everything about
  * connections happens in one place: accepting them, putting the idle and slow ones out, waking
- * those that waited for the loop. When there are too many connections the one that has been
- * silent for longest goes, not the one that comes: a health check always gets in.
+ * those that waited for the loop or listen to events.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,33 +13,19 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "io/restfeed.h"
 #include "io/restpriv.h"
 #include "wire/b64.h"
 #include "wire/pct.h"
+#include "wire/restroute.h"
 
-#define ACCEPTS_AT_ONCE 64
-#define SWEEP_MS        1000
+#define SWEEP_MS 1000
 /* 413: its name changed between the versions of libmicrohttpd. */
-#define TOO_LONG        413
-
-enum conn_state {
-	CONN_WAITING = 0, /* for a request, whole */
-	CONN_BUSY,        /* the loop has it */
-	CONN_SENDING,
-};
-
-struct conn {
-	struct in6_addr addr;
-	int fd;
-	enum conn_state state;
-	int64_t since_ms;
-	bool doomed; /* shut down, not closed yet */
-};
+#define TOO_LONG 413
 
 struct visit {
 	char *path;
@@ -61,131 +46,35 @@ struct rest_serve {
 	uint64_t next_id;
 	struct rest_task *tasks[REST_TASKS_MAX]; /* with the loop; NULL where free */
 	size_t body_bytes;
-	uint32_t max_conns;
-	uint32_t nconns;
-	struct conn *conns[REST_CONNS_MAX + ACCEPTS_AT_ONCE];
+	struct restconns conns;
+	struct restfeed feed;
 	bool closing; /* the server of this moment ends: no new task for the loop */
 	bool stopping;
 };
 
 /* ---- connections ---- */
 
-static void put_out(struct conn *conn)
-{
-	/* libmicrohttpd sees the end of the connection and closes it. */
-	(void)shutdown(conn->fd, SHUT_RDWR);
-	conn->doomed = true;
-}
-
-static struct conn *longest_waiting(struct rest_serve *serve, const struct in6_addr *of)
-{
-	struct conn *longest = NULL;
-
-	for (uint32_t i = 0; i < serve->nconns; i++) {
-		struct conn *conn = serve->conns[i];
-
-		if (conn->doomed || conn->state == CONN_BUSY)
-			continue;
-		if (of && memcmp(&conn->addr, of, sizeof(*of)) != 0)
-			continue;
-		if (!longest || conn->since_ms < longest->since_ms)
-			longest = conn;
-	}
-	return longest;
-}
-
-static uint32_t count_of(const struct rest_serve *serve, const struct in6_addr *of)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < serve->nconns; i++)
-		n += !serve->conns[i]->doomed &&
-		     (!of || memcmp(&serve->conns[i]->addr, of, sizeof(*of)) == 0);
-	return n;
-}
-
-/* False: there is no room and nobody who could go. */
-static bool make_room(struct rest_serve *serve, const struct in6_addr *addr)
-{
-	struct conn *conn = NULL;
-
-	if (count_of(serve, addr) >= REST_CONNS_PER_IP)
-		conn = longest_waiting(serve, addr);
-	else if (count_of(serve, NULL) >= serve->max_conns)
-		conn = longest_waiting(serve, NULL);
-	else
-		return true;
-	if (!conn)
-		return false;
-	put_out(conn);
-	return true;
-}
-
-static void sweep(struct rest_serve *serve)
-{
-	int64_t now_ms = loop_now_ms();
-
-	for (uint32_t i = 0; i < serve->nconns; i++) {
-		struct conn *conn = serve->conns[i];
-
-		if (!conn->doomed && conn->state != CONN_BUSY &&
-		    now_ms - conn->since_ms > REST_IDLE_MS)
-			put_out(conn);
-	}
-}
-
-static void conn_move(struct conn *conn, enum conn_state state)
-{
-	conn->state = state;
-	conn->since_ms = loop_now_ms();
-}
-
-static struct conn *conn_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info->socket_context;
-}
-
-static struct conn *conn_open(struct rest_serve *serve, struct MHD_Connection *connection)
+static struct restconn *conn_open(struct rest_serve *serve, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info;
-	struct conn *conn = mem_new(1, sizeof(*conn));
 
-	assert(serve->nconns < ARRAY_LEN(serve->conns));
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	conn->fd = info->connect_fd;
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	(void)allow_address(info->client_addr, &conn->addr);
-	conn_move(conn, CONN_WAITING);
-	serve->conns[serve->nconns++] = conn;
 	if (serve->settings->tls) {
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 		resttls_prepare(info->tls_session, serve->settings->tls);
 	}
-	return conn;
-}
-
-static void conn_close(struct rest_serve *serve, struct conn *conn)
-{
-	for (uint32_t i = 0; i < serve->nconns; i++) {
-		if (serve->conns[i] != conn)
-			continue;
-		serve->conns[i] = serve->conns[--serve->nconns];
-		break;
-	}
-	free(conn);
+	return restconns_open(&serve->conns, connection);
 }
 
 /* MHD_NotifyConnectionCallback */
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode what)
 {
+	struct rest_serve *serve = ctx;
+
 	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		*socket_context = conn_open(ctx, connection);
+		*socket_context = conn_open(serve, connection);
 	else
-		conn_close(ctx, *socket_context);
+		restconns_close(&serve->conns, *socket_context);
 }
 
 static bool accept_one(struct rest_serve *serve)
@@ -198,8 +87,8 @@ static bool accept_one(struct rest_serve *serve)
 
 	if (fd < 0)
 		return false;
-	if (!allow_address((const struct sockaddr *)&addr, &from) || !make_room(serve, &from) ||
-	    serve->nconns == ARRAY_LEN(serve->conns)) {
+	if (!allow_address((const struct sockaddr *)&addr, &from) ||
+	    !restconns_make_room(&serve->conns, &from)) {
 		close(fd);
 		return true;
 	}
@@ -210,12 +99,21 @@ static bool accept_one(struct rest_serve *serve)
 
 static void accept_some(struct rest_serve *serve)
 {
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++)
+	for (int i = 0; i < REST_ACCEPTS_AT_ONCE; i++)
 		if (!accept_one(serve))
 			return;
 }
 
 /* ---- answers ---- */
+
+static void add_extra_headers(const struct rest_serve *serve, struct MHD_Response *response)
+{
+	const struct pairs *headers = &serve->settings->headers;
+
+	for (size_t i = 0; i < headers->n; i++)
+		(void)MHD_add_response_header(response, headers->items[i].name,
+					      headers->items[i].value);
+}
 
 static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connection *connection,
 				    int code, const char *content_type, char *body, size_t len,
@@ -239,12 +137,10 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 	(void)str_printf(number, sizeof(number), "%" PRIu64, lsn);
 	if (lsn != 0)
 		(void)MHD_add_response_header(response, "lsn", number);
-	for (size_t i = 0; i < serve->settings->headers.n; i++)
-		(void)MHD_add_response_header(response, serve->settings->headers.items[i].name,
-					      serve->settings->headers.items[i].value);
+	add_extra_headers(serve, response);
 	rc = MHD_queue_response(connection, (unsigned int)code, response);
 	MHD_destroy_response(response);
-	conn_move(conn_of(connection), CONN_SENDING);
+	restconns_move(restconns_of(connection), RESTCONN_SENDING);
 	return rc;
 }
 
@@ -252,6 +148,28 @@ static enum MHD_Result queue_text(struct rest_serve *serve, struct MHD_Connectio
 				  int code, const char *text)
 {
 	return queue_answer(serve, connection, code, "text/html", str_dup(text), strlen(text), 0);
+}
+
+static enum MHD_Result answer_events(struct rest_serve *serve, struct MHD_Connection *connection)
+{
+	const char *last_id =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+	struct MHD_Response *response = restfeed_open(&serve->feed, connection, last_id);
+	enum MHD_Result rc;
+
+	if (!response)
+		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+				  serve->closing ? "the server ends" : "too many listeners");
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				      "text/event-stream");
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	/* nginx would keep the events until it has a buffer full of them. */
+	(void)MHD_add_response_header(response, "X-Accel-Buffering", "no");
+	add_extra_headers(serve, response);
+	rc = MHD_queue_response(connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+	restconns_move(restconns_of(connection), RESTCONN_SENDING);
+	return rc;
 }
 
 static bool wants_open_metrics(struct MHD_Connection *connection, const struct visit *visit)
@@ -267,6 +185,7 @@ static bool wants_open_metrics(struct MHD_Connection *connection, const struct v
 static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connection *connection,
 				   const char *method, const struct visit *visit)
 {
+	const struct restroute *route = restroute_find(method, visit->path);
 	struct board_page *page = board_take(serve->rest->board);
 	struct rest_answer answer = { 0 };
 	enum MHD_Result rc;
@@ -274,6 +193,10 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 
 	if (!page)
 		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting");
+	if (route && route->id == ROUTE_EVENTS) {
+		board_give_back(page);
+		return answer_events(serve, connection);
+	}
 	if (str_eq(method, "GET") && wants_open_metrics(connection, visit))
 		restmsg_open_metrics(board_status(page), loop_now_ms(), &answer);
 	else
@@ -424,7 +347,7 @@ static void hand_over(struct rest_serve *serve, struct MHD_Connection *connectio
 	task->connection = connection;
 	task->request = visit;
 	*free_place(serve) = task;
-	conn_move(conn_of(connection), CONN_BUSY);
+	restconns_move(restconns_of(connection), RESTCONN_BUSY);
 	MHD_suspend_connection(connection);
 	pthread_mutex_lock(&rest->lock);
 	task->next = rest->asked;
@@ -531,7 +454,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 	struct visit *visit = TAKE(*request_context);
 
 	/* It may stay open for the next request. */
-	conn_move(conn_of(connection), CONN_WAITING);
+	restconns_move(restconns_of(connection), RESTCONN_WAITING);
 	if (!visit)
 		return;
 	serve->body_bytes -= visit->body.len;
@@ -567,7 +490,7 @@ static struct MHD_Daemon *start_daemon(struct rest_serve *serve, const struct re
 		flags, 0, NULL, NULL, on_request, serve, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, serve, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve,
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, serve, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)ARRAY_LEN(serve->conns), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(unsigned int)ARRAY_LEN(serve->conns.items), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)REST_HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned int)(REST_IDLE_MS / 1000), MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
@@ -575,7 +498,7 @@ static struct MHD_Daemon *start_daemon(struct rest_serve *serve, const struct re
 /* Lets a suspended connection go on. */
 static void resume(struct rest_task *task)
 {
-	conn_move(conn_of(task->connection), CONN_SENDING);
+	restconns_move(restconns_of(task->connection), RESTCONN_SENDING);
 	MHD_resume_connection(task->connection);
 	task->connection = NULL;
 }
@@ -613,10 +536,11 @@ static void stop_daemon(struct rest_serve *serve)
 	}
 	/* Once to wake them, once to send; a request that comes meanwhile must not be suspended. */
 	serve->closing = true;
+	restfeed_close(&serve->feed);
 	(void)MHD_run(serve->daemon);
 	(void)MHD_run(serve->daemon);
 	MHD_stop_daemon(TAKE(serve->daemon));
-	serve->closing = false;
+	serve->closing = serve->feed.closing = false;
 }
 
 static void take_settings(struct rest_serve *serve, struct rest_settings *settings)
@@ -665,8 +589,12 @@ static void take_news(struct rest_serve *serve)
 static int wait_ms(const struct rest_serve *serve)
 {
 	MHD_UNSIGNED_LONG_LONG timeout;
-	int wait = serve->nconns > 0 ? SWEEP_MS : -1;
+	int wait = serve->conns.n > 0 ? SWEEP_MS : -1;
+	int feed_ms = restfeed_wait_ms(&serve->feed);
 
+	/* Who listens has a connection. */
+	if (feed_ms >= 0)
+		wait = MIN_OF(wait, feed_ms);
 	if (MHD_get_timeout(serve->daemon, &timeout) == MHD_YES &&
 	    (wait < 0 || timeout < (MHD_UNSIGNED_LONG_LONG)wait))
 		wait = timeout > SWEEP_MS ? SWEEP_MS : (int)timeout;
@@ -689,18 +617,9 @@ static void one_round(struct rest_serve *serve)
 		take_news(serve);
 	if (fds[2].revents)
 		accept_some(serve);
-	sweep(serve);
+	restconns_sweep(&serve->conns);
+	restfeed_look(&serve->feed);
 	(void)MHD_run(serve->daemon);
-}
-
-/* Clients must not take the descriptors that Postgres and etcd need. */
-static uint32_t conns_allowed(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 2 >= REST_CONNS_MAX)
-		return REST_CONNS_MAX;
-	return (uint32_t)(files.rlim_cur / 2);
 }
 
 void *restserve_run(void *arg)
@@ -708,8 +627,9 @@ void *restserve_run(void *arg)
 	struct rest_serve *serve = mem_new(1, sizeof(*serve));
 
 	(void)pthread_setname_np(pthread_self(), "rest");
-	serve->max_conns = conns_allowed();
+	restconns_init(&serve->conns);
 	serve->rest = arg;
+	serve->feed.board = serve->rest->board;
 	serve->listen_fd = -1;
 	take_news(serve);
 	while (!serve->stopping)

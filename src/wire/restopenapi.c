@@ -33,6 +33,8 @@ static const struct param params[PARAM__MAX] = {
 			 "\"apply\" measures what was replayed, \"write\" what was received." },
 	[PARAM_ACCEPT] = { "Accept", "header", NULL, "string",
 			   "application/openmetrics-text asks for that format." },
+	[PARAM_LAST_EVENT_ID] = { "Last-Event-ID", "header", NULL, "string",
+				  "Goes on behind this event, if it is still known." },
 };
 
 static const struct {
@@ -142,6 +144,7 @@ static void describe_codes(json_t *operation, const struct restroute *route, boo
 			continue;
 		(void)child(child(one, "content"),
 			    route->answer == ANSWER_JSON     ? "application/json" :
+			    route->answer == ANSWER_EVENTS  ? "text/event-stream" :
 			    str_eq(route->path, "/metrics") ? "text/plain" :
 							       "text/html");
 	}

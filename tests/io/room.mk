@@ -7,6 +7,7 @@ check_io_programs = \
 	tests/io/test_guardian \
 	tests/io/test_link \
 	tests/io/test_rest \
+	tests/io/test_restfeed \
 	tests/io/test_resttls \
 	tests/io/test_single \
 	tests/io/test_srv \
@@ -41,6 +42,9 @@ tests_io_test_link_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_restfeed_SOURCES = tests/io/test_restfeed.c tests/io/rig.c tests/io/rig.h
+tests_io_test_restfeed_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_resttls_SOURCES = tests/io/test_resttls.c tests/io/rig.c tests/io/rig.h
 tests_io_test_resttls_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)

@@ -233,11 +233,73 @@ static void new_certificates_end_all_tickets(void)
 	free(s.config.certfile);
 }
 
+/* Until the text comes, or the end of the stream where it is NULL. */
+static void read_until(gnutls_session_t session, struct buf *got, const char *what)
+{
+	int64_t until_ms = loop_now_ms() + 5000;
+	char chunk[4096];
+	ssize_t n = 1;
+
+	while (n != 0 && !(what && got->data && strstr(got->data, what))) {
+		n = gnutls_record_recv(session, chunk, sizeof(chunk));
+		CHECK(loop_now_ms() < until_ms, "no '%s' in: %s", what ?: "end", got->data);
+		CHECK(n >= 0 || !gnutls_error_is_fatal((int)n) || !what, "%s",
+		      gnutls_strerror((int)n));
+		if (n > 0)
+			buf_add(got, chunk, (size_t)n);
+		if (n < 0 && gnutls_error_is_fatal((int)n))
+			return;
+	}
+	CHECK(!what || n != 0, "no '%s' in: %s", what, got->data);
+}
+
+/* A stream is suspended most of the time; new certificates need the server to begin anew. */
+static void a_stream_ends_with_its_certificates(void)
+{
+	static const char request[] = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct server s = { .config.certfile = rig_certificate("server.pem"),
+			    .config.cafile = rig_certificate("ca.pem") };
+	char *old_ca = s.config.cafile, *alien = rig_certificate("alien.pem");
+	struct visit visit = { .priorities = versions[0], .method = "GET" };
+	_cleanup_(buf_done) struct buf got = { 0 };
+	gnutls_session_t session;
+	int fd, rc;
+
+	server_start(&s, PORT + 3);
+	fd = dial(&s);
+	CHECK(gnutls_init(&session, GNUTLS_CLIENT) == 0);
+	CHECK(gnutls_priority_set_direct(session, versions[0], NULL) == 0);
+	CHECK(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, s.creds) == 0);
+	gnutls_transport_set_int(session, fd);
+	do {
+		rc = gnutls_handshake(session);
+	} while (rc < 0 && !gnutls_error_is_fatal(rc));
+	CHECK(rc == 0 && gnutls_record_send(session, request, sizeof(request) - 1) > 0);
+	read_until(session, &got, "event: state");
+	board_publish(s.board, status_new());
+	read_until(session, &got, "event: lease");
+	read_until(session, &got, "\"held\": false");
+	s.config.cafile = alien;
+	rest_configure(s.rest, &s.config);
+	read_until(session, &got, NULL);
+	CHECK(strstr(got.data, "\r\n0\r\n\r\n"), "in order: %s", got.data);
+	make_visit(&s, &visit);
+	CHECK(visit.reached, "the next server is there");
+	gnutls_free(visit.ticket.data);
+	gnutls_deinit(session);
+	close(fd);
+	server_stop(&s);
+	free(old_ca);
+	free(alien);
+	free(s.config.certfile);
+}
+
 int main(void)
 {
 	log_level_set(LOG_ERROR);
 	RUN(the_second_handshake_is_resumed);
 	RUN(a_ticket_carries_the_certificate_and_no_more);
 	RUN(new_certificates_end_all_tickets);
+	RUN(a_stream_ends_with_its_certificates);
 	return 0;
 }

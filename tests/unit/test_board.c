@@ -6,6 +6,8 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct status *status_of(int64_t n)
 {
@@ -42,6 +44,34 @@ Test(board, a_page_stays_as_it_is_while_it_is_read)
 	board_free(board);
 	cr_assert_str_eq(board_status(second)->cluster_json, "2");
 	board_give_back(second);
+}
+
+Test(board, tells_of_news_when_the_page_is_there)
+{
+	struct board *board = board_new();
+	struct restevents_place place = board_place(board, NULL);
+	_cleanup_(closep) int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct status *pause = status_of(2), *rule = status_of(3);
+	eventfd_t count;
+
+	board_tell(board, fd);
+	board_publish(board, status_of(1));
+	cr_assert_lt(eventfd_read(fd, &count), 0, "where it begins is no news");
+	pause->pause = true;
+	board_publish(board, pause);
+	cr_assert_lt(eventfd_read(fd, &count), 0, "no event is made of this");
+	rule->rule_id = 301;
+	board_publish(board, rule);
+	cr_assert_eq(eventfd_read(fd, &count), 0);
+	cr_assert(board_has_more(board, &place));
+	board_read(board, &place, 1 << 20, &text);
+	cr_assert(strstr(text.data, "event: state") && strstr(text.data, "\"rule\": 301"), "%s",
+		  text.data);
+	cr_assert_not(board_has_more(board, &place));
+	cr_assert_eq(board_ends_at_ms(board), INT64_MAX);
+	board_tell(board, -1);
+	board_free(board);
 }
 
 #define PAGES 20000
