@@ -16,6 +16,7 @@
 #include "io/pgdir.h"
 #include "io/pgdoor.h"
 #include "io/pgkinds.h"
+#include "io/pgready.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
 
@@ -65,6 +66,7 @@ void pg_free(struct pg *pg)
 		pgwork_free(pg->others[i]);
 	child_free(pg->sweeper);
 	pgdoor_free(pg->door);
+	pgready_free(pg->ready);
 	canary_free(pg->canary);
 	pgconn_free(pg->conn);
 	pgconn_free(pg->spare);

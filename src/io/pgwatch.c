@@ -15,6 +15,7 @@
 #include "io/pgconf.h"
 #include "io/pgdir.h"
 #include "io/pgdoor.h"
+#include "io/pgready.h"
 #include "io/pgkinds.h"
 #include "io/pgwal.h"
 
@@ -58,6 +59,7 @@ void pgwatch_forget(struct pg *pg)
 	pgconn_free(TAKE(pg->spare));
 	pg->spare_at_ms = 0;
 	pgdoor_forget(pg);
+	pgready_forget(pg);
 }
 
 static void on_exit_of(void *ctx, int fd _unused_, uint32_t ready _unused_)

@@ -90,6 +90,7 @@ struct pglife {
 
 struct canary;
 struct pgdoor;
+struct pgready;
 
 struct pg {
 	struct loop *loop;
@@ -105,6 +106,7 @@ struct pg {
 	struct pgconn *spare;
 	int64_t spare_at_ms; /* not before then it is opened again */
 	struct pgdoor *door;
+	struct pgready *ready;
 	struct canary *canary; /* where the WAL lies */
 	int lock_fd; /* held while nobody else may change the data directory */
 	bool mended;

@@ -26,6 +26,7 @@
 #include "io/notify.h"
 #include "io/peers.h"
 #include "io/pg.h"
+#include "io/pgready.h"
 #include "io/rest.h"
 #include "io/saver.h"
 #include "io/single.h"
@@ -64,7 +65,6 @@ struct ports {
 	char id[2 * NAME_SIZE]; /* <scope>.<name>: of files that clusters of one host share */
 	struct agent *agent;
 	int64_t reloaded_at_ms;
-	char *members_json; /* GET /cluster whose members the allowlist knows */
 	bool info_known;
 	struct etcd_info info; /* newest */
 	bool stop_wanted;
@@ -171,6 +171,20 @@ static void on_command(void *ctx, uint64_t id, const struct command *command)
 		rest_reply(p->rest, id, 503, "text/html", "this agent is still starting");
 	else
 		step(p, &ev);
+}
+
+static void on_db(void *ctx, const struct rest_db *answer)
+{
+	struct ports *p = ctx;
+
+	rest_db(p->rest, answer);
+}
+
+static void on_ask(void *ctx, int64_t deadline_ms)
+{
+	struct ports *p = ctx;
+
+	pgready_ask(p->pg, deadline_ms, on_db, p);
 }
 
 static void on_guardian(void *ctx, const struct guard_state *state)
@@ -354,19 +368,6 @@ static void port_save(void *ctx, uint64_t ticket, const struct durable *durable)
 	saver_save(p->saver, ticket, durable);
 }
 
-static void tell_members(struct ports *p, const struct status *status)
-{
-	char hosts[MEMBERS_MAX][HOST_SIZE];
-
-	if (!agent_config(p->agent)->restapi.allowlist_include_members ||
-	    str_eq(p->members_json, status->cluster_json))
-		return;
-	free(p->members_json);
-	p->members_json = str_dup(status->cluster_json);
-	rest_members(p->rest, hosts,
-		     restmsg_cluster_hosts(status->cluster_json, hosts, MEMBERS_MAX));
-}
-
 static void port_publish(void *ctx, struct status *status)
 {
 	struct ports *p = ctx;
@@ -375,7 +376,7 @@ static void port_publish(void *ctx, struct status *status)
 	if (str_printf(text, sizeof(text), "rule %u %s: %s", status->rule_id, status->rule_name,
 		       status->rule_why) >= 0)
 		notify_status(p->notify, text);
-	tell_members(p, status);
+	rest_members_of(p->rest, status->cluster_json);
 	etcd_tell(p->etcd, &status->telemetry.etcd);
 	board_publish(p->board, status);
 	notify_ready(p->notify);
@@ -636,7 +637,10 @@ static int open_outside(struct ports *p, struct err *err)
 	if (r < 0)
 		return r;
 	p->board = board_new();
-	return rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
+	r = rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
+	if (r == 0)
+		rest_ask(p->rest, on_ask, p);
+	return r;
 }
 
 static int open_own(struct ports *p, const struct config *c, struct err *err)
@@ -737,7 +741,6 @@ void ports_free(struct ports *p)
 	notify_free(p->notify);
 	leasepage_done(&p->page);
 	config_free(p->first);
-	free(p->members_json);
 	free(p->config_path);
 	free(p->state_dir);
 	free(p->data_dir);

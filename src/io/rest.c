@@ -289,6 +289,34 @@ static struct rest_task *take_asked(struct rest *rest)
 	return task;
 }
 
+static void look_at_db(struct rest *rest)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&rest->lock);
+	wanted = rest->db.wanted;
+	rest->db.wanted = false;
+	pthread_mutex_unlock(&rest->lock);
+	if (wanted)
+		restdb_want(&rest->db);
+}
+
+void rest_ask(struct rest *rest, rest_ask_fn ask, void *ctx)
+{
+	rest->db.ask = ask;
+	rest->db.ctx = ctx;
+}
+
+void rest_db(struct rest *rest, const struct rest_db *answer)
+{
+	rest->db.asking = false;
+	pthread_mutex_lock(&rest->lock);
+	rest->db.answered = true;
+	rest->db.answer = *answer;
+	pthread_mutex_unlock(&rest->lock);
+	wake(rest->wake_fd);
+}
+
 static void on_tasks(void *ctx, int fd, uint32_t ready _unused_)
 {
 	struct rest *rest = ctx;
@@ -296,6 +324,7 @@ static void on_tasks(void *ctx, int fd, uint32_t ready _unused_)
 	eventfd_t count;
 
 	(void)!eventfd_read(fd, &count);
+	look_at_db(rest);
 	/* Bounded by REST_TASKS_MAX, which the thread keeps. */
 	while ((task = take_asked(rest)) != NULL) {
 		task->deadline_ms = loop_now_ms() + REST_WAIT_MS;
@@ -330,6 +359,8 @@ int rest_new(struct loop *loop, struct resolve *resolve, struct board *board,
 		rc = loop_timer_new(loop, "rest deadlines", on_deadline, rest, &rest->timer, err);
 	if (rc >= 0)
 		rc = loop_timer_new(loop, "rest allowlist", on_refresh, rest, &rest->refresh, err);
+	if (rc >= 0)
+		rc = restdb_init(&rest->db, loop, err);
 	if (rc < 0) {
 		rest_free(rest);
 		return rc;
@@ -370,12 +401,14 @@ void rest_free(struct rest *rest)
 	loop_source_free(rest->tasks_source);
 	loop_source_free(rest->timer);
 	loop_source_free(rest->refresh);
+	restdb_done(&rest->db);
 	closep(&rest->bound_fd);
 	closep(&rest->wake_fd);
 	closep(&rest->tasks_fd);
 	config_free_parts(rest->config);
 	resttls_free(rest->tls);
 	free(rest->members);
+	free(rest->members_json);
 	pthread_mutex_destroy(&rest->lock);
 	free(rest);
 }
@@ -528,4 +561,15 @@ void rest_members(struct rest *rest, const char hosts[][HOST_SIZE], uint32_t n)
 	rest->nmembers = n;
 	if (rest->started && rest->config->allowlist_include_members)
 		send_settings(rest, -1);
+}
+
+void rest_members_of(struct rest *rest, const char *cluster_json)
+{
+	char hosts[MEMBERS_MAX][HOST_SIZE];
+
+	if (!rest->config->allowlist_include_members || str_eq(rest->members_json, cluster_json))
+		return;
+	free(rest->members_json);
+	rest->members_json = str_dup(cluster_json);
+	rest_members(rest, hosts, restmsg_cluster_hosts(cluster_json, hosts, MEMBERS_MAX));
 }

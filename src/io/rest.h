@@ -23,6 +23,9 @@
 #define REST_CONNS_PER_IP  200
 #define REST_LISTENERS_MAX 32    /* of GET /events */
 #define REST_BEAT_MS       10000 /* a listener hears something at least so often */
+#define REST_ASKERS_MAX    100   /* of GET /ready/db */
+#define REST_DB_MS         900   /* for their answer; those who ask often wait no longer than 1 s */
+#define REST_DB_EVERY_MS   200   /* between two questions to Postgres */
 #define REST_BODY_MAX      (1024 * 1024)
 #define REST_DISCARD_MAX   (16 * 1024 * 1024) /* of a refused body */
 #define REST_BODIES_MAX    (16 * 1024 * 1024) /* of all requests together */
@@ -34,8 +37,15 @@ struct rest;
 /* Called from the loop; the command is valid during the call. */
 typedef void (*rest_command_fn)(void *ctx, uint64_t id, const struct command *command);
 
+/* Has Postgres asked, until the deadline. From the loop; the next one comes after rest_db(). */
+typedef void (*rest_ask_fn)(void *ctx, int64_t deadline_ms);
+
 int rest_new(struct loop *loop, struct resolve *resolve, struct board *board,
 	     rest_command_fn command, void *ctx, struct rest **ret, struct err *err) _must_check_;
+/* Who is asked for GET /ready/db. Before rest_start(); without it nobody answers. */
+void rest_ask(struct rest *rest, rest_ask_fn ask, void *ctx);
+/* The answer; also from inside that call. */
+void rest_db(struct rest *rest, const struct rest_db *answer);
 /* Ends the thread; clients still waiting get a 503. */
 void rest_free(struct rest *rest);
 
@@ -50,6 +60,8 @@ int rest_start(struct rest *rest, struct err *err) _must_check_;
 void rest_configure(struct rest *rest, const struct config_restapi *config);
 /* Hosts of all members' api_url, for allowlist_include_members. */
 void rest_members(struct rest *rest, const char hosts[][HOST_SIZE], uint32_t n);
+/* The same from a body of GET /cluster, where that is wanted and something changed. */
+void rest_members_of(struct rest *rest, const char *cluster_json);
 
 /* Copies; nothing when nobody waits for that id any more. content_type must be static. */
 void rest_reply(struct rest *rest, uint64_t id, int code, const char *content_type,

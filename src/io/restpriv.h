@@ -12,6 +12,7 @@
 
 #include "io/allow.h"
 #include "io/rest.h"
+#include "io/restdb.h"
 #include "io/resttls.h"
 
 struct MHD_Connection;
@@ -59,6 +60,8 @@ struct rest {
 	struct loop_source *timer;   /* deadlines of tasks */
 	struct loop_source *refresh; /* host names of the allowlist */
 	struct rest_task *waiting;
+	struct restdb db; /* in part shared */
+	char *members_json; /* GET /cluster whose members are known */
 	uint32_t nmembers;
 	char (*members)[HOST_SIZE];
 	bool started;

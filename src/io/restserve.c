@@ -27,6 +27,11 @@
 /* 413: its name changed between the versions of libmicrohttpd. */
 #define TOO_LONG 413
 
+/* Connections that wait for us are not put out; one client alone must not fill its share with
+ * them, or its health checks would find no room. */
+static_assert(REST_TASKS_MAX + REST_LISTENERS_MAX + REST_ASKERS_MAX < REST_CONNS_PER_IP,
+	      "places for others");
+
 struct visit {
 	char *path;
 	char *query; /* into path's memory; NULL none */
@@ -36,6 +41,7 @@ struct visit {
 	const char *text;
 	struct buf body;
 	struct rest_task *task; /* answered */
+	struct restdb_asker asker;
 };
 
 struct rest_serve {
@@ -48,6 +54,7 @@ struct rest_serve {
 	size_t body_bytes;
 	struct restconns conns;
 	struct restfeed feed;
+	struct restdb_askers askers;
 	bool closing; /* the server of this moment ends: no new task for the loop */
 	bool stopping;
 };
@@ -182,14 +189,57 @@ static bool wants_open_metrics(struct MHD_Connection *connection, const struct v
 							 MHD_HTTP_HEADER_ACCEPT));
 }
 
+static enum MHD_Result queue_read(struct rest_serve *serve, struct MHD_Connection *connection,
+				  struct rest_answer *answer)
+{
+	size_t len = answer->status_only ? 0 : answer->body.len;
+	enum MHD_Result rc =
+		queue_answer(serve, connection, answer->code,
+			     answer->status_only ? NULL : answer->content_type,
+			     buf_take(&answer->body), len, 0);
+
+	rest_answer_done(answer);
+	return rc;
+}
+
+static void want_db(struct rest_serve *serve)
+{
+	struct rest *rest = serve->rest;
+
+	if (serve->askers.asked)
+		return;
+	serve->askers.asked = true;
+	pthread_mutex_lock(&rest->lock);
+	rest->db.wanted = true;
+	pthread_mutex_unlock(&rest->lock);
+	(void)!eventfd_write(rest->tasks_fd, 1);
+}
+
+/* Comes here twice: before Postgres was asked, and with its answer. */
+static enum MHD_Result answer_ready_db(struct rest_serve *serve,
+				       struct MHD_Connection *connection, const char *method,
+				       struct visit *visit, const struct status *status)
+{
+	const struct rest_db *db = visit->asker.done ? &visit->asker.answer : NULL;
+	struct rest_answer answer;
+
+	restmsg_ready_db(status, loop_now_ms(), method, visit->query, db, &answer);
+	if (db || answer.code != MHD_HTTP_OK)
+		return queue_read(serve, connection, &answer);
+	rest_answer_done(&answer);
+	if (serve->closing || !restdb_wait(&serve->askers, &visit->asker, connection))
+		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+				  "too many requests at once");
+	want_db(serve);
+	return MHD_YES;
+}
+
 static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connection *connection,
-				   const char *method, const struct visit *visit)
+				   const char *method, struct visit *visit)
 {
 	const struct restroute *route = restroute_find(method, visit->path);
 	struct board_page *page = board_take(serve->rest->board);
 	struct rest_answer answer = { 0 };
-	enum MHD_Result rc;
-	size_t len;
 
 	if (!page)
 		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting");
@@ -197,18 +247,20 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 		board_give_back(page);
 		return answer_events(serve, connection);
 	}
+	if (route && route->id == ROUTE_READY_DB) {
+		enum MHD_Result rc = answer_ready_db(serve, connection, method, visit,
+						     board_status(page));
+
+		board_give_back(page);
+		return rc;
+	}
 	if (str_eq(method, "GET") && wants_open_metrics(connection, visit))
 		restmsg_open_metrics(board_status(page), loop_now_ms(), &answer);
 	else
 		restmsg_get_prepared(board_status(page), board_prepared(page), loop_now_ms(),
 				     method, visit->path, visit->query, &answer);
 	board_give_back(page);
-	len = answer.status_only ? 0 : answer.body.len;
-	rc = queue_answer(serve, connection, answer.code,
-			  answer.status_only ? NULL : answer.content_type, buf_take(&answer.body),
-			  len, 0);
-	rest_answer_done(&answer);
-	return rc;
+	return queue_read(serve, connection, &answer);
 }
 
 /* ---- writes ---- */
@@ -521,6 +573,8 @@ static void take_answer(struct rest_serve *serve, struct rest_task *task)
 
 static void stop_daemon(struct rest_serve *serve)
 {
+	static const struct rest_db ending = { .why = "the server ends" };
+
 	if (!serve->daemon)
 		return;
 	/* libmicrohttpd cannot stop while connections are suspended. Their tasks stay with the
@@ -537,6 +591,7 @@ static void stop_daemon(struct rest_serve *serve)
 	/* Once to wake them, once to send; a request that comes meanwhile must not be suspended. */
 	serve->closing = true;
 	restfeed_close(&serve->feed);
+	restdb_answer(&serve->askers, &ending);
 	(void)MHD_run(serve->daemon);
 	(void)MHD_run(serve->daemon);
 	MHD_stop_daemon(TAKE(serve->daemon));
@@ -568,12 +623,17 @@ static void take_news(struct rest_serve *serve)
 	struct rest *rest = serve->rest;
 	struct rest_settings *settings;
 	struct rest_task *answered;
+	struct rest_db db;
+	bool db_answered;
 	eventfd_t count;
 
 	(void)!eventfd_read(rest->wake_fd, &count);
 	pthread_mutex_lock(&rest->lock);
 	settings = TAKE(rest->settings);
 	answered = TAKE(rest->answered);
+	db_answered = rest->db.answered;
+	db = rest->db.answer;
+	rest->db.answered = false;
 	serve->stopping = rest->stop;
 	pthread_mutex_unlock(&rest->lock);
 	while (answered) {
@@ -581,6 +641,10 @@ static void take_news(struct rest_serve *serve)
 
 		answered = task->next;
 		take_answer(serve, task);
+	}
+	if (db_answered) {
+		serve->askers.asked = false;
+		restdb_answer(&serve->askers, &db);
 	}
 	if (settings)
 		take_settings(serve, settings);
@@ -591,10 +655,13 @@ static int wait_ms(const struct rest_serve *serve)
 	MHD_UNSIGNED_LONG_LONG timeout;
 	int wait = serve->conns.n > 0 ? SWEEP_MS : -1;
 	int feed_ms = restfeed_wait_ms(&serve->feed);
+	int db_ms = restdb_wait_ms(&serve->askers);
 
-	/* Who listens has a connection. */
+	/* Who listens or waits has a connection. */
 	if (feed_ms >= 0)
 		wait = MIN_OF(wait, feed_ms);
+	if (db_ms >= 0)
+		wait = MIN_OF(wait, db_ms);
 	if (MHD_get_timeout(serve->daemon, &timeout) == MHD_YES &&
 	    (wait < 0 || timeout < (MHD_UNSIGNED_LONG_LONG)wait))
 		wait = timeout > SWEEP_MS ? SWEEP_MS : (int)timeout;
@@ -619,6 +686,7 @@ static void one_round(struct rest_serve *serve)
 		accept_some(serve);
 	restconns_sweep(&serve->conns);
 	restfeed_look(&serve->feed);
+	restdb_sweep(&serve->askers);
 	(void)MHD_run(serve->daemon);
 }
 

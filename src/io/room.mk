@@ -62,6 +62,7 @@ src_libio_a_SOURCES += \
 	src/io/pgpromote.c \
 	src/io/pgquery.c src/io/pgquery.h \
 	src/io/bouncers.c src/io/bouncers.h \
+	src/io/pgready.c src/io/pgready.h \
 	src/io/pgreceiver.c src/io/pgreceiver.h \
 	src/io/pgrewind.c \
 	src/io/pgstart.c \

@@ -49,6 +49,11 @@ static const struct restroute routes[] = {
 	  .codes = { 200, 503 },
 	  .summary = "Does it take writes under its lease, or stream and keep up?" },
 
+	{ .id = ROUTE_READY_DB, .method = "GET", .path = "/ready/db", .whole = true,
+	  .checks = true, .own = true, .answer = ANSWER_JSON,
+	  .params = IS(PARAM_LAG) | IS(PARAM_MODE), .codes = { 200, 503 },
+	  .summary = "The same, and Postgres answers a query at this moment." },
+
 	{ .id = ROUTE_PATRONI, .method = "GET", .path = "/patroni", .answer = ANSWER_JSON,
 	  .codes = { 200, 503 }, .summary = "The status document of this member." },
 	{ .id = ROUTE_CLUSTER, .method = "GET", .path = "/cluster", .answer = ANSWER_JSON,

@@ -7,6 +7,7 @@ check_io_programs = \
 	tests/io/test_guardian \
 	tests/io/test_link \
 	tests/io/test_rest \
+	tests/io/test_restdb \
 	tests/io/test_restfeed \
 	tests/io/test_resttls \
 	tests/io/test_single \
@@ -16,6 +17,7 @@ check_io_programs = \
 	tests/io/test_pg_fork \
 	tests/io/test_pg_life \
 	tests/io/test_pg_number \
+	tests/io/test_pg_ready \
 	tests/io/test_pg_repair \
 	tests/io/test_pg_seal \
 	tests/io/test_pg_special \
@@ -42,6 +44,9 @@ tests_io_test_link_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_restdb_SOURCES = tests/io/test_restdb.c tests/io/rig.c tests/io/rig.h
+tests_io_test_restdb_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_restfeed_SOURCES = tests/io/test_restfeed.c tests/io/rig.c tests/io/rig.h
 tests_io_test_restfeed_LDADD = $(IO_TEST_LIBS)
@@ -73,6 +78,8 @@ tests_io_test_pg_life_SOURCES = tests/io/test_pg_life.c $(PG_RIG)
 tests_io_test_pg_life_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_number_SOURCES = tests/io/test_pg_number.c $(PG_RIG)
 tests_io_test_pg_number_LDADD = $(PG_RIG_LIBS)
+tests_io_test_pg_ready_SOURCES = tests/io/test_pg_ready.c $(PG_RIG)
+tests_io_test_pg_ready_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_repair_SOURCES = tests/io/test_pg_repair.c $(PG_RIG)
 tests_io_test_pg_repair_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_seal_SOURCES = tests/io/test_pg_seal.c $(PG_RIG)
