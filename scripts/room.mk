@@ -1,5 +1,6 @@
 dist_noinst_SCRIPTS += \
 	scripts/bench \
+	scripts/check-completion.sh \
 	scripts/check-dist.sh \
 	scripts/check-alerts.sh \
 	scripts/check-layers.sh \
@@ -16,6 +17,7 @@ EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
 # the proof that these checkers find what they look for.
 TESTS += \
 	scripts/check-alerts.sh \
+	scripts/check-completion.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-tidy.sh \

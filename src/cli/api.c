@@ -79,10 +79,9 @@ static void take_answer(void *ctx, const struct http_rep *rep)
 		buf_add(&wait->reply->body, rep->body->data, rep->body->len);
 }
 
-int api_call(struct api *api, const char *method, const char *url, const char *body,
-	     int64_t timeout_ms, struct api_reply *ret, struct err *err)
+static void start(struct api *api, const char *method, const char *url, const char *body,
+		  int64_t timeout_ms, struct wait *wait)
 {
-	struct wait wait = { .reply = ret };
 	const struct http_req req = {
 		.method = method,
 		.url = url,
@@ -97,10 +96,40 @@ int api_call(struct api *api, const char *method, const char *url, const char *b
 		.silent_ms = SILENT_MS,
 		.max_bytes = ANSWER_MAX,
 		.done = take_answer,
-		.ctx = &wait,
+		.ctx = wait,
 	};
 
 	(void)http_start(api->http, &req);
+}
+
+void api_gather(struct api *api, const char *const *urls, size_t n, int64_t timeout_ms,
+		struct api_reply *ret_replies, struct err *ret_errs)
+{
+	_cleanup_(freep) struct wait *waits = mem_new(n + 1, sizeof(*waits));
+
+	for (size_t i = 0; i < n; i++) {
+		waits[i].reply = &ret_replies[i];
+		waits[i].done = urls[i] == NULL;
+		if (urls[i] != NULL)
+			start(api, "GET", urls[i], NULL, timeout_ms, &waits[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		while (!waits[i].done)
+			(void)loop_step(api->loop, -1);
+		ret_errs[i] = (struct err){ 0 };
+		if (waits[i].failed)
+			ret_errs[i] = waits[i].err;
+		else if (urls[i] == NULL)
+			(void)err_set(&ret_errs[i], ERR_STATE, "it has no REST API address");
+	}
+}
+
+int api_call(struct api *api, const char *method, const char *url, const char *body,
+	     int64_t timeout_ms, struct api_reply *ret, struct err *err)
+{
+	struct wait wait = { .reply = ret };
+
+	start(api, method, url, body, timeout_ms, &wait);
 	while (!wait.done)
 		(void)loop_step(api->loop, -1);
 	if (!wait.failed)

@@ -28,6 +28,10 @@ void api_free(struct api *api);
 /* Sends the request and waits for its answer; any status is an answer. *ret is overwritten. */
 int api_call(struct api *api, const char *method, const char *url, const char *body,
 	     int64_t timeout_ms, struct api_reply *ret, struct err *err) _must_check_;
+/* GET of all of them at once, in no more than timeout_ms; a NULL url is passed over. errs[i].code
+ * is ERR_NONE where an answer came. */
+void api_gather(struct api *api, const char *const *urls, size_t n, int64_t timeout_ms,
+		struct api_reply *ret_replies, struct err *ret_errs);
 /* "http://host:port" of api_url and then "/path". */
 char *api_url(const char *base, const char *path);
 

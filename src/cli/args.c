@@ -28,8 +28,7 @@ static bool list_holds(const char *list, const char *word, size_t len)
 	return false;
 }
 
-static const struct args_option *find_in(const struct args_option *list, const char *name,
-					 size_t len)
+const struct args_option *args_find(const struct args_option *list, const char *name, size_t len)
 {
 	for (; list != NULL && list->name != NULL; list++)
 		if (list_holds(list->name, name, len) || list_holds(list->also, name, len))
@@ -44,9 +43,9 @@ struct lists {
 
 static const struct args_option *find(const struct lists *lists, const char *name, size_t len)
 {
-	const struct args_option *option = find_in(lists->first, name, len);
+	const struct args_option *option = args_find(lists->first, name, len);
 
-	return option != NULL ? option : find_in(lists->second, name, len);
+	return option != NULL ? option : args_find(lists->second, name, len);
 }
 
 static const char *closest(const struct lists *lists, const char *name)

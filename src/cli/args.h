@@ -12,12 +12,16 @@
 
 #define ARGS_MAX 128
 
+/* What a value or word names: completion offers what there is of it. */
+enum args_kind { ARGS_TEXT = 0, ARGS_FILE, ARGS_CLUSTER, ARGS_MEMBER, ARGS_KIND__MAX };
+
 struct args_option {
 	const char *name;  /* "--candidate": what args_value() is asked for */
 	const char *also;  /* other spellings, blank separated: "-f --primary"; NULL none */
 	const char *value; /* what stands for the value in help; NULL: a flag */
 	const char *help;
 	const char *const *choices; /* the only values, ended by NULL; or NULL */
+	enum args_kind kind; /* of the value */
 	bool many; /* may be given more than once; else the last one counts */
 };
 
@@ -48,6 +52,9 @@ const char *args_value(const struct args *args, const char *name);
 const char *args_each(const struct args *args, const char *name, size_t *pos);
 /* Word number i, or NULL. */
 const char *args_word(const struct args *args, size_t i);
+
+/* The option that the list knows by this spelling, or NULL; name[0..len-1]. */
+const struct args_option *args_find(const struct args_option *list, const char *name, size_t len);
 
 /* How alike two words are: insertions, deletions, replacements and swaps that separate them;
  * more than 8 is told as 9. For "did you mean". */

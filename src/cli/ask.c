@@ -5,9 +5,13 @@
 #include "cli/ask.h"
 
 #include <stdio.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define ANSWER_MAX 4096
+#define KEY_ABORT  3 /* ctrl-C */
+#define KEY_END    4 /* ctrl-D */
+#define KEY_BACK   127
 
 bool ask_line(int fd, struct buf *ret_line)
 {
@@ -49,6 +53,48 @@ int ask_text(const char *question, const char *fallback, char **ret_answer, stru
 	}
 	*ret_answer = line.len > 0 ? buf_take(&line) : str_dup(fallback);
 	return 0;
+}
+
+static int read_keys(struct buf *ret_line, struct err *err)
+{
+	char c;
+
+	(void)fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) == 1 && ret_line->len < ANSWER_MAX) {
+		if (c == '\n' || c == '\r')
+			return 0;
+		if (c == KEY_ABORT || c == KEY_END)
+			break;
+		if (c != KEY_BACK && c != '\b')
+			buf_ch(ret_line, c);
+		else if (ret_line->len > 0)
+			ret_line->data[--ret_line->len] = '\0';
+	}
+	return err_set(err, ERR_CANCELED, "Aborted!");
+}
+
+int ask_secret(const char *question, char **ret_answer, struct err *err)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+	struct termios shown, hidden;
+	const bool on_terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
+	int r;
+
+	printf("%s: ", question);
+	if (on_terminal) {
+		hidden = shown;
+		/* Keys come one by one, ctrl-C too: the terminal is put right before we end. */
+		hidden.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
+	}
+	r = on_terminal ? read_keys(&line, err) : read_answer(&line, err);
+	if (on_terminal) {
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+		printf("\n");
+	}
+	if (r >= 0)
+		*ret_answer = buf_take(&line);
+	return r;
 }
 
 int ask_yes(const char *question, bool *ret_yes, struct err *err)

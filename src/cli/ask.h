@@ -15,6 +15,8 @@
  * again until something is given. -ERR_CANCELED at the end of the input. */
 int ask_text(const char *question, const char *fallback, char **ret_answer,
 	     struct err *err) _must_check_;
+/* Not shown while it is typed, where the standard input is a terminal. May be "". */
+int ask_secret(const char *question, char **ret_answer, struct err *err) _must_check_;
 /* An empty answer is no. -ERR_CANCELED at the end of the input. */
 int ask_yes(const char *question, bool *ret_yes, struct err *err) _must_check_;
 /* The next line of fd without its end, byte by byte so that nothing behind it is lost.

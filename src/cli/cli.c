@@ -9,21 +9,42 @@
 
 #include "base/log.h"
 #include "cli/cmd.h"
+#include "cli/complete.h"
 #include "cli/listing.h"
 #include "cli/node.h"
+#include "cli/report.h"
 #include "cli/when.h"
 #include "io/http.h"
 #include "io/loop.h"
 
 #define EXIT_USAGE 2
-#define REST_TIMEOUT_MS 5000
 
 const struct cli_command *const cli_commands[] = {
-	&cmd_list,	  &cmd_topology, &cmd_switchover, &cmd_failover, &cmd_pause,
-	&cmd_resume,	  &cmd_restart,	 &cmd_reload,	  &cmd_reinit,	 &cmd_flush,
-	&cmd_history,	  &cmd_show_config, &cmd_edit_config, &cmd_explain, &cmd_dsn,
-	&cmd_remove,	  &cmd_dcs,	 &cmd_migrate,	  &cmd_proxy,
-	&cmd_version,	  NULL,
+	&cmd_list,
+	&cmd_topology,
+	&cmd_switchover,
+	&cmd_failover,
+	&cmd_pause,
+	&cmd_resume,
+	&cmd_restart,
+	&cmd_reload,
+	&cmd_reinit,
+	&cmd_flush,
+	&cmd_history,
+	&cmd_show_config,
+	&cmd_edit_config,
+	&cmd_explain,
+	&cmd_dsn,
+	&cmd_query,
+	&cmd_remove,
+	&cmd_demote_cluster,
+	&cmd_promote_cluster,
+	&cmd_dcs,
+	&cmd_migrate,
+	&cmd_proxy,
+	&cmd_version,
+	&cmd_completion,
+	NULL,
 };
 
 const char *const cli_roles[] = { "leader",  "primary", "standby-leader", "replica",
@@ -33,11 +54,13 @@ const char *const cli_roles[] = { "leader",  "primary", "standby-leader", "repli
 static const struct args_option common_options[] = {
 	/* Patroni has it for Citus, which is not supported here. */
 	{ .name = "--group", .value = "N", .help = "Citus group; refused unless empty." },
-	{ .name = "--config-file", .also = "-c", .value = "FILE", .help = "Configuration file." },
+	{ .name = "--config-file", .also = "-c", .value = "FILE", .kind = ARGS_FILE,
+	  .help = "Configuration file." },
 	{ .name = "--dcs-url", .also = "-d --dcs", .value = "URL",
 	  .help = "Address of etcd: etcd3://host:port/namespace." },
 	{ .name = "--insecure", .also = "-k",
 	  .help = "Do not verify the certificates of the members' REST APIs." },
+	{ .name = "--json", .help = "Print one JSON document, for programs." },
 	{ .name = "--help", .also = "-h", .help = "Show this message and exit." },
 	{ .name = NULL },
 };
@@ -52,6 +75,16 @@ static const struct args_option program_options[] = {
 const struct args_option *cli_common_options(void)
 {
 	return common_options;
+}
+
+const struct args_option *cli_global_options(void)
+{
+	return global_options;
+}
+
+const struct args_option *cli_program_options(void)
+{
+	return program_options;
 }
 
 static void add_option(const struct args_option *option, struct buf *text)
@@ -91,7 +124,7 @@ void cli_help(const char *program, struct buf *ret_text)
 	add_options(program_options, ret_text);
 	buf_str(ret_text, "\nCommands:\n");
 	for (const struct cli_command *const *c = cli_commands; *c != NULL; c++)
-		buf_printf(ret_text, "  %-12s  %s\n", (*c)->name, (*c)->help);
+		buf_printf(ret_text, "  %-15s  %s\n", (*c)->name, (*c)->help);
 	buf_printf(ret_text, "\nMore on a command: %s COMMAND --help\n", program);
 }
 
@@ -131,7 +164,7 @@ const char *cli_guess(const char *name)
 	return best;
 }
 
-static const struct cli_command *find_command(const char *name)
+const struct cli_command *cli_find(const char *name)
 {
 	for (const struct cli_command *const *c = cli_commands; *c != NULL; c++)
 		if (str_eq((*c)->name, name))
@@ -139,131 +172,13 @@ static const struct cli_command *find_command(const char *name)
 	return NULL;
 }
 
-int cli_cluster(const struct cli *cli, const struct args *args, const char **ret_name,
-		struct err *err)
+enum table_format cli_format(const struct args *args)
 {
-	const char *name = args_word(args, 0);
+	const char *format = args_value(args, "--format");
 
-	if (name == NULL && *cli->setup.config->scope == '\0')
-		return err_set(err, ERR_CONFIG,
-			       "No cluster name given, and no scope in the configuration");
-	*ret_name = name != NULL ? name : cli->setup.config->scope;
-	return 0;
-}
-
-int cli_key(const struct cli *cli, const char *cluster, const char *key, char dst[ETCD_KEY_SIZE],
-	    struct err *err)
-{
-	const char *space = cli->setup.config->namespace_;
-
-	if (*cluster == '\0' || strchr(cluster, '/') != NULL ||
-	    str_printf(dst, ETCD_KEY_SIZE, "%s%s/%s/%s", *space != '\0' ? "/" : "", space, cluster,
-		       key) < 0)
-		return err_set(err, ERR_RANGE, "'%s' is no name of a cluster", cluster);
-	return 0;
-}
-
-static struct api *need_api(struct cli *cli)
-{
-	if (cli->api == NULL)
-		cli->api = api_new(cli->loop, cli->http, &cli->setup.config->ctl);
-	return cli->api;
-}
-
-static int need_dcs(struct cli *cli, struct err *err)
-{
-	if (cli->dcs != NULL)
-		return 0;
-	if (cli->setup.config->etcd.nendpoints == 0 && cli->setup.config->etcd.srv == NULL)
-		return err_set(err, ERR_CONFIG,
-			       "no address of etcd: give it with -d etcd3://host:2379, or name a "
-			       "configuration file with -c%s%s",
-			       cli->setup.file != NULL ? "; read was " : "",
-			       cli->setup.file != NULL ? cli->setup.file : "");
-	return dcs_new(cli->loop, cli->http, &cli->setup.config->etcd, &cli->dcs, err);
-}
-
-int cli_picture_dcs(struct cli *cli, const char *name, struct picture *ret, struct err *err)
-{
-	char prefix[ETCD_KEY_SIZE];
-	struct etcd_kvs kvs = { 0 };
-	int r;
-
-	r = need_dcs(cli, err);
-	if (r < 0)
-		return r;
-	r = cli_key(cli, name, "", prefix, err);
-	if (r < 0)
-		return r;
-	r = dcs_read(cli->dcs, prefix, &kvs, err);
-	if (r < 0)
-		return r;
-	picture_from_kvs(name, prefix, &kvs, ret);
-	etcd_kvs_done(&kvs);
-	if (ret->notes.len > 0)
-		fprintf(stderr, "%s", ret->notes.data);
-	return 0;
-}
-
-static void find_sysid(struct cli *cli, char dst[SYSID_SIZE])
-{
-	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
-	_cleanup_(tree_done) struct tree status = { 0 };
-	_cleanup_(freep) char *url = api_url(cli->setup.rest_url, "patroni");
-
-	dst[0] = '\0';
-	if (api_call(need_api(cli), "GET", url, NULL, REST_TIMEOUT_MS, &reply, NULL) < 0 ||
-	    tree_from_json(api_text(&reply), reply.body.len, &status, NULL) < 0)
-		return;
-	str_clip(dst, SYSID_SIZE, node_str(status.root, "database_system_identifier"));
-}
-
-static int picture_by_rest(struct cli *cli, const char *name, struct picture *ret,
-			   bool *ret_stale, struct err *err)
-{
-	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
-	_cleanup_(freep) char *url = api_url(cli->setup.rest_url, "cluster");
-	char sysid[SYSID_SIZE];
-	int r;
-
-	r = api_call(need_api(cli), "GET", url, NULL, REST_TIMEOUT_MS, &reply, err);
-	if (r < 0)
-		return r;
-	find_sysid(cli, sysid);
-	/* 503 with a body: etcd is away there as well, and it tells what it saw last. */
-	r = picture_from_rest(name, api_text(&reply), reply.body.len, sysid, ret, err);
-	if (r < 0)
-		return err_set(err, ERR_PROTOCOL, "%s answered %d: %.200s", url, reply.code,
-			       api_text(&reply));
-	*ret_stale = reply.code != 200;
-	return 0;
-}
-
-int cli_picture(struct cli *cli, const char *name, struct picture *ret, struct err *err)
-{
-	struct err rest_err = { 0 };
-	bool stale = false;
-	int r;
-
-	r = cli_picture_dcs(cli, name, ret, err);
-	if (r >= 0 || *cli->setup.rest_url == '\0' || !str_eq(name, cli->setup.config->scope))
-		return r;
-	if (picture_by_rest(cli, name, ret, &stale, &rest_err) < 0)
-		return err_set(err, ERR_CONNECT, "%s; nor does the REST API help: %s", err->msg,
-			       rest_err.msg);
-	fprintf(stderr, "%s\nShown is what the member at %s %s.\n", err->msg, cli->setup.rest_url,
-		stale ? "saw last; it does not reach etcd either" : "knows");
-	return 0;
-}
-
-int cli_picture_own(struct cli *cli, const struct args *args, struct picture *ret,
-		    struct err *err)
-{
-	const char *name = NULL;
-	int r;
-
-	r = cli_cluster(cli, args, &name, err);
-	return r < 0 ? r : cli_picture_dcs(cli, name, ret, err);
+	if (format == NULL && args_has(args, "--json"))
+		return TABLE_JSON;
+	return table_format_of(format);
 }
 
 void cli_show(const struct picture *picture)
@@ -273,20 +188,6 @@ void cli_show(const struct picture *picture)
 
 	listing_print(&listing, picture, &text);
 	printf("%s", text.data);
-}
-
-int cli_request(struct cli *cli, const struct tree_node *member, const char *method,
-		const char *path, const char *body, int64_t timeout_ms, struct api_reply *ret,
-		struct err *err)
-{
-	const char *base = node_str(member, "api_url");
-	_cleanup_(freep) char *url = NULL;
-
-	if (*base == '\0')
-		return err_set(err, ERR_STATE, "member '%s' has no REST API address",
-			       node_str(member, "name"));
-	url = api_url(base, path);
-	return api_call(need_api(cli), method, url, body, timeout_ms, ret, err);
 }
 
 void cli_wait(struct cli *cli, int64_t ms)
@@ -343,6 +244,16 @@ static int check_words(const struct cli_command *command, const struct args *arg
 	return 0;
 }
 
+int cli_open(struct cli *cli, const struct setup_args *args, struct err *err)
+{
+	int r = loop_new(&cli->loop, err);
+
+	cli->setup_args = *args;
+	if (r >= 0)
+		r = http_new(cli->loop, &cli->http, err);
+	return r < 0 ? r : setup_load(args, &cli->setup, err);
+}
+
 static int run_command(struct cli *cli, const struct cli_command *command,
 		       const struct args *args, const char *const *env, struct err *err)
 {
@@ -354,15 +265,11 @@ static int run_command(struct cli *cli, const struct cli_command *command,
 	};
 	int r;
 
-	r = loop_new(&cli->loop, err);
-	if (r >= 0)
-		r = http_new(cli->loop, &cli->http, err);
-	if (r < 0)
-		return r;
-	r = setup_load(&setup_args, &cli->setup, err);
-	if (r < 0)
-		return r;
-	return command->run(cli, args, err);
+	cli->dry = args_has(args, "--dry-run");
+	cli->json = args_has(args, "--json");
+	r = command->alone ? 0 : cli_open(cli, &setup_args, err);
+
+	return r < 0 ? r : command->run(cli, args, err);
 }
 
 static int usage_failure(const char *program, const struct cli_command *command,
@@ -391,25 +298,28 @@ static int finish(int r, const struct err *err)
 	return EXIT_FAILURE;
 }
 
-static void cli_done(struct cli *cli)
+void cli_done(struct cli *cli)
 {
 	dcs_free(cli->dcs);
 	api_free(cli->api);
 	http_free(cli->http);
 	loop_free(cli->loop);
 	setup_done(&cli->setup);
+	report_done(&cli->report);
 }
 
 static int run_named(const char *program, const char *name, struct args *args, int argc,
 		     char *const *argv, const char *const *env)
 {
-	const struct cli_command *command = find_command(name);
+	const struct cli_command *command = cli_find(name);
 	const char *guess = cli_guess(name);
 	_cleanup_(buf_done) struct buf help = { 0 };
 	_cleanup_(cli_done) struct cli cli = { .program = program };
 	struct err err = { 0 };
 	int r;
 
+	if (str_eq(name, COMPLETE_VERB))
+		return complete_run(program, argc, argv, env);
 	if (command == NULL) {
 		(void)err_set(&err, ERR_PARSE, "No such command '%s'.%s%s%s", name,
 			      guess != NULL ? " Did you mean '" : "", guess != NULL ? guess : "",
@@ -427,6 +337,7 @@ static int run_named(const char *program, const char *name, struct args *args, i
 	if (r < 0)
 		return usage_failure(program, command, &err);
 	r = run_command(&cli, command, args, env, &err);
+	report_print(&cli, r, &err);
 	return finish(r, &err);
 }
 

@@ -9,6 +9,11 @@
 
 /* Options that several commands share. */
 #define CMD_FORCE { .name = "--force", .help = "Do not ask for confirmation." }
+#define CMD_DRY                                                                            \
+	{                                                                                  \
+		.name = "--dry-run",                                                       \
+		.help = "Say what would be done and what would refuse it; change nothing." \
+	}
 #define CMD_FORMAT                                                                           \
 	{ .name = "--format", .also = "-f", .value = "FORMAT",                               \
 	  .help = "Output: pretty, tsv, json, yaml or yml.", .choices = table_format_names }
@@ -19,6 +24,10 @@
 		.name = "--watch", .also = "-w", .value = "SECONDS",                         \
 		.help = "Show it again every so many seconds."                               \
 	}
+/* Words that many commands take. */
+#define CMD_CLUSTER  { .kind = ARGS_CLUSTER }
+#define CMD_CLUSTERS { .kind = ARGS_CLUSTER, .many = true }
+#define CMD_MEMBERS  { .kind = ARGS_MEMBER, .many = true }
 #define CMD_END { .name = NULL }
 
 extern const struct cli_command cmd_list;
@@ -41,5 +50,9 @@ extern const struct cli_command cmd_dcs;
 extern const struct cli_command cmd_migrate;
 extern const struct cli_command cmd_proxy;
 extern const struct cli_command cmd_version;
+extern const struct cli_command cmd_completion;
+extern const struct cli_command cmd_query;
+extern const struct cli_command cmd_demote_cluster;
+extern const struct cli_command cmd_promote_cluster;
 
 #endif

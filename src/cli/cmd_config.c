@@ -11,6 +11,7 @@
 #include "cli/diff.h"
 #include "cli/edit.h"
 #include "cli/outside.h"
+#include "cli/report.h"
 #include "wire/treedump.h"
 
 #define TEXT_MAX ETCD_VALUE_MAX
@@ -27,7 +28,10 @@ static int run_show(struct cli *cli, const struct args *args, struct err *err)
 	if (picture.config.root == NULL)
 		return err_set(err, ERR_STATE, "Cluster %s has no %sconfiguration in etcd",
 			       picture.name, picture.config_exists ? "readable " : "");
-	treedump_yaml(picture.config.root, false, &text);
+	if (cli->json)
+		treedump_json(picture.config.root, &text);
+	else
+		treedump_yaml(picture.config.root, false, &text);
 	printf("%s\n", text.data);
 	return 0;
 }
@@ -116,13 +120,19 @@ static int write_config(struct cli *cli, const struct picture *picture, const st
 	if (r < 0)
 		return r;
 	tree_to_json(config->root, &json);
+	if (cli->dry) {
+		report_add(cli, NULL, REPORT_WOULD, 0,
+			   "Would write to etcd, over revision %lld: %s = %s",
+			   (long long)picture->config_revision, key, json.data);
+		return report_dry_end(cli);
+	}
 	r = dcs_put(cli->dcs, key, json.data, picture->config_revision, err);
 	if (r == DCS_CONFLICT)
 		return err_set(err, ERR_STATE,
 			       "Config modification aborted due to concurrent changes");
 	if (r < 0)
 		return r;
-	printf("Configuration changed\n");
+	report_add(cli, NULL, REPORT_DONE, 0, "Configuration changed");
 	return 0;
 }
 
@@ -147,7 +157,7 @@ static int settle(struct cli *cli, const struct args *args, const struct picture
 		  struct err *err)
 {
 	const bool quiet = args_has(args, "--quiet");
-	const bool force = args_has(args, "--force");
+	const bool force = !report_asks(cli, args);
 	_cleanup_(buf_done) struct buf after = { 0 };
 	bool yes = force;
 	int r;
@@ -155,10 +165,10 @@ static int settle(struct cli *cli, const struct args *args, const struct picture
 	treedump_yaml(config->root, false, &after);
 	if (str_eq(before, after.data) && picture->config.root != NULL) {
 		if (!quiet)
-			printf("Not changed\n");
+			report_add(cli, NULL, REPORT_NOTHING, 0, "Not changed");
 		return 0;
 	}
-	if (!quiet)
+	if (!quiet && !cli->json)
 		show_change(before, edited != NULL ? edited : after.data);
 	if (reads_stdin(args) && !force) {
 		printf("Use --force option to apply changes\n");
@@ -203,9 +213,16 @@ static int run_edit(struct cli *cli, const struct args *args, struct err *err)
 	_cleanup_(buf_done) struct buf edited = { 0 };
 	int r;
 
-	r = cli_picture_own(cli, args, &picture, err);
+	r = report_check(cli, args, err);
+	if (r >= 0)
+		r = cli_picture_own(cli, args, &picture, err);
 	if (r < 0)
 		return r;
+	if (picture.secondhand)
+		return err_set(
+			err, ERR_CONNECT,
+			"A change has to be compared with what stands in etcd, which cannot be "
+			"reached from here; run this where it can, or PATCH /config of a member");
 	r = take_config(args, &picture, &config, err);
 	if (r < 0)
 		return r;
@@ -222,17 +239,19 @@ static const struct args_option edit_options[] = {
 	  .help = "Set a key (dotted path) to a YAML value; null removes it." },
 	{ .name = "--pg", .also = "-p", .value = "NAME=VALUE", .many = true,
 	  .help = "Set a PostgreSQL parameter: short for -s postgresql.parameters.NAME=VALUE." },
-	{ .name = "--apply", .value = "FILE",
+	{ .name = "--apply", .value = "FILE", .kind = ARGS_FILE,
 	  .help = "Change what stands in a YAML file; - is the standard input." },
-	{ .name = "--replace", .value = "FILE",
+	{ .name = "--replace", .value = "FILE", .kind = ARGS_FILE,
 	  .help = "Replace the whole configuration by a YAML file; - is the standard input." },
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_show_config = {
 	.name = "show-config",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Print the dynamic configuration.",
 	.run = run_show,
@@ -241,6 +260,7 @@ const struct cli_command cmd_show_config = {
 const struct cli_command cmd_edit_config = {
 	.name = "edit-config",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Change the dynamic configuration, in an editor or by options.",
 	.more = "  Members follow at once. The change fails if somebody else changed the\n"

@@ -8,6 +8,7 @@
 #include "cli/ask.h"
 #include "cli/cmd.h"
 #include "cli/node.h"
+#include "cli/report.h"
 #include "io/loop.h"
 
 #define STATUS_TIMEOUT_MS 3000
@@ -41,7 +42,7 @@ static void ask_member(struct cli *cli, const struct tree_node *member, struct w
 	all->n++;
 	if (cli_request(cli, member, "GET", "patroni", NULL, STATUS_TIMEOUT_MS, &reply, &err) < 0 ||
 	    tree_from_json(api_text(&reply), reply.body.len, &status, &err) < 0) {
-		printf("%s: does not answer, %s\n", name, err.msg);
+		report_line(cli, "%s: does not answer, %s", name, err.msg);
 		all->nsilent++;
 		return;
 	}
@@ -49,8 +50,8 @@ static void ask_member(struct cli *cli, const struct tree_node *member, struct w
 	w->regressed = str_eq(node_str(pgha, "store"), "regressed");
 	w->primary = str_eq(node_str(status.root, "role"), "primary");
 	all->nregressed += w->regressed;
-	printf("%s: %s, %s\n", name, node_str(status.root, "role"),
-	       w->regressed ? node_str(pgha, "store_why") : "takes etcd as it is");
+	report_line(cli, "%s: %s, %s", name, node_str(status.root, "role"),
+		    w->regressed ? node_str(pgha, "store_why") : "takes etcd as it is");
 }
 
 /* 1: it did not accept. */
@@ -60,17 +61,23 @@ static int accept_at(struct cli *cli, const struct witness *w)
 	const char *name = node_str(w->member, "name");
 	struct err err = { 0 };
 
+	if (cli->dry) {
+		report_request(cli, w->member, "POST", "dcs-accept", NULL);
+		return 0;
+	}
 	if (cli_request(cli, w->member, "POST", "dcs-accept", NULL, ACCEPT_TIMEOUT_MS, &reply,
 			&err) < 0) {
-		printf("Failed: accept for member %s, %s\n", name, err.msg);
+		report_add(cli, name, REPORT_SILENT, 0, "Failed: accept for member %s, %s", name,
+			   err.msg);
 		return 1;
 	}
 	if (reply.code != 200) {
-		printf("Failed: accept for member %s, status code=%d, (%s)\n", name, reply.code,
-		       api_text(&reply));
+		report_add(cli, name, REPORT_REFUSED, reply.code,
+			   "Failed: accept for member %s, status code=%d, (%s)", name, reply.code,
+			   api_text(&reply));
 		return 1;
 	}
-	printf("Success: accept for member %s\n", name);
+	report_add(cli, name, REPORT_DONE, 200, "Success: accept for member %s", name);
 	return 0;
 }
 
@@ -102,16 +109,18 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
 	_cleanup_(freep) struct witnesses *all = mem_new(1, sizeof(*all));
-	const char *cluster = args->nwords > 1 ? args->words[1] : cli->setup.config->scope;
-	bool yes = args_has(args, "--force");
+	const char *cluster;
+	bool yes = !report_asks(cli, args);
 	int r = 0;
 
 	if (!str_eq(args->words[0], "accept"))
 		return err_set(err, ERR_CONFIG, "'%s' is not known: dcs accept [CLUSTER]",
 			       args->words[0]);
-	if (*cluster == '\0')
-		return err_set(err, ERR_CONFIG,
-			       "No cluster name given, and no scope in the configuration");
+	r = report_check(cli, args, err);
+	if (r >= 0)
+		r = cli_cluster_named(cli, args_word(args, 1), &cluster, err);
+	if (r < 0)
+		return r;
 	r = cli_picture(cli, cluster, &picture, err);
 	if (r < 0)
 		return r;
@@ -119,24 +128,32 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	     m != NULL && all->n < MEMBERS_SHOWN_MAX; m = m->next)
 		ask_member(cli, m, all);
 	if (all->nregressed == 0) {
-		printf("No member waits for etcd to be accepted.\n");
+		report_add(cli, NULL, REPORT_NOTHING, 0,
+			   "No member waits for etcd to be accepted.");
 		return 0;
 	}
 	if (!yes)
 		r = confirm(all, &yes, err);
 	if (r < 0)
 		return r;
-	return yes ? accept_all(cli, all) : err_set(err, ERR_CANCELED, "Aborted");
+	if (!yes)
+		return err_set(err, ERR_CANCELED, "Aborted");
+	r = accept_all(cli, all);
+	return cli->dry ? report_dry_end(cli) : r;
 }
+
+static const char *const actions[] = { "accept", NULL };
 
 static const struct args_option options[] = {
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_dcs = {
 	.name = "dcs",
 	.words = "accept [CLUSTER]",
+	.takes = { { .choices = actions }, CMD_CLUSTER },
 	.words_min = 1,
 	.words_max = 2,
 	.help = "Accept an etcd that was wiped or restored from a snapshot.",

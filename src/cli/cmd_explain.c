@@ -342,13 +342,9 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	const char *name = args_value(args, "--cluster");
 	int r;
 
-	if (name == NULL) {
-		const struct args nobody = { 0 };
-
-		r = cli_cluster(cli, &nobody, &name, err);
-		if (r < 0)
-			return r;
-	}
+	r = cli_cluster_named(cli, name, &name, err);
+	if (r < 0)
+		return r;
 	r = cli_picture(cli, name, &picture, err);
 	if (r < 0)
 		return r;
@@ -360,15 +356,15 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 }
 
 static const struct args_option options[] = {
-	{ .name = "--cluster", .value = "NAME",
+	{ .name = "--cluster", .value = "NAME", .kind = ARGS_CLUSTER,
 	  .help = "Another cluster than the configured one." },
-	{ .name = "--json", .help = "Print a JSON array." },
 	CMD_END,
 };
 
 const struct cli_command cmd_explain = {
 	.name = "explain",
 	.words = "[MEMBER]...",
+	.takes = { CMD_MEMBERS },
 	.words_max = ARGS_MAX,
 	.help = "Tell which rule of the decision table each member is on, and why.",
 	.more = "  The exit code is 1 when a member did not answer.\n",

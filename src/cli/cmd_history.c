@@ -82,18 +82,18 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	_cleanup_(tree_done) struct tree rows = { 0 };
 	_cleanup_(buf_done) struct buf text = { 0 };
 	struct table table = { .columns = columns, .ncolumns = ARRAY_LEN(columns) };
-	enum table_format format = table_format_of(args_value(args, "--format"));
+	enum table_format format = cli_format(args);
 	const char *name;
 	int r;
 
 	/* What a program reads stays one document. */
 	if (args_has(args, "--verbose") && format != TABLE_PRETTY)
 		return err_set(err, ERR_PARSE, "--verbose is for people: not with --format %s",
-			       args_value(args, "--format"));
+			       format == TABLE_JSON ? "json" : args_value(args, "--format"));
 	r = cli_cluster(cli, args, &name, err);
 	if (r < 0)
 		return r;
-	r = cli_picture_dcs(cli, name, &picture, err);
+	r = cli_picture(cli, name, &picture, err);
 	if (r < 0)
 		return r;
 	table.rows = node_add(&rows, NULL, NULL, TREE_LIST);
@@ -118,6 +118,7 @@ static const struct args_option options[] = {
 const struct cli_command cmd_history = {
 	.name = "history",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Show past failovers and switchovers: one line for each timeline that ended.",
 	.options = options,

@@ -50,12 +50,32 @@ static int show_cluster(struct cli *cli, const char *name, const struct listing 
 	return 0;
 }
 
+/* All clusters of a directory of configurations. One that cannot be read hides none of the others.
+ */
+static int show_configured(struct cli *cli, const struct listing *listing, struct err *err)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < cli->setup.nscopes; i++) {
+		/* Each cluster's own configuration takes the place of the one before. */
+		_cleanup_(freep) char *name = str_dup(cli->setup.scopes[i]);
+
+		if (show_cluster(cli, name, listing, err) < 0) {
+			fprintf(stderr, "Error: %s: %s\n", name, err->msg);
+			failed = 1;
+		}
+	}
+	return failed;
+}
+
 static int show_all(struct cli *cli, const struct args *args, const struct listing *listing,
 		    struct err *err)
 {
 	const char *name;
 	int r;
 
+	if (args->nwords == 0 && cli->setup.nscopes > 0)
+		return show_configured(cli, listing, err);
 	if (args->nwords == 0) {
 		r = cli_cluster(cli, args, &name, err);
 		return r < 0 ? r : show_cluster(cli, name, listing, err);
@@ -96,7 +116,7 @@ static int watch(struct cli *cli, const struct args *args, const struct listing 
 static int run_list(struct cli *cli, const struct args *args, struct err *err)
 {
 	const struct listing listing = {
-		.format = table_format_of(args_value(args, "--format")),
+		.format = cli_format(args),
 		.extended = args_has(args, "--extended"),
 	};
 
@@ -105,7 +125,8 @@ static int run_list(struct cli *cli, const struct args *args, struct err *err)
 
 static int run_topology(struct cli *cli, const struct args *args, struct err *err)
 {
-	const struct listing listing = { .topology = true };
+	/* A program finds who streams from whom in the tags. */
+	const struct listing listing = { .topology = !cli->json, .format = cli_format(args) };
 
 	return watch(cli, args, &listing, err);
 }
@@ -123,6 +144,7 @@ static const struct args_option topology_options[] = { CMD_WATCH, CMD_END };
 const struct cli_command cmd_list = {
 	.name = "list",
 	.words = "[CLUSTER]...",
+	.takes = { CMD_CLUSTERS },
 	.words_max = ARGS_MAX,
 	.help = "List the members of clusters, their roles, states and lags.",
 	.options = list_options,
@@ -132,6 +154,7 @@ const struct cli_command cmd_list = {
 const struct cli_command cmd_topology = {
 	.name = "topology",
 	.words = "[CLUSTER]...",
+	.takes = { CMD_CLUSTERS },
 	.words_max = ARGS_MAX,
 	.help = "Show who streams from whom.",
 	.options = topology_options,

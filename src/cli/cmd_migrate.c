@@ -114,7 +114,7 @@ static int look_at_files(struct cli *cli, const struct args *args, struct check 
 static int tell(const struct args *args, const struct check *check)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
-	enum table_format format = table_format_of(args_value(args, "--format"));
+	enum table_format format = cli_format(args);
 	size_t nstops = migrate_count(&check->found, MIGRATE_STOPS);
 
 	if (format != TABLE_PRETTY) {
@@ -150,6 +150,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	return r < 0 ? r : tell(args, &check);
 }
 
+static const char *const actions[] = { "check", NULL };
+
 static const struct args_option options[] = {
 	CMD_FORMAT,
 	CMD_END,
@@ -158,11 +160,13 @@ static const struct args_option options[] = {
 const struct cli_command cmd_migrate = {
 	.name = "migrate",
 	.words = "check [FILE...]",
+	.takes = { { .choices = actions }, { .kind = ARGS_FILE, .many = true } },
 	.words_min = 1,
 	.words_max = ARGS_MAX,
 	.help = "Tell whether a running Patroni cluster can move over.",
 	.more = "  Reads the keys in etcd, asks the members, reads their configuration files, and\n"
-		"  changes nothing. FILE: those of Patroni; the first one names the cluster unless\n"
+		"  changes nothing. FILE: those of Patroni; the first one names the cluster "
+		"unless\n"
 		"  -c does. Exit code: 0 it can, 3 something stands in the way, 1 it could not be\n"
 		"  looked at.\n",
 	.options = options,

@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/node.h"
+#include "cli/report.h"
 #include "io/loop.h"
 
 #define PATCH_TIMEOUT_MS 20000
@@ -51,8 +52,8 @@ static int wait_for_all(struct cli *cli, const struct mode *mode, const struct p
 	const int64_t until_ms = loop_now_ms() + (loop_wait_s + 1) * 1000;
 	_cleanup_(buf_done) struct buf laggards = { 0 };
 
-	printf("'%s' request sent, waiting until it is recognized by all nodes\n", mode->verb);
-	(void)fflush(stdout);
+	report_line(cli, "'%s' request sent, waiting until it is recognized by all nodes",
+		    mode->verb);
 	for (;;) {
 		_cleanup_(picture_done) struct picture now = { 0 };
 		int r;
@@ -72,10 +73,12 @@ static int wait_for_all(struct cli *cli, const struct mode *mode, const struct p
 		cli_wait(cli, LOOK_MS);
 	}
 	if (laggards.len > 0)
-		printf("%s members didn't recognized pause state after %lld seconds\n",
-		       laggards.data, (long long)loop_wait_s);
+		report_add(cli, NULL, REPORT_UNKNOWN, 0,
+			   "%s members didn't recognized pause state after %lld seconds",
+			   laggards.data, (long long)loop_wait_s);
 	else
-		printf("Success: cluster management is %s\n", mode->past);
+		report_add(cli, NULL, REPORT_DONE, 200, "Success: cluster management is %s",
+			   mode->past);
 	return 0;
 }
 
@@ -88,12 +91,16 @@ static int ask_member(struct cli *cli, const struct picture *picture _unused_,
 		      const struct tree_node *member, void *ctx)
 {
 	struct asking *asking = ctx;
+	const char *body = asking->mode->pause ? "{\"pause\": true}" : "{\"pause\": null}";
 	struct err err = { 0 };
 
-	if (cli_request(cli, member, "PATCH", "config",
-			asking->mode->pause ? "{\"pause\": true}" : "{\"pause\": null}",
-			PATCH_TIMEOUT_MS, &asking->reply, &err) >= 0)
+	/* In a dry run a question stands in for the request: it finds out who would take that. */
+	if (cli_request(cli, member, cli->dry ? "GET" : "PATCH", "config", cli->dry ? NULL : body,
+			PATCH_TIMEOUT_MS, &asking->reply, &err) >= 0) {
+		if (cli->dry)
+			report_request(cli, member, "PATCH", "config", body);
 		return 0;
+	}
 	fprintf(stderr, "Member %s is not accessible: %s\n", node_str(member, "name"), err.msg);
 	return 1;
 }
@@ -104,13 +111,28 @@ static int settle(struct cli *cli, const struct args *args, const struct asking 
 	const struct mode *mode = asking->mode;
 
 	if (asking->reply.code != 200)
-		printf("Failed: %s cluster management status code=%d, (%s)\n", mode->verb,
-		       asking->reply.code, api_text(&asking->reply));
-	else if (args_has(args, "--wait"))
+		report_add(cli, NULL, REPORT_REFUSED, asking->reply.code,
+			   "Failed: %s cluster management status code=%d, (%s)", mode->verb,
+			   asking->reply.code, api_text(&asking->reply));
+	else if (args_has(args, "--wait") && !picture->secondhand)
 		return wait_for_all(cli, mode, picture, err);
 	else
-		printf("Success: cluster management is %s\n", mode->past);
+		report_add(cli, NULL, REPORT_DONE, 200, "Success: cluster management is %s%s",
+			   mode->past,
+			   args_has(args, "--wait") ? "; who has seen it is not told without etcd" :
+						      "");
 	return 0;
+}
+
+static int tell_dry(struct cli *cli, const struct mode *mode)
+{
+	if (mode->pause)
+		report_add(cli, NULL, REPORT_WOULD, 0,
+			   "Then nothing is promoted, demoted, started or fenced until resume.");
+	else
+		report_add(cli, NULL, REPORT_WOULD, 0,
+			   "Then members act again: where there is no leader, one is elected.");
+	return report_dry_end(cli);
 }
 
 static int run(struct cli *cli, const struct args *args, const struct mode *mode, struct err *err)
@@ -128,7 +150,7 @@ static int run(struct cli *cli, const struct args *args, const struct mode *mode
 	if (each_until(cli, &picture, ask_member, &asking) != 0)
 		r = err_set(err, ERR_CONNECT, "Can not find accessible cluster member");
 	else
-		r = settle(cli, args, &asking, &picture, err);
+		r = cli->dry ? tell_dry(cli, mode) : settle(cli, args, &asking, &picture, err);
 	api_reply_done(&asking.reply);
 	return r;
 }
@@ -145,12 +167,14 @@ static int run_resume(struct cli *cli, const struct args *args, struct err *err)
 
 static const struct args_option options[] = {
 	{ .name = "--wait", .help = "Wait until all members have seen it." },
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_pause = {
 	.name = "pause",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Switch automatic failover off: maintenance mode.",
 	.more = "  While a cluster is paused nothing is promoted, demoted or started by itself,\n"
@@ -162,6 +186,7 @@ const struct cli_command cmd_pause = {
 const struct cli_command cmd_resume = {
 	.name = "resume",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Switch automatic failover on again.",
 	.options = options,

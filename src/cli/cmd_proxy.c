@@ -9,6 +9,7 @@
 #include "cli/cmd.h"
 #include "cli/outside.h"
 #include "cli/proxy.h"
+#include "cli/report.h"
 
 #define LOOK_MS    1000
 #define WRITE_PORT 5000
@@ -108,35 +109,58 @@ static void keep_true(struct cli *cli, const struct args *args, const char *name
 	cli_wait(cli, LOOK_MS);
 }
 
+static int dry_run(struct cli *cli, const struct args *args, const char *text)
+{
+	const char *path = args_value(args, "--output");
+	const char *command = args_value(args, "--reload");
+
+	report_line(cli, "%s", text);
+	if (path == NULL)
+		return 0;
+	report_add(cli, NULL, REPORT_WOULD, 0, "Would write this to %s", path);
+	if (command != NULL)
+		report_add(cli, NULL, REPORT_WOULD, 0, "Would run: %s", command);
+	return report_dry_end(cli);
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
-	const char *name = args->nwords > 1 ? args->words[1] : cli->setup.config->scope;
+	const char *name;
 	struct keeper keeper = { 0 };
 	struct proxy_wish wish;
 	int r;
 
-	if (*name == '\0')
-		return err_set(err, ERR_CONFIG,
-			       "No cluster name given, and no scope in the configuration");
+	r = cli_cluster_named(cli, args_word(args, 1), &name, err);
+	if (r < 0)
+		return r;
 	r = read_wish(cli, args, &wish, err);
 	if (r < 0)
 		return r;
-	while (args_has(args, "--watch"))
+	while (args_has(args, "--watch") && !cli->dry)
 		keep_true(cli, args, name, &wish, &keeper);
 	r = make(cli, name, &wish, &text, err);
 	if (r < 0)
 		return r;
+	if (cli->dry)
+		return dry_run(cli, args, text.data);
 	if (args_value(args, "--output") != NULL)
 		return write_file(args, text.data, err);
-	printf("%s", text.data);
+	if (cli->json)
+		report_add(cli, NULL, REPORT_DONE, 0, "%s", text.data);
+	else
+		printf("%s", text.data);
 	return 0;
 }
 
+static const char *const kinds[] = { "haproxy", "nginx", "pgbouncer", "keepalived", NULL };
+
 static const struct args_option options[] = {
-	{ .name = "--output", .also = "-o", .value = "FILE", .help = "Write it there." },
+	{ .name = "--output", .also = "-o", .value = "FILE", .kind = ARGS_FILE,
+	  .help = "Write it there." },
 	{ .name = "--watch", .help = "Go on, and write it again whenever it changes." },
 	{ .name = "--reload", .value = "CMD", .help = "Run this after each write." },
+	CMD_DRY,
 	{ .name = "--listen", .value = "ADDRESS", .help = "Address to listen on; all." },
 	{ .name = "--write-port", .value = "PORT", .help = "Port of the primary; 5000." },
 	{ .name = "--read-port", .value = "PORT", .help = "Port of standbys; 5001." },
@@ -144,7 +168,7 @@ static const struct args_option options[] = {
 	{ .name = "--vip", .value = "ADDRESS", .help = "keepalived: address/bits to move about." },
 	{ .name = "--interface", .value = "NAME", .help = "keepalived: where the address goes." },
 	{ .name = "--router-id", .value = "N", .help = "keepalived: virtual_router_id; 51." },
-	{ .name = "--member", .also = "-m", .value = "NAME",
+	{ .name = "--member", .also = "-m", .value = "NAME", .kind = ARGS_MEMBER,
 	  .help = "keepalived: whose file it is; that of the configuration." },
 	CMD_END,
 };
@@ -152,6 +176,7 @@ static const struct args_option options[] = {
 const struct cli_command cmd_proxy = {
 	.name = "proxy-config",
 	.words = "haproxy|nginx|pgbouncer|keepalived [CLUSTER]",
+	.takes = { { .choices = kinds }, CMD_CLUSTER },
 	.words_min = 1,
 	.words_max = 2,
 	.help = "Print the configuration of a load balancer for the cluster as it is.",

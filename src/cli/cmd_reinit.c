@@ -8,6 +8,7 @@
 #include "cli/ask.h"
 #include "cli/cmd.h"
 #include "cli/node.h"
+#include "cli/report.h"
 #include "cli/select.h"
 
 #define REQUEST_TIMEOUT_MS 30000
@@ -40,15 +41,18 @@ static enum outcome ask_member(struct cli *cli, const struct reinit *reinit,
 	make_body(reinit, force, &body);
 	if (cli_request(cli, member, "POST", "reinitialize", body.data, REQUEST_TIMEOUT_MS, &reply,
 			&err) < 0) {
-		printf("Failed: reinitialize for member %s, %s\n", name, err.msg);
+		report_add(cli, name, REPORT_SILENT, 0, "Failed: reinitialize for member %s, %s",
+			   name, err.msg);
 		return SILENT;
 	}
 	if (reply.code < 400) {
-		printf("Success: reinitialize for member %s\n", name);
+		report_add(cli, name, REPORT_DONE, reply.code,
+			   "Success: reinitialize for member %s", name);
 		return STARTED;
 	}
-	printf("Failed: reinitialize for member %s, status code=%d, (%s)\n", name, reply.code,
-	       api_text(&reply));
+	report_add(cli, name, REPORT_REFUSED, reply.code,
+		   "Failed: reinitialize for member %s, status code=%d, (%s)", name, reply.code,
+		   api_text(&reply));
 	return str_ends(api_text(&reply), " already in progress") ? BUSY : REFUSED;
 }
 
@@ -142,6 +146,39 @@ static int reinit_all(struct cli *cli, const struct reinit *reinit, struct selec
 	return silent;
 }
 
+static int dry_all(struct cli *cli, const struct reinit *reinit, const struct picture *picture,
+		   const struct selection *selection)
+{
+	_cleanup_(buf_done) struct buf body = { 0 };
+
+	make_body(reinit, reinit->force, &body);
+	if (selection->n == 0)
+		report_add(cli, NULL, REPORT_NOTHING, 0,
+			   "No member is named: without --force it would be asked which is meant");
+	if (*picture->leader == '\0')
+		report_add(cli, NULL, REPORT_WOULD_NOT, 0,
+			   "Would be refused: the cluster has no leader to copy from");
+	for (size_t i = 0; i < selection->n; i++) {
+		const struct tree_node *m = selection->members[i];
+		const char *name = node_str(m, "name");
+		const bool copies = str_eq(node_str(m, "state"), "creating replica");
+
+		report_request(cli, m, "POST", "reinitialize", body.data);
+		if (copies && !reinit->force)
+			report_add(
+				cli, name, REPORT_WOULD_NOT, 0,
+				"Would be refused: member %s makes a copy already; --force begins "
+				"it anew",
+				name);
+		report_add(
+			cli, name, REPORT_WOULD, 0,
+			"Member %s stops, copies everything from %s, and starts; its present data "
+			"goes when the copy is whole",
+			name, reinit->from_leader ? picture->leader : "a member fit for it");
+	}
+	return report_dry_end(cli);
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	const struct reinit reinit = {
@@ -156,16 +193,20 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		.nnames = args->nwords - 1,
 		.role = "replica",
 		.action = "reinitialize",
-		.force = reinit.force,
+		.force = reinit.force || cli->dry,
 		.ask_names = true,
 	};
 	int r;
 
-	r = cli_picture(cli, args->words[0], &picture, err);
+	r = report_check(cli, args, err);
+	if (r >= 0)
+		r = cli_picture(cli, args->words[0], &picture, err);
 	if (r < 0)
 		return r;
-	cli_show(&picture);
+	report_show(cli, &picture);
 	r = select_members(&want, &selection, err);
+	if (r >= 0 && cli->dry)
+		return dry_all(cli, &reinit, &picture, &selection);
 	if (r >= 0 && !reinit.force)
 		r = select_confirm(&selection, want.action, NULL, err);
 	if (r >= 0)
@@ -179,12 +220,14 @@ static const struct args_option options[] = {
 	{ .name = "--from-leader", .help = "Copy from the leader, not from another replica." },
 	{ .name = "--wait", .help = "Wait until the copy is complete." },
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_reinit = {
 	.name = "reinit",
 	.words = "CLUSTER [MEMBER]...",
+	.takes = { CMD_CLUSTER, CMD_MEMBERS },
 	.words_min = 1,
 	.words_max = ARGS_MAX,
 	.help = "Build replicas anew with a base backup.",

@@ -2,11 +2,10 @@
 /*
  * cmd_reload - members read their configuration files again
  */
-#include <stdio.h>
-
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/node.h"
+#include "cli/report.h"
 
 #define TIMEOUT_MS 10000
 
@@ -18,18 +17,26 @@ static int reload_member(struct cli *cli, const struct picture *picture,
 	struct err err = { 0 };
 	int r;
 
+	if (cli->dry) {
+		report_request(cli, member, "POST", "reload", NULL);
+		return 0;
+	}
 	r = cli_request(cli, member, "POST", "reload", "", TIMEOUT_MS, &reply, &err);
 	if (r < 0)
-		printf("Failed: reload for member %s, %s\n", name, err.msg);
+		report_add(cli, name, REPORT_SILENT, 0, "Failed: reload for member %s, %s", name,
+			   err.msg);
 	else if (reply.code == 200)
-		printf("No changes to apply on member %s\n", name);
+		report_add(cli, name, REPORT_NOTHING, 200, "No changes to apply on member %s",
+			   name);
 	else if (reply.code == 202)
-		printf("Reload request received for member %s and will be processed within %lld "
-		       "seconds\n",
-		       name, (long long)picture_loop_wait_s(picture));
+		report_add(cli, name, REPORT_DONE, 202,
+			   "Reload request received for member %s and will be processed within "
+			   "%lld seconds",
+			   name, (long long)picture_loop_wait_s(picture));
 	else
-		printf("Failed: reload for member %s, status code=%d, (%s)\n", name, reply.code,
-		       api_text(&reply));
+		report_add(cli, name, REPORT_REFUSED, reply.code,
+			   "Failed: reload for member %s, status code=%d, (%s)", name, reply.code,
+			   api_text(&reply));
 	return r < 0;
 }
 
@@ -42,12 +49,14 @@ static const struct args_option options[] = {
 	CMD_ROLE("Only members of this role: leader, primary, standby-leader, replica, standby "
 		 "or any."),
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_reload = {
 	.name = "reload",
 	.words = "CLUSTER [MEMBER]...",
+	.takes = { CMD_CLUSTER, CMD_MEMBERS },
 	.words_min = 1,
 	.words_max = ARGS_MAX,
 	.help = "Have members read their configuration files again.",

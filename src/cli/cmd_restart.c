@@ -9,6 +9,7 @@
 #include "cli/ask.h"
 #include "cli/cmd.h"
 #include "cli/node.h"
+#include "cli/report.h"
 #include "cli/select.h"
 #include "cli/when.h"
 #include "io/loop.h"
@@ -25,6 +26,7 @@ struct restart {
 	const char *timeout;
 	bool pending;
 	bool force;
+	bool dry;
 };
 
 static int choose_time(struct restart *restart, const struct args *args, struct err *err)
@@ -35,7 +37,7 @@ static int choose_time(struct restart *restart, const struct args *args, struct 
 	char example[WHEN_SIZE];
 	int r;
 
-	if (given == NULL && !restart->force) {
+	if (given == NULL && !restart->force && !restart->dry) {
 		when_example(loop_wall_us(), example);
 		question = str_dupf("When should the restart take place (e.g. %s) ", example);
 		r = ask_text(question, "now", &answer, err);
@@ -78,7 +80,7 @@ static int choose_version(struct restart *restart, const struct args *args, stru
 
 	if (given != NULL) {
 		restart->version = str_dup(given);
-	} else if (!restart->force) {
+	} else if (!restart->force && !restart->dry) {
 		r = ask_text("Restart if the PostgreSQL version is less than provided "
 			     "(e.g. 9.5.2) ",
 			     "", &restart->version, err);
@@ -134,10 +136,42 @@ static void flush_scheduled(struct cli *cli, const struct tree_node *member)
 
 	if (cli_request(cli, member, "DELETE", "restart", NULL, FLUSH_TIMEOUT_MS, &reply, &err) <
 	    0)
-		printf("Failed: flush scheduled restart for member %s, %s\n", name, err.msg);
+		report_line(cli, "Failed: flush scheduled restart for member %s, %s", name,
+			    err.msg);
 	else if (reply.code >= 400)
-		printf("Failed: flush scheduled restart for member %s, status code=%d, (%s)\n",
-		       name, reply.code, api_text(&reply));
+		report_line(cli,
+			    "Failed: flush scheduled restart for member %s, status code=%d, (%s)",
+			    name, reply.code, api_text(&reply));
+}
+
+/* What the member would say, by what it tells now. */
+static void dry_member(struct cli *cli, const struct restart *restart,
+		       const struct tree_node *member, const char *body)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+	_cleanup_(tree_done) struct tree status = { 0 };
+	const char *name = node_str(member, "name");
+	struct err err = { 0 };
+
+	report_request(cli, member, "POST", "restart", body);
+	if (cli_request(cli, member, "GET", "patroni", NULL, FLUSH_TIMEOUT_MS, &reply, &err) < 0 ||
+	    tree_from_json(api_text(&reply), reply.body.len, &status, &err) < 0) {
+		report_add(cli, name, REPORT_WOULD_NOT, 0, "Would fail: %s", err.msg);
+		return;
+	}
+	if (node_truthy(member, "scheduled_restart") && !restart->when.now)
+		report_add(cli, name, restart->force ? REPORT_WOULD : REPORT_WOULD_NOT, 0, "%s %s",
+			   restart->force ? "Takes the place of the restart scheduled on member" :
+					    "Would be refused: a restart is already scheduled on "
+					    "member",
+			   name);
+	if (restart->version != NULL && *restart->version != '\0')
+		report_add(cli, name, REPORT_WOULD, 0,
+			   "Member %s runs PostgreSQL %s, and restarts only below %s", name,
+			   node_str(status.root, "server_version"), restart->version);
+	if (picture_is_leader(member))
+		report_add(cli, name, REPORT_WOULD, 0,
+			   "Member %s leads: nothing is written until it is up again", name);
 }
 
 /* 1: it did not answer. */
@@ -150,23 +184,30 @@ static int restart_member(struct cli *cli, const struct restart *restart,
 	struct err err = { 0 };
 	int r;
 
+	make_body(restart, &body);
+	if (restart->dry) {
+		dry_member(cli, restart, member, body.data);
+		return 0;
+	}
 	if (!restart->when.now && restart->force && node_truthy(member, "scheduled_restart"))
 		flush_scheduled(cli, member);
-	make_body(restart, &body);
 	r = cli_request(cli, member, "POST", "restart", body.data, RESTART_TIMEOUT_MS, &reply,
 			&err);
 	if (r < 0)
-		printf("Failed: restart for member %s, %s\n", name, err.msg);
+		report_add(cli, name, REPORT_SILENT, 0, "Failed: restart for member %s, %s", name,
+			   err.msg);
 	else if (reply.code == 200)
-		printf("Success: restart on member %s\n", name);
+		report_add(cli, name, REPORT_DONE, 200, "Success: restart on member %s", name);
 	else if (reply.code == 202)
-		printf("Success: restart scheduled on member %s\n", name);
+		report_add(cli, name, REPORT_SCHEDULED, 202,
+			   "Success: restart scheduled on member %s", name);
 	else if (reply.code == 409)
-		printf("Failed: another restart is already scheduled on member %s\n", name);
+		report_add(cli, name, REPORT_REFUSED, 409,
+			   "Failed: another restart is already scheduled on member %s", name);
 	else
-		printf("Failed: restart for member %s, status code=%d, (%s)\n", name, reply.code,
-		       api_text(&reply));
-	(void)fflush(stdout);
+		report_add(cli, name, REPORT_REFUSED, reply.code,
+			   "Failed: restart for member %s, status code=%d, (%s)", name, reply.code,
+			   api_text(&reply));
 	return r < 0;
 }
 
@@ -180,7 +221,7 @@ static int choose(struct restart *restart, const struct picture *picture,
 		return r;
 	if (restart->pending && restart->when.now)
 		drop_not_pending(selection);
-	if (!restart->force) {
+	if (!restart->force && !restart->dry) {
 		r = select_confirm(selection, "restart",
 				   restart->when.now ? NULL : restart->when.iso, err);
 		if (r < 0)
@@ -203,6 +244,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		.timeout = args_value(args, "--timeout"),
 		.pending = args_has(args, "--pending"),
 		.force = args_has(args, "--force"),
+		.dry = cli->dry,
 	};
 	_cleanup_(picture_done) struct picture picture = { 0 };
 	_cleanup_(selection_done) struct selection selection = { 0 };
@@ -216,17 +258,21 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	};
 	int r;
 
-	r = cli_picture(cli, args->words[0], &picture, err);
+	r = report_check(cli, args, err);
+	if (r >= 0)
+		r = cli_picture(cli, args->words[0], &picture, err);
 	if (r < 0)
 		return r;
-	cli_show(&picture);
+	report_show(cli, &picture);
 	r = select_members(&want, &selection, err);
 	if (r >= 0)
 		r = choose(&restart, &picture, args, &selection, err);
 	for (size_t i = 0; r >= 0 && i < selection.n; i++)
 		r |= restart_member(cli, &restart, selection.members[i]);
 	free(restart.version);
-	return r;
+	if (r >= 0 && selection.n == 0)
+		report_add(cli, NULL, REPORT_NOTHING, 0, "No member has a pending restart");
+	return r >= 0 && cli->dry ? report_dry_end(cli) : r;
 }
 
 static const struct args_option options[] = {
@@ -241,12 +287,14 @@ static const struct args_option options[] = {
 	{ .name = "--timeout", .value = "TIME",
 	  .help = "Time the server may take to come up; then a primary fails over." },
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_restart = {
 	.name = "restart",
 	.words = "CLUSTER [MEMBER]...",
+	.takes = { CMD_CLUSTER, CMD_MEMBERS },
 	.words_min = 1,
 	.words_max = ARGS_MAX,
 	.help = "Restart PostgreSQL on members, now or later.",

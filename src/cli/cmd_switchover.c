@@ -11,7 +11,9 @@
 #include "base/parse.h"
 #include "cli/ask.h"
 #include "cli/cmd.h"
+#include "cli/fit.h"
 #include "cli/node.h"
+#include "cli/report.h"
 #include "cli/when.h"
 #include "io/loop.h"
 #include "wire/record.h"
@@ -23,7 +25,7 @@
 struct move {
 	const char *cluster;
 	bool is_failover;
-	bool force;
+	bool force; /* nothing is asked */
 	char leader[NAME_SIZE];    /* a switchover's; "" else */
 	char candidate[NAME_SIZE]; /* "" anybody */
 	struct when when;
@@ -233,12 +235,13 @@ static int write_request(struct cli *cli, const struct move *move, struct err *e
 	return dcs_put(cli->dcs, key, text, DCS_ANY, err);
 }
 
-static void print_failure(const struct move *move, const struct api_reply *reply)
+static void print_failure(struct cli *cli, const struct move *move, const struct api_reply *reply)
 {
 	const bool unknown = strstr(api_text(reply), "status unknown") != NULL;
 
-	printf("%s %s, details: %d, %s\n", move->is_failover ? "Failover" : "Switchover",
-	       unknown ? "result unknown" : "failed", reply->code, api_text(reply));
+	report_add(cli, NULL, unknown ? REPORT_UNKNOWN : REPORT_REFUSED, reply->code,
+		   "%s %s, details: %d, %s", move->is_failover ? "Failover" : "Switchover",
+		   unknown ? "result unknown" : "failed", reply->code, api_text(reply));
 }
 
 /* 0: done or under way; 1: refused, which is said already. */
@@ -257,17 +260,26 @@ static int send_request(struct cli *cli, const struct move *move, const struct p
 	r = cli_request(cli, member, "POST", action_of(move), body.data,
 			(wait_s + ANSWER_MARGIN_S) * 1000, &reply, &api_err);
 	if (r >= 0 && reply.code != 200 && reply.code != 202) {
-		print_failure(move, &reply);
+		print_failure(cli, move, &reply);
 		return 1;
 	}
 	if (r >= 0) {
-		cli_print_stamp();
-		printf("%s\n", api_text(&reply));
+		if (!cli->json)
+			cli_print_stamp();
+		report_add(cli, NULL, reply.code == 200 ? REPORT_DONE : REPORT_SCHEDULED,
+			   reply.code, "%s", api_text(&reply));
 		return 0;
 	}
 	fprintf(stderr, "%s\n", api_err.msg);
-	cli_print_stamp();
-	printf("Could not %s using Patroni api, falling back to DCS\n", action_of(move));
+	if (picture->secondhand)
+		return err_set(err, ERR_CONNECT,
+			       "%s does not answer, and etcd cannot be reached: "
+			       "nothing was asked for. Run this where one of them can be reached",
+			       to);
+	if (!cli->json)
+		cli_print_stamp();
+	report_add(cli, NULL, REPORT_UNKNOWN, 0,
+		   "Could not %s using Patroni api, falling back to DCS", action_of(move));
 	return write_request(cli, move, err);
 }
 
@@ -288,30 +300,105 @@ static int choose(struct move *move, const struct picture *picture, const struct
 	return r;
 }
 
+/* Who would take over, as far as it can be told from here. */
+static void dry_candidate(struct cli *cli, const struct move *move, const struct picture *picture,
+			  const struct fit *fit)
+{
+	const bool named = *move->candidate != '\0';
+	const struct fit_member *m = named ? fit_find(fit, move->candidate) : fit_best(fit);
+	const char *name = m != NULL ? node_str(m->member, "name") : "";
+
+	if (m == NULL) {
+		report_add(cli, NULL, REPORT_WOULD_NOT, 412,
+			   "Would be refused: no good candidates, see below");
+		return;
+	}
+	/* A failover may be forced to who lags; the others are asked first. */
+	if (m->why[0] != '\0')
+		report_add(cli, name, move->is_failover && m->answers ? REPORT_WOULD :
+									REPORT_WOULD_NOT,
+			   0, "%s: member %s: %s",
+			   move->is_failover && m->answers ? "Mind" : "Would be refused", name,
+			   m->why);
+	if (picture_is_synchronous(picture) && picture_is_async(picture, name))
+		report_add(cli, name, move->is_failover ? REPORT_WOULD : REPORT_WOULD_NOT, 0,
+			   "%s: member %s is not synchronous",
+			   move->is_failover ? "Mind" : "Would be refused", name);
+	if (m->lag_bytes >= 0)
+		report_add(cli, name, REPORT_WOULD, 0, "Member %s is %lld bytes behind%s", name,
+			   (long long)m->lag_bytes,
+			   move->is_failover ? "; what it lacks when it takes over is lost" :
+					       ", and gets those first: nothing is lost");
+}
+
+static void dry_leader(struct cli *cli, const char *to, const struct picture *picture,
+		       const struct fit *fit)
+{
+	const struct fit_member *leader = fit_find(fit, to);
+
+	if (leader == NULL || !leader->answers)
+		report_add(cli, to, picture->secondhand ? REPORT_WOULD_NOT : REPORT_WOULD, 0,
+			   "Member %s does not answer: %s", to,
+			   picture->secondhand ?
+				   "nothing could be done, for etcd is not reached either" :
+				   "the request would be written into etcd");
+	else if (leader->leads && leader->why[0] != '\0')
+		report_add(cli, to, REPORT_WOULD_NOT, 0, "Would be refused: member %s: %s", to,
+			   leader->why);
+}
+
+static int dry_run(struct cli *cli, const struct move *move, const struct picture *picture)
+{
+	const char *to = *picture->leader != '\0' ? picture->leader : move->candidate;
+	_cleanup_(freep) struct fit *fit = mem_new(1, sizeof(*fit));
+	_cleanup_(buf_done) struct buf body = { 0 };
+
+	make_body(move, &body);
+	fit_look(cli, picture, fit);
+	report_request(cli, picture_member(picture, to), "POST", action_of(move), body.data);
+	dry_leader(cli, to, picture, fit);
+	if (picture_is_paused(picture) && *move->candidate == '\0')
+		report_add(cli, NULL, REPORT_WOULD_NOT, 400,
+			   "Would be refused: Switchover is possible only to a specific candidate "
+			   "in a paused state");
+	dry_candidate(cli, move, picture, fit);
+	for (size_t i = 0; i < fit->n && *move->candidate == '\0'; i++)
+		if (!fit->items[i].leads)
+			report_add(cli, node_str(fit->items[i].member, "name"), REPORT_WOULD, 0,
+				   "Member %s: %s", node_str(fit->items[i].member, "name"),
+				   fit->items[i].why[0] != '\0' ? fit->items[i].why :
+								  "could take over");
+	return report_dry_end(cli);
+}
+
 static int run(struct cli *cli, const struct args *args, bool is_failover, struct err *err)
 {
-	struct move move = { .is_failover = is_failover, .force = args_has(args, "--force") };
+	struct move move = { .is_failover = is_failover, .force = !report_asks(cli, args) };
 	_cleanup_(picture_done) struct picture before = { 0 };
 	_cleanup_(picture_done) struct picture after = { 0 };
 	int r;
 
-	r = cli_cluster(cli, args, &move.cluster, err);
+	r = report_check(cli, args, err);
+	if (r >= 0)
+		r = cli_cluster(cli, args, &move.cluster, err);
 	if (r < 0)
 		return r;
-	r = cli_picture_dcs(cli, move.cluster, &before, err);
+	r = cli_picture(cli, move.cluster, &before, err);
 	if (r < 0)
 		return r;
-	printf("Current cluster topology\n");
-	cli_show(&before);
+	report_line(cli, "Current cluster topology");
+	report_show(cli, &before);
 	r = choose(&move, &before, args, err);
 	if (r < 0)
 		return r;
+	if (cli->dry)
+		return dry_run(cli, &move, &before);
 	r = send_request(cli, &move, &before, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = cli_picture_dcs(cli, move.cluster, &after, err);
+	r = cli_picture(cli, move.cluster, &after, err);
 	if (r >= 0)
-		cli_show(&after);
+		report_show(cli, &after);
 	return r;
 }
 
@@ -326,25 +413,29 @@ static int run_failover(struct cli *cli, const struct args *args, struct err *er
 }
 
 static const struct args_option switchover_options[] = {
-	{ .name = "--leader", .also = "--primary", .value = "NAME",
+	{ .name = "--leader", .also = "--primary", .value = "NAME", .kind = ARGS_MEMBER,
 	  .help = "The present leader; the command fails if it is another one." },
-	{ .name = "--candidate", .value = "NAME",
+	{ .name = "--candidate", .value = "NAME", .kind = ARGS_MEMBER,
 	  .help = "The member that takes over; without it the best one does." },
 	{ .name = "--scheduled", .value = "TIME",
 	  .help = "When: ISO 8601, local time without a zone; or now." },
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 static const struct args_option failover_options[] = {
-	{ .name = "--candidate", .value = "NAME", .help = "The member that takes over." },
+	{ .name = "--candidate", .value = "NAME", .kind = ARGS_MEMBER,
+	  .help = "The member that takes over." },
 	CMD_FORCE,
+	CMD_DRY,
 	CMD_END,
 };
 
 const struct cli_command cmd_switchover = {
 	.name = "switchover",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Hand the leadership over to another member, now or later.",
 	.more = "  The present leader stops in order and the candidate gets everything first: no\n"
@@ -356,6 +447,7 @@ const struct cli_command cmd_switchover = {
 const struct cli_command cmd_failover = {
 	.name = "failover",
 	.words = "[CLUSTER]",
+	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Make a member the leader of a cluster that has none, or a sick one.",
 	.more = "  The candidate must be named. It may lack transactions that the old leader\n"

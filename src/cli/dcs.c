@@ -20,6 +20,8 @@
 struct dcs {
 	struct loop *loop;
 	struct etcd *etcd;
+	int64_t timeout_ms;
+	bool sealed;
 	uint64_t ticket; /* of the request that is waited for */
 	bool done;
 	bool failed;
@@ -66,6 +68,7 @@ int dcs_new(struct loop *loop, struct http *http, const struct config_etcd *conf
 	int r;
 
 	dcs->loop = loop;
+	dcs->timeout_ms = TIMEOUT_MS;
 	r = etcd_new(loop, http, &handler, &dcs->etcd, err);
 	if (r < 0) {
 		dcs_free(dcs);
@@ -85,6 +88,16 @@ void dcs_free(struct dcs *dcs)
 	free(dcs);
 }
 
+void dcs_hurry(struct dcs *dcs, int64_t timeout_ms)
+{
+	dcs->timeout_ms = timeout_ms;
+}
+
+void dcs_seal(struct dcs *dcs)
+{
+	dcs->sealed = true;
+}
+
 static int unreachable(struct dcs *dcs, struct err *err)
 {
 	_cleanup_(buf_done) struct buf endpoints = { 0 };
@@ -101,6 +114,8 @@ static int unreachable(struct dcs *dcs, struct err *err)
 /* The answer is in dcs->rep, which the next call replaces. */
 static int call(struct dcs *dcs, const struct etcd_req *req, struct err *err)
 {
+	if (dcs->sealed && req->op != ETCD_RANGE)
+		return err_set(err, ERR_STATE, "nothing is written to etcd in a dry run");
 	etcd_rep_done(&dcs->rep);
 	dcs->rep = (struct etcd_rep){ 0 };
 	dcs->ticket++;
@@ -120,7 +135,7 @@ static int call(struct dcs *dcs, const struct etcd_req *req, struct err *err)
 
 int dcs_read(struct dcs *dcs, const char *prefix, struct etcd_kvs *ret, struct err *err)
 {
-	struct etcd_req req = { .op = ETCD_RANGE, .timeout_ms = TIMEOUT_MS };
+	struct etcd_req req = { .op = ETCD_RANGE, .timeout_ms = dcs->timeout_ms };
 	int r;
 
 	r = str_copy(req.key, sizeof(req.key), prefix);
@@ -141,7 +156,7 @@ int dcs_put(struct dcs *dcs, const char *key, const char *value, int64_t revisio
 	const struct etcd_kvs *found = &dcs->rep.kvs;
 	int r;
 
-	etcd_req_init_txn(&req, TIMEOUT_MS);
+	etcd_req_init_txn(&req, dcs->timeout_ms);
 	if (revision != DCS_ANY)
 		etcd_cmp_number(&req, key, ETCD_CMP_MOD, revision);
 	etcd_then_put(&req, key, value, 0);
@@ -162,7 +177,7 @@ int dcs_delete_prefix(struct dcs *dcs, const char *prefix, struct err *err)
 	struct etcd_req req;
 	int r;
 
-	etcd_req_init_txn(&req, TIMEOUT_MS);
+	etcd_req_init_txn(&req, dcs->timeout_ms);
 	etcd_then_delete(&req, prefix);
 	req.then_ops[0].prefix = true;
 	r = call(dcs, &req, err);

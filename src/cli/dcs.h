@@ -19,6 +19,10 @@ struct loop;
 int dcs_new(struct loop *loop, struct http *http, const struct config_etcd *config,
 	    struct dcs **ret, struct err *err) _must_check_;
 void dcs_free(struct dcs *dcs);
+/* How long each request may take from now on. */
+void dcs_hurry(struct dcs *dcs, int64_t timeout_ms);
+/* From now on nothing is written: that fails. */
+void dcs_seal(struct dcs *dcs);
 
 /* Everything that starts with prefix, in the order of the keys; a linearizable read. */
 int dcs_read(struct dcs *dcs, const char *prefix, struct etcd_kvs *ret,

@@ -5,12 +5,13 @@
 #include "cli/each.h"
 
 #include "cli/node.h"
+#include "cli/report.h"
 #include "cli/select.h"
 
 int each_chosen(struct cli *cli, const struct args *args, size_t nwords, const char *action,
 		each_fn fn, struct err *err)
 {
-	const bool force = args_has(args, "--force");
+	const bool force = !report_asks(cli, args);
 	const char *role = args_value(args, "--role");
 	_cleanup_(picture_done) struct picture picture = { 0 };
 	_cleanup_(selection_done) struct selection selection = { 0 };
@@ -24,16 +25,18 @@ int each_chosen(struct cli *cli, const struct args *args, size_t nwords, const c
 	};
 	int r;
 
-	r = cli_picture(cli, args->words[0], &picture, err);
+	r = report_check(cli, args, err);
+	if (r >= 0)
+		r = cli_picture(cli, args->words[0], &picture, err);
 	if (r < 0)
 		return r;
-	cli_show(&picture);
+	report_show(cli, &picture);
 	r = select_members(&want, &selection, err);
 	if (r >= 0 && !force)
 		r = select_confirm(&selection, action, NULL, err);
 	for (size_t i = 0; r >= 0 && i < selection.n; i++)
 		r |= fn(cli, &picture, selection.members[i], NULL);
-	return r;
+	return r >= 0 && cli->dry ? report_dry_end(cli) : r;
 }
 
 static bool has_api(const struct tree_node *member)

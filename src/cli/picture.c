@@ -184,6 +184,10 @@ bool picture_is_synchronous(const struct picture *picture)
 
 bool picture_is_async(const struct picture *picture, const char *name)
 {
+	const char *role = node_str(picture_member(picture, name), "role");
+
+	if (picture->secondhand)
+		return !str_eq(role, "sync_standby") && !str_eq(role, "quorum_standby");
 	return picture->sync.present && !str_ieq(picture->sync.leader, name) &&
 	       !in_sync(&picture->sync, name);
 }

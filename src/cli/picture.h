@@ -23,8 +23,8 @@ struct picture {
 	char leader[NAME_SIZE]; /* "" none */
 	struct tree doc;
 
-	/* Only from etcd. */
-	bool secondhand;         /* then what follows is empty */
+	/* From etcd; second hand only `config` and `history` are there, if the member gave them. */
+	bool secondhand;
 	struct member *members;  /* sorted by name */
 	size_t nmembers;
 	struct tree config;      /* root NULL: absent or unreadable */

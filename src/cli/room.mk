@@ -5,6 +5,7 @@ src_libcli_a_SOURCES = \
 	src/cli/ask.c src/cli/ask.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd.h \
+	src/cli/cmd_completion.c \
 	src/cli/cmd_config.c \
 	src/cli/cmd_dcs.c \
 	src/cli/cmd_dsn.c \
@@ -15,17 +16,22 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_migrate.c \
 	src/cli/cmd_pause.c \
 	src/cli/cmd_proxy.c \
+	src/cli/cmd_query.c \
 	src/cli/cmd_reinit.c \
 	src/cli/cmd_reload.c \
 	src/cli/cmd_remove.c \
 	src/cli/cmd_restart.c \
+	src/cli/cmd_standby.c \
 	src/cli/cmd_switchover.c \
 	src/cli/cmd_version.c \
+	src/cli/complete.c src/cli/complete.h \
+	src/cli/confdir.c src/cli/confdir.h \
 	src/cli/dcs.c src/cli/dcs.h \
 	src/cli/diff.c src/cli/diff.h \
 	src/cli/each.c src/cli/each.h \
 	src/cli/dsn.c src/cli/dsn.h \
 	src/cli/edit.c src/cli/edit.h \
+	src/cli/fit.c src/cli/fit.h \
 	src/cli/listing.c src/cli/listing.h \
 	src/cli/migrate.c src/cli/migrate.h \
 	src/cli/migratekeys.c src/cli/migratekeys.h \
@@ -34,6 +40,8 @@ src_libcli_a_SOURCES = \
 	src/cli/outside.c src/cli/outside.h \
 	src/cli/picture.c src/cli/picture.h \
 	src/cli/proxy.c src/cli/proxy.h \
+	src/cli/reach.c \
+	src/cli/report.c src/cli/report.h \
 	src/cli/select.c src/cli/select.h \
 	src/cli/setup.c src/cli/setup.h \
 	src/cli/table.c src/cli/table.h \
@@ -42,6 +50,20 @@ src_libcli_a_SOURCES = \
 bin_PROGRAMS += hactl
 hactl_SOURCES = src/hactl.c
 hactl_LDADD = $(CLI_LIBS)
+
+# Written by the program itself, each to where its shell looks.
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
+nodist_bashcomp_DATA = completion/bash/hactl
+nodist_zshcomp_DATA = completion/zsh/_hactl
+nodist_fishcomp_DATA = completion/fish/hactl.fish
+completions = $(nodist_bashcomp_DATA) $(nodist_zshcomp_DATA) $(nodist_fishcomp_DATA)
+CLEANFILES += $(completions)
+
+$(completions): hactl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+		./hactl$(EXEEXT) completion `basename $(@D)` >$@.new && mv $@.new $@
 
 if HAVE_CRITERION
 cli_tests = \

@@ -10,6 +10,7 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/confdir.h"
 #include "cli/outside.h"
 #include "wire/conffile.h"
 
@@ -31,6 +32,7 @@ static const char *env_get(const char *const *env, const char *name)
 void setup_done(struct setup *setup)
 {
 	free(setup->file);
+	free(setup->scopes);
 	config_free(setup->config);
 	*setup = (struct setup){ 0 };
 }
@@ -188,26 +190,54 @@ static void take_rest_url(struct setup *setup)
 			 rest->connect_host, v6 ? "]" : "", (unsigned int)rest->connect_port);
 }
 
-static int read_config(const struct setup_args *args, struct setup *setup, struct err *err)
+static int parse_file(const struct setup_args *args, const struct setup *setup, bool asked,
+		      struct confdoc **ret, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
+	int r = 0;
+
+	if (setup->file != NULL)
+		r = read_file(setup->file, asked, &text, err);
+	else if (env_get(args->env, "PATRONI_CONFIGURATION") == NULL)
+		buf_str(&text, NOTHING);
+	if (r < 0)
+		return r;
+	r = confdoc_parse(text.data, text.len, args->env, ret, err);
+	return r < 0 ? err_wrap(err, "%s", setup->file != NULL ? setup->file : "environment") : 0;
+}
+
+static int parse_dir(const struct setup_args *args, struct setup *setup, struct confdoc **ret,
+		     struct err *err)
+{
+	_cleanup_(freep) struct confdir *dir = mem_new(1, sizeof(*dir));
+	int r = confdir_read(setup->file, dir, err);
+
+	if (r >= 0) {
+		setup->scopes = mem_new(CONFDIR_FILES_MAX + 1, NAME_SIZE);
+		setup->nscopes = confdir_scopes(dir, setup->scopes);
+		if (setup->nscopes < 2)
+			setup->nscopes = 0;
+		r = confdir_parse(dir, args->scope != NULL ? args->scope : "", args->env, ret, err);
+	}
+	confdir_done(dir);
+	return r;
+}
+
+static int read_config(const struct setup_args *args, struct setup *setup, struct err *err)
+{
 	struct confdoc *doc;
 	bool asked;
 	int r;
 
 	setup->file = setup_find_file(args, &asked);
-	if (setup->file != NULL) {
-		r = read_file(setup->file, asked, &text, err);
-		if (r < 0)
-			return r;
-	} else if (env_get(args->env, "PATRONI_CONFIGURATION") == NULL) {
-		buf_str(&text, NOTHING);
-	}
-	r = confdoc_parse(text.data, text.len, args->env, &doc, err);
-	if (r >= 0) {
-		r = conf_build_client(doc, &setup->config, err);
-		confdoc_free(doc);
-	}
+	if (setup->file != NULL && confdir_is(setup->file))
+		r = parse_dir(args, setup, &doc, err);
+	else
+		r = parse_file(args, setup, asked, &doc, err);
+	if (r < 0)
+		return r;
+	r = conf_build_client(doc, &setup->config, err);
+	confdoc_free(doc);
 	if (r < 0)
 		return err_wrap(err, "%s", setup->file != NULL ? setup->file : "environment");
 	return 0;

@@ -3,7 +3,8 @@
  * setup - which cluster, which etcd, which credentials
  *
  * From a configuration file (hactl's own, Patroni's patronictl.yaml, or that of the daemon on
- * this host: only the sections that matter here are read), the environment, and -d.
+ * this host: only the sections that matter here are read), or a directory of such files, which may
+ * be of several clusters; the environment; and -d.
  */
 #ifndef PGHA_CLI_SETUP_H
 #define PGHA_CLI_SETUP_H
@@ -15,11 +16,14 @@ struct setup {
 	char *file; /* that was read; NULL none */
 	struct config *config; /* scope "" and etcd without endpoints: not given */
 	char rest_url[URL_SIZE]; /* REST API of the daemon on this host; "" not known */
+	char (*scopes)[NAME_SIZE]; /* clusters that a directory configures, sorted */
+	size_t nscopes;            /* 0: a file, or a directory for one cluster */
 };
 
 struct setup_args {
 	const char *file;    /* -c */
 	const char *dcs_url; /* -d */
+	const char *scope;   /* the cluster that is wanted, of several; NULL: none named */
 	bool insecure;       /* -k */
 	const char *const *env;
 };

@@ -124,6 +124,7 @@ struct config_ctl {
 	char *keyfile;
 	char *keyfile_password;
 	bool insecure;
+	struct strings members; /* for hactl, where etcd cannot be reached: "host:port" or a URL */
 };
 
 struct replica_method {

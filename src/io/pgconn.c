@@ -568,6 +568,26 @@ const char *pgrows_text(const struct pgrows *rows, int row, int col)
 	return PQgetvalue(rows->result, row, col);
 }
 
+int pgrows_ncolumns(const struct pgrows *rows)
+{
+	return PQnfields(rows->result);
+}
+
+const char *pgrows_name(const struct pgrows *rows, int col)
+{
+	return PQfname(rows->result, col);
+}
+
+uint32_t pgrows_type(const struct pgrows *rows, int col)
+{
+	return PQftype(rows->result, col);
+}
+
+const char *pgrows_value(const struct pgrows *rows, int row, int col)
+{
+	return PQgetisnull(rows->result, row, col) ? NULL : PQgetvalue(rows->result, row, col);
+}
+
 int pgrows_int(const struct pgrows *rows, int row, int col, int64_t *ret, struct err *err)
 {
 	const char *text = pgrows_text(rows, row, col);

@@ -64,6 +64,11 @@ int32_t pgconn_server_version(const struct pgconn *conn); /* 150020; 0 when not 
 int pgrows_n(const struct pgrows *rows);
 /* NULL for SQL NULL. col < the number declared in the statement's header. */
 const char *pgrows_text(const struct pgrows *rows, int row, int col);
+/* Of statements that somebody else wrote, whose columns nobody declared. */
+int pgrows_ncolumns(const struct pgrows *rows);
+const char *pgrows_name(const struct pgrows *rows, int col);
+uint32_t pgrows_type(const struct pgrows *rows, int col); /* its oid: 16 bool, 20 int8, ... */
+const char *pgrows_value(const struct pgrows *rows, int row, int col); /* NULL for SQL NULL */
 /* Strict; NULL is a failure. */
 int pgrows_int(const struct pgrows *rows, int row, int col, int64_t *ret, struct err *err);
 /* NULL gives 0, as an unknown position. */

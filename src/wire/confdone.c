@@ -71,6 +71,7 @@ static void net_done(struct config *config)
 	free(ctl->certfile);
 	free(ctl->keyfile);
 	free(ctl->keyfile_password);
+	strings_done(&ctl->members);
 }
 
 static void methods_done(struct config_postgresql *pg)

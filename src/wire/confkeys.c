@@ -410,6 +410,8 @@ static const struct confkey keys[] = {
 	  "Its key" },
 	{ "ctl.keyfile_password", CONF_TEXT, L, RELOAD | ENV, NULL, 0, 0, NULL, NULL,
 	  "Password of the key" },
+	{ "ctl.members", CONF_COMMAS, L, RELOAD | OURS, NULL, 0, 0, NULL, NULL,
+	  "REST services, host:port, that hactl asks when it does not reach etcd" },
 
 	/* Log */
 	{ "log", CONF_MAP, L, RELOAD, NULL, 0, 0, NULL, NULL,

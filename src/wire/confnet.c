@@ -278,6 +278,7 @@ static void take_ctl(const struct confbuild *build)
 	ctl->keyfile = confget_text(get, "ctl.keyfile");
 	ctl->keyfile_password = confget_text(get, "ctl.keyfile_password");
 	ctl->insecure = confget_bool(get, "ctl.insecure");
+	confget_strings(get, "ctl.members", &ctl->members);
 }
 
 void confbuild_restapi(const struct confbuild *build)

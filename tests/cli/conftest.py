@@ -8,6 +8,7 @@ import glob
 import http.server
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -190,6 +191,7 @@ class World:
         environ = {"PATH": os.environ["PATH"], "HOME": str(self.tmp), "TZ": "UTC",
                    "PATRONI_SCOPE": self.scope}
         environ.update(env or {})
+        environ = {name: value for name, value in environ.items() if value is not None}
         options = ["-d", "etcd3://127.0.0.1:%d" % self.etcd.port] if options is None else options
         done = subprocess.run([program(), *options, *args], input=stdin, env=environ, text=True,
                               capture_output=True, timeout=60, check=False)
@@ -210,6 +212,6 @@ def etcd(tmp_path_factory):
 
 @pytest.fixture
 def world(etcd, request, tmp_path):
-    world = World(etcd, request.node.name.replace("[", "-").rstrip("]")[:50], tmp_path)
+    world = World(etcd, re.sub("[^A-Za-z0-9_]+", "-", request.node.name)[:50], tmp_path)
     yield world
     world.stop()

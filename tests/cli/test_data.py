@@ -312,3 +312,102 @@ def test_etcd_that_wants_a_user(world):
                                          {"Authorization": token})
         with urllib.request.urlopen(request, timeout=5) as reply:
             assert reply.status == 200
+
+
+def completed(world, *words, **more):
+    done = world.hactl("__complete", *words, **more)
+    return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+
+def test_members_and_clusters_are_completed(world):
+    assert completed(world, "restart", world.scope, "no", options=[]) == []
+    where = ["-d", "etcd3://127.0.0.1:%d" % world.etcd.port]
+    for asked in (["restart", world.scope, ""], ["explain", ""], ["switchover", "--candidate", ""],
+                  ["dsn", "-m", "no"], ["reinit", world.scope, "--force", ""]):
+        assert completed(world, *where, *asked, options=[]) == ["node0", "node1", "node2"], asked
+    assert completed(world, *where, "switchover", "--candidate=", options=[]) == \
+        ["--candidate=node%d" % i for i in range(3)]
+    # Who was named is not offered again.
+    assert completed(world, *where, "restart", world.scope, "node1", "", options=[]) == \
+        ["node0", "node2"]
+    assert world.scope in completed(world, *where, "list", "", options=[])
+    # Nothing is said, and not for long, where nobody answers.
+    done = world.hactl("__complete", "-d", "etcd3://127.0.0.1:1", "explain", "", options=[])
+    assert done.stdout == ""
+
+
+def test_bash_completes_members(world):
+    script = world.hactl("completion", "bash", options=[]).stdout
+    line = "%s -d etcd3://127.0.0.1:%d restart %s node" % (program(), world.etcd.port, world.scope)
+    done = subprocess.run(["bash", "-c", script + """
+        COMP_LINE=$0 COMP_POINT=${#0} COMP_WORDS=(hactl restart node) COMP_CWORD=2
+        _hactl; echo "${COMPREPLY[*]}" """, line], text=True, capture_output=True, check=True)
+    assert done.stdout == "node0 node1 node2\n", done
+
+
+def config(tmp_path, name, **keys):
+    (tmp_path / "conf").mkdir(exist_ok=True)
+    (tmp_path / "conf" / name).write_text(json.dumps(keys))
+    return ["-c", str(tmp_path / "conf")]
+
+
+def test_directory_of_one_cluster(world, tmp_path):
+    config(tmp_path, "1.yml", scope=world.scope, etcd3={"host": "127.0.0.1:1"})
+    options = config(tmp_path, "2.yaml", etcd3={"host": "127.0.0.1:%d" % world.etcd.port})
+    config(tmp_path, "not-read.txt", scope="other")
+    env = {"PATRONI_SCOPE": None}
+    assert world.hactl("dsn", options=options, env=env).stdout.startswith("host=127.0.0.1")
+    (tmp_path / "conf" / "3.yml").write_text("a: [")
+    assert "3.yml" in world.hactl("dsn", options=options, env=env, code=1).stderr
+
+
+def test_directory_of_several_clusters(world, tmp_path):
+    port = world.etcd.port
+    world.etcd.put("/other/b/leader", "x")
+    world.etcd.put("/other/b/members/x", {"conn_url": "postgres://hb:5432/x", "state": "running"})
+    config(tmp_path, "0.yml", etcd3={"host": "127.0.0.1:%d" % port})
+    config(tmp_path, "a.yml", scope=world.scope)
+    options = config(tmp_path, "b.yml", scope="b", namespace="/other")
+    config(tmp_path, "gone.yml", scope="gone", etcd3={"host": "127.0.0.1:1"})
+    def hactl(*args, **more):
+        return world.hactl(*args, options=options, env={"PATRONI_SCOPE": None}, **more)
+
+    assert hactl("dsn", "b").stdout == "host=hb port=5432\n"
+    assert hactl("dsn", world.scope).stdout.startswith("host=127.0.0.1")
+    done = hactl("dsn", code=1)
+    assert "configures b, gone, %s" % world.scope in done.stderr
+    done = hactl("list", code=1)
+    assert "Cluster: b " in done.stdout and "Cluster: %s " % world.scope in done.stdout
+    assert "gone" in done.stderr and "cannot reach etcd" in done.stderr
+
+
+def test_members_stand_in_for_etcd(world, tmp_path):
+    node = world.members["node1"]
+    shown = json.loads(world.hactl("list", "--json").stdout)
+    node.answers["GET", "/cluster"] = (200, {"scope": world.scope, "members": [
+        {"name": "node0", "role": "leader", "state": "running", "host": "h0", "port": 5432,
+         "api_url": world.members["node0"].url + "/patroni", "timeline": 1},
+        {"name": "node1", "role": "replica", "state": "streaming", "host": "h1", "port": 5432,
+         "api_url": node.url + "/patroni", "timeline": 1, "lag": 0}]})
+    node.answers["GET", "/patroni"] = (200, {"database_system_identifier": "77105"})
+    node.answers["GET", "/config"] = (200, {"ttl": 7})
+    node.answers["GET", "/history"] = (200, [[1, 100, "no recovery target specified"]])
+    dead = "127.0.0.1:1"
+    conf = tmp_path / "c.yml"
+    conf.write_text(json.dumps({"ctl": {"members": [dead, node.url[len("http://"):]]},
+                                "etcd3": {"host": dead}}))
+    options = ["-c", str(conf)]
+    assert len(shown) == 3
+    done = world.hactl("list", "--json", options=options)
+    assert [m["Member"] for m in json.loads(done.stdout)] == ["node0", "node1"]
+    assert "Shown is what the member at %s knows" % node.url in done.stderr
+    assert json.loads(world.hactl("show-config", "--json", options=options).stdout) == {"ttl": 7}
+    assert "no recovery target" in world.hactl("history", options=options).stdout
+    world.members["node0"].answers["POST", "/switchover"] = (200, "Switched over")
+    world.hactl("switchover", "--force", options=options)
+    assert world.members["node0"].requests[-1][:2] == ("POST", "/switchover")
+    world.members["node0"].answers["PATCH", "/config"] = (200, {})
+    assert "Success" in world.hactl("pause", options=options).stdout
+    assert "edit" not in world.hactl("edit-config", "-s", "ttl=9", options=options, code=1).stdout
+    # A member of another cluster is not believed.
+    assert "is of the cluster" in world.hactl("list", "nosuch", options=options, code=1).stderr

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: PostgreSQL
+"""--dry-run says what would be done and changes nothing: etcd's revision stays, and members are only
+asked."""
+
+import json
+
+import pytest
+
+
+def fit(world, **more):
+    for i, member in enumerate(world.members.values()):
+        status = {"state": "running", "role": "replica" if i else "primary", "timeline": 1,
+                  "server_version": 150020, "xlog": {"location": 1000} if i == 0 else
+                  {"received_location": 1000 - i, "replayed_location": 10}}
+        if i:
+            status["replication_state"] = "streaming"
+        status.update(more.get(member.name, {}))
+        member.answers["GET", "/patroni"] = (200, status)
+        member.answers["GET", "/config"] = (200, {})
+
+
+def revision(world):
+    return int(world.etcd.call("/kv/range", key="/up")["header"]["revision"])
+
+
+def dry(world, *args, code=0):
+    before = revision(world)
+    done = world.hactl(*args, "--dry-run", code=code)
+    assert revision(world) == before
+    for member in world.members.values():
+        assert {r[0] for r in member.requests} <= {"GET"}, (args, member.requests)
+    assert "[y/N]" not in done.stdout and "]: " not in done.stdout
+    return done.stdout
+
+
+COMMANDS = [
+    ("switchover",), ("switchover", "--candidate", "node2"), ("failover", "--candidate", "node1"),
+    ("switchover", "--scheduled", "2099-01-01T10:00"), ("pause",), ("restart", "CLUSTER"),
+    ("restart", "CLUSTER", "node1", "--scheduled", "2099-01-01T10:00"), ("reload", "CLUSTER"),
+    ("reinit", "CLUSTER", "node1"), ("reinit", "CLUSTER"), ("flush", "CLUSTER", "switchover"),
+    ("flush", "CLUSTER", "restart"), ("edit-config", "-s", "ttl=33"), ("remove", "CLUSTER"),
+    ("dcs", "accept"), ("demote-cluster", "--host", "h"),
+]
+
+
+@pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
+def test_nothing_is_changed(world, args):
+    fit(world)
+    args = [world.scope if a == "CLUSTER" else a for a in args]
+    out = dry(world, *args)
+    assert "Would" in out or "No " in out, out
+    done = json.loads(world.hactl(*args, "--dry-run", "--json").stdout)
+    assert done["dry_run"] is True and done["results"], done
+
+
+def test_every_command_that_changes_something_can_be_tried(world):
+    asked = {args[0] for args in COMMANDS} | {"resume", "promote-cluster", "proxy-config"}
+    commands = [line.split()[0] for line in
+                world.hactl("--help").stdout.split("Commands:")[1].splitlines()
+                if line.startswith("  ") and line.strip()]
+    able = {c for c in commands
+            if "--dry-run" in world.hactl(c, "--help").stdout}
+    assert able >= asked, asked - able
+
+
+def test_what_would_refuse_a_switchover(world):
+    fit(world, node1={"state": "stopped"}, node2={"replication_state": "in archive recovery"})
+    out = dry(world, "switchover", "--candidate", "node1", code=1)
+    assert "Would be refused: member node1: its PostgreSQL is 'stopped'" in out
+    assert '/switchover {"candidate": "node1", "leader": "node0"}' in out
+    out = dry(world, "switchover", code=1)
+    assert "no good candidates" in out and "Member node2: it does not stream" in out
+    fit(world, node2={"xlog": {"received_location": 5}, "timeline": 1})
+    world.members["node0"].answers["GET", "/patroni"][1]["xlog"] = {"location": 10 ** 9}
+    assert "more than maximum_lag_on_failover" in dry(world, "switchover", "--candidate", "node2",
+                                                      code=1)
+    world.members["node2"].stop()
+    assert "it does not answer" in dry(world, "switchover", "--candidate", "node2", code=1)
+
+
+def test_what_would_be_written(world):
+    fit(world)
+    out = dry(world, "edit-config", "-s", "ttl=33")
+    assert "-ttl: 20\n+ttl: 33" in out and '"ttl":33' in out
+    out = dry(world, "remove", world.scope)
+    assert world.key("leader") in out and "Nothing was changed." in out
+    assert "node1 is 1 bytes behind" in dry(world, "switchover", "--candidate", "node1")
+    out = dry(world, "pause")
+    assert 'PATCH %s/config {"pause": true}' % world.members["node0"].url in out
+    assert world.hactl("resume", "--dry-run", code=1).stderr == "Error: Cluster is not paused\n"
+
+
+def test_proxy_config_writes_no_file(world, tmp_path):
+    path = tmp_path / "haproxy.cfg"
+    out = dry(world, "proxy-config", "haproxy", "-o", str(path), "--reload", "touch %s" % path)
+    assert "Would write this to %s" % path in out and not path.exists()
+
+
+def test_json_asks_nothing(world):
+    fit(world)
+    leader = world.members["node0"]
+    leader.answers["POST", "/switchover"] = (200, "Switched")
+    done = world.hactl("switchover", "--json", code=1)
+    assert "--force" in json.loads(done.stdout)["error"] and "--force" in done.stderr
+    done = world.hactl("switchover", "--json", "--force")
+    assert json.loads(done.stdout) == {
+        "results": [{"outcome": "done", "code": 200, "text": "Switched"}]}
+    for name in ("node1", "node2"):
+        world.members[name].answers["POST", "/reload"] = (202, "later")
+    world.members["node0"].stop()
+    results = json.loads(world.hactl("reload", world.scope, "--json", "--force", code=1).stdout)
+    assert [r["outcome"] for r in results["results"]] == ["no answer", "done", "done"]
+
+
+@pytest.mark.parametrize("args", [["list"], ["topology"], ["history"], ["show-config"], ["dsn"],
+                                  ["dsn", "--all"], ["version"], ["version", "CLUSTER"],
+                                  ["explain"], ["proxy-config", "haproxy"]], ids=" ".join)
+def test_json_is_one_document(world, args):
+    fit(world)
+    args = [world.scope if a == "CLUSTER" else a for a in args]
+    assert json.loads(world.hactl(*args, "--json").stdout) is not None
