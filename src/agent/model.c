@@ -14,8 +14,16 @@ static bool is_serving(const struct view *v)
 	return v->pg.run == PG_UP && v->pg.role == ROLE_PRIMARY;
 }
 
+static bool is_on_ours(const struct agent *a, const struct walsender *w)
+{
+	const struct history *own = &a->own_history;
+
+	return own->timeline == a->view.pg.timeline && timeline_sends_present(own, w->sent_lsn);
+}
+
 /* What a peer tells of itself is up to a second old, and a walreceiver may not know yet that its
- * connection is dead. Of who streams from here our own walsenders know better. */
+ * connection is dead. Of who streams from here our own walsenders know better; also that it has
+ * come to our timeline, when we began that a moment ago. */
 static void refresh_vote(const struct agent *a, struct vote *vote)
 {
 	/* A list from before the question says nothing of one that came since. */
@@ -32,6 +40,8 @@ static void refresh_vote(const struct agent *a, struct vote *vote)
 			continue;
 		vote->streaming = vote->streaming || str_eq(w->state, "streaming");
 		vote->lsn = MAX_OF(vote->lsn, w->flush_lsn);
+		if (is_on_ours(a, w))
+			vote->timeline = a->view.pg.timeline;
 	}
 }
 

@@ -27,7 +27,8 @@ src_libagent_a_SOURCES = \
 	src/agent/recorder.c
 
 if HAVE_CRITERION
-agent_tests = tests/unit/test_keys tests/unit/test_poolers tests/unit/test_successor
+agent_tests = tests/unit/test_keys tests/unit/test_poolers tests/unit/test_successor \
+	tests/unit/test_model
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
 tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
@@ -39,6 +40,9 @@ tests_unit_test_poolers_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_successor_SOURCES = tests/unit/test_successor.c
 tests_unit_test_successor_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_successor_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+tests_unit_test_model_SOURCES = tests/unit/test_model.c
+tests_unit_test_model_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_model_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/test_failsafe
 TESTS += tests/unit/test_failsafe
 tests_unit_test_failsafe_SOURCES = tests/unit/test_failsafe.c

@@ -56,6 +56,11 @@ uint32_t timeline_at(const struct history *upstream, uint64_t lsn)
 	return upstream->timeline;
 }
 
+bool timeline_sends_present(const struct history *own, uint64_t sent_lsn)
+{
+	return own->n > 0 && sent_lsn > own->entries[own->n - 1].end_lsn;
+}
+
 bool timeline_was_standby(const struct pg_state *local)
 {
 	/* Its recovery ends with a timeline of its own, whoever hastens it. */

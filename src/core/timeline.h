@@ -26,6 +26,10 @@ enum ancestry timeline_compare(const struct pg_state *local, const struct histor
 bool timeline_fork(const struct history *upstream, uint32_t timeline, uint64_t *ret_lsn);
 /* On which timeline the server has what lies at `lsn`. */
 uint32_t timeline_at(const struct history *upstream, uint64_t lsn);
+/* Whoever was sent WAL up to there by a server with that past receives its present timeline: of an
+ * older one it is sent nothing beyond the fork (Postgres 13 to 18), and a standby that has WAL of
+ * its own beyond the fork does not ask for the present one. */
+bool timeline_sends_present(const struct history *own, uint64_t sent_lsn);
 /* Its last life was a standby's, or it was never started since it was copied. */
 bool timeline_was_standby(const struct pg_state *local);
 /* End of the local WAL as far as it is known; 0 unknown. */

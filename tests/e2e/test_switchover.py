@@ -37,6 +37,30 @@ def test_switchover_under_write_load(cluster, out):
     assert [h[4] for h in history[-3:]] == [second.name, third.name, first.name]
 
 
+def beyond(leader, node):
+    """It was sent WAL of the leader's timeline: what lies behind the fork."""
+    timeline = leader.timeline()
+    fork = leader.sql1("SELECT split_part(split_part(trim(E'\\n' from pg_read_file("
+                       "'pg_wal/%08X.history')), E'\\n', -1), E'\\t', 2)" % timeline)
+    return leader.sql1("SELECT count(*) FROM pg_stat_replication WHERE application_name = '%s' "
+                       "AND state = 'streaming' AND sent_lsn > '%s'" % (node.name, fork)) > 0
+
+
+def test_switchover_right_after_another(cluster, out):
+    """As soon as the other standby streams from the new leader it may be the next, also when its own
+    agent has not looked since."""
+    first, second, third = cluster.leader(), *cluster.replicas()
+    for old, new, then in ((first, second, third), (third, first, second), (second, third, first)):
+        answer = old.rest("/switchover", "POST", {"leader": old.name, "candidate": new.name},
+                          timeout=30)
+        assert answer.code == 200, answer
+        wait_for("%s streams from %s" % (then.name, new.name), lambda: beyond(new, then), 20, 0.005)
+        answer = new.rest("/switchover", "POST", {"leader": new.name, "candidate": then.name},
+                          timeout=30)
+        assert answer.code == 200, answer
+        cluster.wait_whole()
+
+
 def test_switchover_leaves_its_trace(cluster):
     old, new = cluster.leader(), cluster.replicas()[0]
     since = in_seconds(0)

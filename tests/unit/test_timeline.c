@@ -116,3 +116,13 @@ Test(timeline, tells_on_which_timeline_a_position_lies)
 	h.n = 0;
 	cr_assert_eq(timeline_at(&h, 1), 5);
 }
+
+Test(timeline, who_is_sent_more_than_the_fork_receives_the_present_one)
+{
+	struct history first = { .timeline = 1 };
+
+	cr_assert(!timeline_sends_present(&upstream, 1001)); /* of timeline 2, perhaps */
+	cr_assert(!timeline_sends_present(&upstream, 2000));
+	cr_assert(timeline_sends_present(&upstream, 2001));
+	cr_assert(!timeline_sends_present(&first, 2001)); /* there is no fork to compare with */
+}
