@@ -89,6 +89,8 @@ static bool is_odd(struct agent *a, const struct pending *p, const struct event 
 	}
 	if (!a->view.regressed) {
 		remember(a, rep);
+		if (is_certain(p) && rep->error_code == 0)
+			seal_heard(a, p->ticket, rep->revision);
 		return false;
 	}
 	/* The newest, not the highest: it may be wiped once more before anybody looks. */
@@ -283,6 +285,7 @@ const char *regress_accept(struct agent *a)
 	d->sealed = false;
 	a->view.promised = 0;
 	a->seal.until_ms = 0;
+	a->seal.doubt = (struct seal_doubt){ 0 };
 	d->regressed = false;
 	a->view.regressed = false;
 	a->view.accepted_revision = d->accepted;

@@ -35,11 +35,51 @@ static int64_t span_ms(const struct agent *a)
 	return MAX_OF(SEAL_TERMS * a->view.cfg.ttl_ms, (int64_t)SEAL_LEAST_MS);
 }
 
+static int64_t known_revision(const struct agent *a)
+{
+	return MAX_OF(a->durable.revision, a->stream_revision);
+}
+
+/* Etcd has come to it: whoever named it had it from there, or it no longer matters. */
+static void settle_doubt(struct agent *a)
+{
+	if (known_revision(a) >= a->seal.doubt.ballot)
+		a->seal.doubt = (struct seal_doubt){ 0 };
+}
+
+/* Etcd gave a ballot out before anybody could name it, so everything that it commits later has a
+ * higher revision. A member that hears nothing of etcd cannot look, and has to promise all the
+ * same; but a number that was made up must not bind it until etcd comes to it, years later. */
+static void doubt(struct agent *a, int64_t ballot)
+{
+	struct seal_doubt *d = &a->seal.doubt;
+	bool known = ballot <= known_revision(a);
+
+	settle_doubt(a);
+	if (ballot == d->ballot || (d->ballot == 0 && known))
+		return;
+	if (d->ballot == 0) {
+		*d = (struct seal_doubt){ .ballot = ballot, .before = a->view.promised,
+					  .ticket = a->next_ticket,
+					  .begins = a->seal.until_ms == 0 };
+		return;
+	}
+	d->begins = false;
+	d->before = known ? MAX_OF(d->before, ballot) : INT64_MAX;
+	if (ballot > d->ballot) {
+		d->ballot = ballot;
+		d->ticket = a->next_ticket;
+	}
+}
+
 /* A promise from before the restart holds for its whole time again: nobody knows how old it is. */
 void seal_start(struct agent *a)
 {
 	a->view.promised = a->durable.promised;
 	a->seal.kept = true;
+	if (a->view.promised > known_revision(a))
+		a->seal.doubt = (struct seal_doubt){ .ballot = a->view.promised,
+						     .before = INT64_MAX };
 	if (a->durable.sealed)
 		a->seal.until_ms = a->view.now_ms + span_ms(a);
 }
@@ -50,6 +90,7 @@ static void promise(struct agent *a, int64_t ballot, const char *candidate)
 {
 	struct view *v = &a->view;
 
+	doubt(a, ballot);
 	if (a->seal.until_ms == 0 || ballot > v->promised)
 		str_clip(a->seal.candidate, sizeof(a->seal.candidate), candidate);
 	if (a->seal.until_ms == 0)
@@ -75,6 +116,27 @@ static void unseal(struct agent *a, const char *why)
 	a->seal.until_ms = 0;
 	a->durable.sealed = false;
 	a->member_urgent = a->board_dirty = true;
+}
+
+void seal_heard(struct agent *a, uint64_t ticket, int64_t revision)
+{
+	struct seal_doubt *d = &a->seal.doubt;
+	struct view *v = &a->view;
+	bool begins = d->begins;
+
+	if (d->ballot == 0 || ticket <= d->ticket || revision >= d->ballot)
+		return;
+	log_warning("ballot %" PRId64 " of '%s' was made up: etcd is at revision %" PRId64
+		    " and never gave it out; what was promised for it is void",
+		    d->ballot, a->seal.candidate, revision);
+	recorder_add(&a->recorder, v->now_ms, "ballot %lld was made up", (long long)d->ballot);
+	v->promised = MIN_OF(d->before, revision);
+	a->durable.promised = v->promised;
+	a->seal.kept = false;
+	*d = (struct seal_doubt){ 0 };
+	if (begins && a->seal.until_ms != 0)
+		unseal(a, "its ballot was made up");
+	a->member_urgent = a->board_dirty = a->again = true;
 }
 
 static bool is_standby(const struct view *v)
@@ -124,6 +186,7 @@ void seal_refresh(struct agent *a)
 	struct seal *s = &a->seal;
 	bool settled = a->job.ticket == 0 && a->settle_ticket == 0;
 
+	settle_doubt(a);
 	refresh_promise(a);
 	if (!is_standby(v) && v->pg.run != PG_STARTING)
 		s->done_at_ms = 0;

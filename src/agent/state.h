@@ -99,6 +99,15 @@ struct seal_asked {
 	int64_t until_ms;
 };
 
+/* A promised ballot above every revision that this member knows: newer than what it has heard of
+ * etcd, or made up. */
+struct seal_doubt {
+	int64_t ballot;  /* 0: none */
+	int64_t before;  /* promised beside it; INT64_MAX: whatever etcd will have come to */
+	uint64_t ticket; /* only what is asked of etcd after this one can tell */
+	bool begins;     /* the seal is for its sake alone */
+};
+
 struct seal {
 	int64_t until_ms;   /* the promise holds until then; 0: none */
 	bool kept;          /* the promise is on disk */
@@ -106,6 +115,7 @@ struct seal {
 	int64_t retry_ms;   /* ask for a ballot again then */
 	int64_t files_retry_ms; /* write the files again then, after a failure */
 	char candidate[NAME_SIZE]; /* who asked first */
+	struct seal_doubt doubt;
 	struct seal_asked asked[SEAL_ASKED_MAX];
 };
 
@@ -420,6 +430,8 @@ void seal_followed(struct agent *a, bool nobody, bool written);
 /* For GET /patroni: object; NULL while nothing is promised. Heap. */
 char *seal_json(const struct agent *a);
 void seal_saved(struct agent *a, uint64_t ticket);
+/* What was asked with that ticket went through consensus at that revision. */
+void seal_heard(struct agent *a, uint64_t ticket, int64_t revision);
 void seal_cycle(struct agent *a);
 
 /* fence.c: the operator's command against an old leader */

@@ -287,6 +287,8 @@ static void apply_operator(struct world *world, enum fault fault, uint32_t id, u
 			      add > 0 ? "7000000000000000999" : world->nodes[id].pg.sysid);
 	if (fault == FAULT_RESUME)
 		operator_resume_in_etcd(world);
+	if (fault == FAULT_MADE_UP)
+		operator_seal(world, id, 20 + other * 20);
 	if (fault == FAULT_CONFIG)
 		operator_patch(world, other & 1 ? "{\"ttl\":4}" :
 						  other & 2 ? "{\"ttl\":6}" :

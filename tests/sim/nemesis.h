@@ -66,7 +66,8 @@ struct world;
 	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)                           \
 	X(CUT_PAIR, "cut-pair", NEEDS_STORY, 500, 20000)                       \
 	X(FENCE_FAILS, "fence-fails", NEEDS_FENCE, 2000, 30000)                \
-	X(FENCE_HANGS, "fence-hangs", NEEDS_FENCE, 2000, 30000)
+	X(FENCE_HANGS, "fence-hangs", NEEDS_FENCE, 2000, 30000)                \
+	X(MADE_UP, "made-up-ballot", NEEDS_TURN, 0, 0)
 
 #define NEEDS_GUARD       1
 #define NEEDS_ETCD_FAULTS 2
@@ -112,7 +113,9 @@ void operator_switchover(struct world *world, const char *leader, const char *ca
 void operator_failover(struct world *world, const char *candidate);
 void operator_restart(struct world *world, uint32_t node);
 void operator_reinit(struct world *world, uint32_t node);
-void operator_seal(struct world *world, uint32_t node);
+/* As a candidate asks that then goes away; `ahead` of what etcd has come to: such a ballot was
+ * never given out. */
+void operator_seal(struct world *world, uint32_t node, int64_t ahead);
 void operator_pause(struct world *world, bool pause);
 /* Every agent runs and every host can be reached. */
 bool operator_sees_all(const struct world *world);

@@ -57,14 +57,15 @@ void operator_reinit(struct world *world, uint32_t node)
 	ask(world, &world->nodes[node], &command);
 }
 
-/* As a candidate asks that then goes away. */
-void operator_seal(struct world *world, uint32_t node)
+void operator_seal(struct world *world, uint32_t node, int64_t ahead)
 {
 	struct command command = { .type = CMD_SEAL };
 
 	if (!world->nodes[node].agent)
 		return;
 	command.ballot = agent_view(world->nodes[node].agent)->cluster.revision;
+	if (ahead > 0)
+		command.ballot = world->etcd.store.revision + ahead;
 	(void)str_copy(command.scope, sizeof(command.scope), WORLD_SCOPE);
 	(void)str_copy(command.candidate, sizeof(command.candidate), "nobody");
 	ask(world, &world->nodes[node], &command);

@@ -89,6 +89,7 @@ EXTRA_DIST += \
 	tests/scenarios/k12-sealed-and-cut-off.scn \
 	tests/scenarios/k2-agent-frozen-voter-cut.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
+	tests/scenarios/made-up-ballot.scn \
 	tests/scenarios/paused-agent-frozen.scn \
 	tests/scenarios/paused-another-leads.scn \
 	tests/scenarios/paused-failover.scn \

@@ -445,7 +445,7 @@ static int play_operator(struct story *story, const char *what, uint32_t at, str
 	else if (str_eq(what, "restart"))
 		operator_restart(world, (uint32_t)node);
 	else if (str_eq(what, "seal"))
-		operator_seal(world, (uint32_t)node);
+		operator_seal(world, (uint32_t)node, 0);
 	else
 		operator_reinit(world, (uint32_t)node);
 	return 0;
