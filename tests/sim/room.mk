@@ -62,6 +62,7 @@ EXTRA_DIST += \
 	tests/scenarios/etcd-restored.scn \
 	tests/scenarios/etcd-wiped.scn \
 	tests/scenarios/failover.scn \
+	tests/scenarios/failsafe-sealed-deaf.scn \
 	tests/scenarios/fence-command-fails.scn \
 	tests/scenarios/fence-command-hangs.scn \
 	tests/scenarios/fence-command-old-back.scn \
