@@ -1,27 +1,33 @@
 # Safety rules taken out of a copy of the sources, one at a time; see check-mutants.sh.
 mutant_link = $(CCLD) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS)
-mutant_env = COMPILE='$(COMPILE)' LINK='$(mutant_link)' \
+mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYSTEMD_CFLAGS)' LINK='$(mutant_link)' \
 	sim_LINK='$(tests_sim_pgha_sim_OBJECTS) @ $(tests_sim_pgha_sim_LDADD) $(LIBS)' \
 	rules_LINK='$(tests_rules_test_rules_OBJECTS) @ $(tests_rules_test_rules_LDADD) $(LIBS)' \
 	rank_LINK='$(tests_unit_test_rank_OBJECTS) @ $(tests_unit_test_rank_LDADD) $(LIBS)' \
 	failsafe_LINK='$(tests_unit_test_failsafe_OBJECTS) @ $(tests_unit_test_failsafe_LDADD) $(LIBS)' \
 	decide_LINK='$(tests_unit_test_decide_OBJECTS) @ $(tests_unit_test_decide_LDADD) $(LIBS)' \
 	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)' \
+	seal_LINK='$(tests_unit_test_seal_OBJECTS) @ $(tests_unit_test_seal_LDADD) $(LIBS)' \
 	restmsg_LINK='$(tests_unit_test_restmsg_OBJECTS) @ $(tests_unit_test_restmsg_LDADD) $(LIBS)' \
+	guard_LINK='$(pgha_guard_OBJECTS) @ $(pgha_guard_LDADD) $(LIBS)' \
+	pgrepair_LINK='$(tests_io_test_pg_repair_OBJECTS) @ $(tests_io_test_pg_repair_LDADD) $(LIBS)' \
 	FENCE_PG_CONFIGS='$(PG_CONFIGS)'
 mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
 	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record \
-	tests/unit/test_failsafe tests/unit/test_restmsg tests/fence/page
+	tests/unit/test_failsafe tests/unit/test_restmsg tests/unit/test_seal tests/fence/page \
+	pgha-guard tests/io/test_guard tests/io/test_pg_repair
 
-# One line for each safety rule that is taken away: killed by what, or survived.
-check-mutants: $(mutant_programs) check-src-mutants
-	$(srcdir)/tests/sim/check-sim.sh mutants
-	$(srcdir)/tests/states/check-states.sh
-# Those of the sources alone; MUTANTS="NAME..." for some of them.
-check-src-mutants: $(mutant_programs)
+# Says of each safety rule that is taken away what noticed; goes on where it was broken off.
+# MUTANTS="NAME..." for some of them.
+check-mutants: $(mutant_programs)
 	$(srcdir)/tests/mutants/check-mutants.sh --fit
 	$(mutant_env) $(srcdir)/tests/mutants/check-mutants.sh $(MUTANTS)
+# Those of the sources alone.
+check-src-mutants: $(mutant_programs)
+	$(srcdir)/tests/mutants/check-mutants.sh --fit
+	$(mutant_env) $(srcdir)/tests/mutants/check-mutants.sh --src $(MUTANTS)
 .PHONY: check-mutants check-src-mutants
+CLEANFILES += check-mutants.out check-states.out
 
 EXTRA_DIST += \
 	tests/mutants/check-mutants.sh \
@@ -29,11 +35,16 @@ EXTRA_DIST += \
 	tests/mutants/adopted-by-read.mut \
 	tests/mutants/failsafe-from-answer.mut \
 	tests/mutants/failsafe-list-gone.mut \
+	tests/mutants/clone-removes-first.mut \
 	tests/mutants/fence-not-run.mut \
 	tests/mutants/fetch-gives-up.mut \
 	tests/mutants/fetch-skipped.mut \
 	tests/mutants/gone-not-asked.mut \
+	tests/mutants/guard-trusts-pid.mut \
 	tests/mutants/keepalive-proves.mut \
+	tests/mutants/made-up-believed.mut \
+	tests/mutants/made-up-by-old-answer.mut \
+	tests/mutants/made-up-takes-votes.mut \
 	tests/mutants/module-one-look.mut \
 	tests/mutants/module-prepared.mut \
 	tests/mutants/module-sync-cut.mut \

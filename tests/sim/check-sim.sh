@@ -3,7 +3,7 @@
 #
 # check-sim - failure stories in virtual time, and safety rules taken away one at a time
 #
-# usage: check-sim.sh [PART...]    parts: scenarios mutants; all of them unless named
+# usage: check-sim.sh [PART...]    parts: scenarios mutants mutant:NAME; the first two unless named
 #
 # Everything that fails prints the one line that plays it again. Runs in the build directory.
 set -eu
@@ -36,34 +36,42 @@ play_scenarios() {
 }
 
 # Each takes one safety rule away at the port boundary; a seed, or a story, has to notice.
+play_mutant() {
+	mutant=$1
+	case $mutant in
+	trust-expiry)
+		play --mutant "$mutant" --seeds 1..20 \
+			--scenario "$scenarios/early-revoke-cut-off.scn" ;;
+	guard-stale)
+		play --mutant "$mutant" --seeds 1..40 \
+			--scenario "$scenarios/guard-resumed-late.scn" ;;
+	pause-armed)
+		play --mutant "$mutant" --seeds 1..40 \
+			--scenario "$scenarios/paused-key-expires.scn" ;;
+	no-gate | gate-late)
+		play --mutant "$mutant" --seeds 1..40 \
+			--scenario "$scenarios/agent-and-guard-frozen.scn" ;;
+	timeline-reused)
+		play --mutant "$mutant" --seeds 1..200 \
+			--scenario "$scenarios/promotion-frozen.scn" ;;
+	rewind-unmarked)
+		play --mutant "$mutant" --seeds 1..40 \
+			--scenario "$scenarios/rewind-dies-leaderless.scn" ;;
+	*)
+		play --mutant "$mutant" --seeds 1..400 ;;
+	esac
+}
+
 play_mutants() {
-	for mutant in $("$sim" --list-mutants); do
-		case $mutant in
-		trust-expiry)
-			play --mutant "$mutant" --seeds 1..20 \
-				--scenario "$scenarios/early-revoke-cut-off.scn" ;;
-		guard-stale)
-			play --mutant "$mutant" --seeds 1..40 \
-				--scenario "$scenarios/guard-resumed-late.scn" ;;
-		pause-armed)
-			play --mutant "$mutant" --seeds 1..40 \
-				--scenario "$scenarios/paused-key-expires.scn" ;;
-		no-gate | gate-late)
-			play --mutant "$mutant" --seeds 1..40 \
-				--scenario "$scenarios/agent-and-guard-frozen.scn" ;;
-		timeline-reused)
-			play --mutant "$mutant" --seeds 1..200 \
-				--scenario "$scenarios/promotion-frozen.scn" ;;
-		rewind-unmarked)
-			play --mutant "$mutant" --seeds 1..40 \
-				--scenario "$scenarios/rewind-dies-leaderless.scn" ;;
-		*)
-			play --mutant "$mutant" --seeds 1..400 ;;
-		esac
+	for name in $("$sim" --list-mutants); do
+		play_mutant "$name"
 	done
 }
 
 [ $# -gt 0 ] || set -- scenarios mutants
 for part in "$@"; do
-	"play_$part"
+	case $part in
+	mutant:*) play_mutant "${part#mutant:}" ;;
+	*) "play_$part" ;;
+	esac
 done
