@@ -203,6 +203,25 @@ void cli_wait(struct cli *cli, int64_t ms)
 	}
 }
 
+void cli_wait_leader(struct cli *cli, const char *cluster, int64_t ms)
+{
+	const int64_t until_ms = loop_now_ms() + ms;
+	char key[ETCD_KEY_SIZE];
+
+	if (cli->dcs == NULL || cli_key(cli, cluster, "leader", key, NULL) < 0) {
+		cli_wait(cli, ms);
+		return;
+	}
+	dcs_watch(cli->dcs, key);
+	while (!dcs_changed(cli->dcs)) {
+		const int64_t left_ms = until_ms - loop_now_ms();
+
+		if (left_ms <= 0)
+			return;
+		(void)loop_step(cli->loop, left_ms);
+	}
+}
+
 void cli_print_stamp(void)
 {
 	char stamp[WHEN_SIZE];

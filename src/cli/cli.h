@@ -128,6 +128,8 @@ size_t cli_gather(struct cli *cli, const struct picture *picture, size_t max, in
 		  struct tree *ret_statuses, struct err *ret_errs);
 /* Lets the loop run for so long: between two looks at something. */
 void cli_wait(struct cli *cli, int64_t ms);
+/* The same, but no longer than until another one leads that cluster, as far as etcd tells. */
+void cli_wait_leader(struct cli *cli, const char *cluster, int64_t ms);
 /* Local time for result lines, with five digits of the second. */
 void cli_print_stamp(void);
 

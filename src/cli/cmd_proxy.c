@@ -41,7 +41,8 @@ static int read_wish(const struct cli *cli, const struct args *args, struct prox
 				    .member = member != NULL ? member : cli->setup.config->name };
 	if (!proxy_kind_of(args->words[0], &ret->kind))
 		return err_set(err, ERR_PARSE,
-			       "'%s' is not known: haproxy, nginx, pgbouncer or keepalived",
+			       "'%s' is not known: haproxy, nginx, pgbouncer, keepalived or "
+			       "traefik",
 			       args->words[0]);
 	if (args_has(args, "--watch") && args_value(args, "--output") == NULL)
 		return err_set(err, ERR_PARSE, "--watch needs --output, the file to keep true");
@@ -106,7 +107,7 @@ static void keep_true(struct cli *cli, const struct args *args, const char *name
 	if (r < 0 && !str_eq(keeper->said, err.msg))
 		fprintf(stderr, "Error: %s; the file stays as it is\n", err.msg);
 	str_clip(keeper->said, sizeof(keeper->said), r < 0 ? err.msg : "");
-	cli_wait(cli, LOOK_MS);
+	cli_wait_leader(cli, name, LOOK_MS);
 }
 
 static int dry_run(struct cli *cli, const struct args *args, const char *text)
@@ -153,7 +154,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	return 0;
 }
 
-static const char *const kinds[] = { "haproxy", "nginx", "pgbouncer", "keepalived", NULL };
+static const char *const kinds[] = { "haproxy", "nginx", "pgbouncer", "keepalived",
+				     "traefik", NULL };
 
 static const struct args_option options[] = {
 	{ .name = "--output", .also = "-o", .value = "FILE", .kind = ARGS_FILE,
@@ -175,14 +177,14 @@ static const struct args_option options[] = {
 
 const struct cli_command cmd_proxy = {
 	.name = "proxy-config",
-	.words = "haproxy|nginx|pgbouncer|keepalived [CLUSTER]",
+	.words = "haproxy|nginx|pgbouncer|keepalived|traefik [CLUSTER]",
 	.takes = { { .choices = kinds }, CMD_CLUSTER },
 	.words_min = 1,
 	.words_max = 2,
 	.help = "Print the configuration of a load balancer for the cluster as it is.",
 	.more = "  HAProxy and keepalived ask the members who leads; their files change when some\n"
-		"  come or go. nginx and PgBouncer cannot: theirs name the leader, and --watch\n"
-		"  keeps them true.\n",
+		"  come or go. The others cannot: theirs name the leader, and --watch keeps them\n"
+		"  true.\n",
 	.options = options,
 	.run = run,
 };

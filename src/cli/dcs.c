@@ -27,6 +27,8 @@ struct dcs {
 	bool failed;
 	struct err err;
 	struct etcd_rep rep; /* its keys are moved out of the answer's copy */
+	char watched[ETCD_KEY_SIZE]; /* "" none */
+	bool changed;
 };
 
 static void copy_kvs(struct etcd_kvs *dst, const struct etcd_kvs *src)
@@ -60,11 +62,28 @@ static void take_answer(void *ctx, const struct etcd_answer *answer)
 	copy_kvs(&dcs->rep.kvs, &answer->rep->kvs);
 }
 
+static void take_change(void *ctx, const struct etcd_watch_msg *msg)
+{
+	struct dcs *dcs = ctx;
+
+	for (size_t i = 0; i < msg->events.n; i++)
+		dcs->changed = dcs->changed || str_eq(msg->events.items[i].key, dcs->watched);
+}
+
+/* The stream begins again by itself, but not where it ended behind a compaction. */
+static void take_loss(void *ctx, const struct err *err _unused_)
+{
+	struct dcs *dcs = ctx;
+
+	dcs->watched[0] = '\0';
+}
+
 int dcs_new(struct loop *loop, struct http *http, const struct config_etcd *config,
 	    struct dcs **ret, struct err *err)
 {
 	struct dcs *dcs = mem_new(1, sizeof(*dcs));
-	const struct etcd_handler handler = { .ctx = dcs, .answer = take_answer };
+	const struct etcd_handler handler = { .ctx = dcs, .answer = take_answer,
+					      .watch = take_change, .watch_lost = take_loss };
 	int r;
 
 	dcs->loop = loop;
@@ -170,6 +189,23 @@ int dcs_put(struct dcs *dcs, const char *key, const char *value, int64_t revisio
 	    memcmp(found->items[0].value, value, found->items[0].len) == 0)
 		return 0;
 	return DCS_CONFLICT;
+}
+
+void dcs_watch(struct dcs *dcs, const char *key)
+{
+	if (str_eq(dcs->watched, key))
+		return;
+	str_clip(dcs->watched, sizeof(dcs->watched), key);
+	/* Revision 0: from now on. */
+	etcd_watch(dcs->etcd, key, 0);
+}
+
+bool dcs_changed(struct dcs *dcs)
+{
+	bool changed = dcs->changed;
+
+	dcs->changed = false;
+	return changed;
 }
 
 int dcs_delete_prefix(struct dcs *dcs, const char *prefix, struct err *err)

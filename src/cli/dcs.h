@@ -33,6 +33,11 @@ int dcs_read(struct dcs *dcs, const char *prefix, struct etcd_kvs *ret,
 /* Writes if the key's mod revision is this one; 0: if it does not exist. */
 int dcs_put(struct dcs *dcs, const char *key, const char *value, int64_t revision,
 	    struct err *err) _must_check_;
+/* Watches this one key from now on, or goes on watching it. A hint: what happens while the stream
+ * is down is not told, so look from time to time as well. */
+void dcs_watch(struct dcs *dcs, const char *key);
+/* Whether it was written or deleted since the last time this was asked. Told by the loop. */
+bool dcs_changed(struct dcs *dcs);
 int dcs_delete_prefix(struct dcs *dcs, const char *prefix, struct err *err) _must_check_;
 
 #endif

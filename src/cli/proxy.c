@@ -168,10 +168,25 @@ static void add_server(const char *listen, int64_t port, const char *upstream, s
 		   upstream);
 }
 
+/* Those of the standbys, or of the leader where none can serve, each on a line of its own. */
+static void add_readers(const struct picture *picture, const char *before, const char *after,
+			struct buf *text)
+{
+	bool standbys = any_reads(picture);
+	struct place p;
+
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
+		if (!place_of(m, &p) || (standbys ? !p.reads : !p.leads))
+			continue;
+		buf_str(text, before);
+		add_address(p.host, p.port, text);
+		buf_str(text, after);
+	}
+}
+
 static int print_nginx(const struct picture *picture, const struct proxy_wish *wish,
 		       struct buf *text, struct err *err)
 {
-	bool standbys = any_reads(picture);
 	struct place p;
 	int r = need_leader(picture, &p, err);
 
@@ -181,13 +196,7 @@ static int print_nginx(const struct picture *picture, const struct proxy_wish *w
 	buf_str(text, "stream {\n    upstream pgha_primary {\n        server ");
 	add_address(p.host, p.port, text);
 	buf_str(text, ";\n    }\n    upstream pgha_replicas {\n        least_conn;\n");
-	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
-		if (!place_of(m, &p) || (standbys ? !p.reads : !p.leads))
-			continue;
-		buf_str(text, "        server ");
-		add_address(p.host, p.port, text);
-		buf_str(text, ";\n");
-	}
+	add_readers(picture, "        server ", ";\n", text);
 	buf_str(text, "    }\n");
 	add_server(wish->listen, wish->write_port, "pgha_primary", text);
 	add_server(wish->listen, wish->read_port, "pgha_replicas", text);
@@ -209,6 +218,38 @@ static int print_pgbouncer(const struct picture *picture, struct buf *text, stru
 		   "[databases]\n"
 		   "* = host=%s port=%lld\n",
 		   picture->name, p.host, (long long)p.port);
+	return 0;
+}
+
+static void add_router(const char *name, struct buf *text)
+{
+	buf_printf(text,
+		   "    %s:\n"
+		   "      entryPoints: [%s]\n"
+		   "      rule: \"HostSNI(`*`)\"\n"
+		   "      service: %s\n",
+		   name, name, name);
+}
+
+/* A file of its file provider. The ports stand in Traefik's own configuration, as entry points. */
+static int print_traefik(const struct picture *picture, struct buf *text, struct err *err)
+{
+	struct place p;
+	int r = need_leader(picture, &p, err);
+
+	if (r < 0)
+		return r;
+	add_head(picture, " Rewrite it when the leader changes; Traefik sees that.", text);
+	buf_str(text, "# Traefik's own configuration has the entryPoints pgha-primary and "
+		      "pgha-replicas.\n"
+		      "tcp:\n  routers:\n");
+	add_router("pgha-primary", text);
+	add_router("pgha-replicas", text);
+	buf_str(text, "  services:\n    pgha-primary:\n      loadBalancer:\n        servers:\n"
+		      "          - address: \"");
+	add_address(p.host, p.port, text);
+	buf_str(text, "\"\n    pgha-replicas:\n      loadBalancer:\n        servers:\n");
+	add_readers(picture, "          - address: \"", "\"\n", text);
 	return 0;
 }
 
@@ -238,7 +279,9 @@ static int print_keepalived(const struct picture *picture, const struct proxy_wi
 		return err_set(err, ERR_STATE, "No member '%s' whose address is known",
 			       wish->member);
 	add_head(picture, " The address is with whoever answers 200 to /primary.", text);
-	buf_str(text, "global_defs {\n    enable_script_security\n    script_user nobody\n}\n\n"
+	/* Version 3 counts in hundredths: who comes up waits three times advert_int, and a bit. */
+	buf_str(text, "global_defs {\n    vrrp_version 3\n    enable_script_security\n"
+		      "    script_user nobody\n}\n\n"
 		      "vrrp_script pgha_primary {\n"
 		      "    script \"/usr/bin/curl -fsk -m 1 -o /dev/null ");
 	buf_printf(text, "%s://", p.tls ? "https" : "http");
@@ -246,7 +289,7 @@ static int print_keepalived(const struct picture *picture, const struct proxy_wi
 	buf_printf(text,
 		   "/primary\"\n    interval 1\n    timeout 2\n    fall 1\n    rise 1\n}\n\n"
 		   "vrrp_instance pgha_%s {\n    state BACKUP\n    interface %s\n"
-		   "    virtual_router_id %lld\n    priority 100\n    advert_int 1\n"
+		   "    virtual_router_id %lld\n    priority 100\n    advert_int 0.2\n"
 		   "    unicast_src_ip %s\n    unicast_peer {\n",
 		   picture->name, wish->nic, (long long)wish->router_id, p.host);
 	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next)
@@ -290,6 +333,8 @@ int proxy_print(const struct picture *picture, const struct proxy_wish *wish,
 		return print_pgbouncer(picture, ret_text, err);
 	case PROXY_KEEPALIVED:
 		return print_keepalived(picture, wish, ret_text, err);
+	case PROXY_TRAEFIK:
+		return print_traefik(picture, ret_text, err);
 	case PROXY__MAX:
 		break;
 	}

@@ -3,18 +3,19 @@
  * proxy - configurations of load balancers, for a cluster as it is
  *
  * HAProxy and keepalived ask the members themselves and need a new file only when members come or
- * go. nginx and PgBouncer cannot, so their files name who leads.
+ * go. nginx, PgBouncer and Traefik cannot, so their files name who leads.
  */
 #ifndef PGHA_CLI_PROXY_H
 #define PGHA_CLI_PROXY_H
 
 #include "cli/picture.h"
 
-#define PROXY_KINDS(X)            \
-	X(HAPROXY, "haproxy")     \
-	X(NGINX, "nginx")         \
-	X(PGBOUNCER, "pgbouncer") \
-	X(KEEPALIVED, "keepalived")
+#define PROXY_KINDS(X)              \
+	X(HAPROXY, "haproxy")       \
+	X(NGINX, "nginx")           \
+	X(PGBOUNCER, "pgbouncer")   \
+	X(KEEPALIVED, "keepalived") \
+	X(TRAEFIK, "traefik")
 
 enum proxy_kind {
 #define X(n, t) PROXY_##n,

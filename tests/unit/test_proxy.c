@@ -98,11 +98,25 @@ Test(proxy, pgbouncer_names_the_leader)
 	cr_assert(has("[databases]\n* = host=10.0.0.2 port=5432\n"));
 }
 
+Test(proxy, traefik_names_the_leader_and_the_standbys)
+{
+	cr_assert_eq(make((struct proxy_wish){ .kind = PROXY_TRAEFIK }), 0);
+	cr_assert(has("    pgha-primary:\n      loadBalancer:\n        servers:\n"
+		      "          - address: \"10.0.0.2:5432\"\n    pgha-replicas:\n"),
+		  "%s", text.data);
+	cr_assert(has("    pgha-replicas:\n      loadBalancer:\n        servers:\n"
+		      "          - address: \"10.0.0.1:5432\"\n"),
+		  "%s", text.data);
+	cr_assert(has("      entryPoints: [pgha-replicas]\n      rule: \"HostSNI(`*`)\"\n"));
+	cr_assert_not(has("10.0.0.3"));
+}
+
 Test(proxy, without_a_leader_nothing_is_made_that_names_one)
 {
 	draw("{\"members\": [" MEMBER("n1", "replica", "running", "10.0.0.1", "") "]}");
 	cr_assert_lt(make((struct proxy_wish){ .kind = PROXY_NGINX }), 0);
 	cr_assert_lt(make((struct proxy_wish){ .kind = PROXY_PGBOUNCER }), 0);
+	cr_assert_lt(make((struct proxy_wish){ .kind = PROXY_TRAEFIK }), 0);
 	cr_assert_eq(make((struct proxy_wish){ .kind = PROXY_HAPROXY }), 0);
 }
 
