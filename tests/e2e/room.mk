@@ -24,11 +24,13 @@ EXTRA_DIST += \
 	tests/e2e/lib/rounds.py \
 	tests/e2e/lib/scenario.py \
 	tests/e2e/lib/table.py \
+	tests/e2e/lib/through.py \
 	tests/e2e/lib/wallclock.py \
 	tests/e2e/lib/writers.py \
 	tests/e2e/prober.c \
 	tests/e2e/restload.c \
 	tests/e2e/test_badinput.py \
+	tests/e2e/test_balancers.py \
 	tests/e2e/test_bootstrap.py \
 	tests/e2e/test_checker.py \
 	tests/e2e/test_crash.py \
@@ -55,6 +57,7 @@ EXTRA_DIST += \
 	tests/e2e/test_store.py \
 	tests/e2e/test_switchover.py \
 	tests/e2e/test_sync.py \
+	tests/e2e/test_vip.py \
 	tests/e2e/wallclock.c
 
 # Real PostgreSQL and etcd on network namespaces: needs root, takes minutes, so not in `check`.
