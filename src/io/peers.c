@@ -107,8 +107,11 @@ static void send(struct question *q, struct http_req *call)
 				.key_password = peers->key_password,
 				.verify_peer = peers->cert != NULL };
 
-	call->username = peers->username;
-	call->password = peers->password;
+	/* Reads are open to everybody: a password that does not go along cannot be taken. */
+	if (!str_eq(call->method, "GET")) {
+		call->username = peers->username;
+		call->password = peers->password;
+	}
 	call->tls = &tls;
 	call->timeout_ms = MAX_OF(q->until_ms - loop_now_ms(), INT64_C(1));
 	call->silent_ms = WAIT_MAX_MS;

@@ -3,8 +3,9 @@
  * peers - the other members' own word on where they are: GET of their api_url
  *
  * The HTTP status is ignored and the body decides, as Patroni 4.1.4 does it (contract 7.3). The
- * credentials and the certificate of `ctl` go along; the server's certificate is verified only
- * where ctl.certfile is set, and its host name never, as there.
+ * certificate of `ctl` goes along, the credentials where something is asked to be done; the
+ * server's certificate is verified only where ctl.certfile is set, and its host name never, as
+ * there.
  */
 #ifndef PGHA_IO_PEERS_H
 #define PGHA_IO_PEERS_H

@@ -254,6 +254,9 @@ def test_credentials_are_sent(world, tmp_path):
     world.members["node0"].answers["PATCH", "/config"] = (200, {})
     world.hactl("pause", options=["-c", str(conf)])
     assert world.members["node0"].headers[-1]["Authorization"] == "Basic dTpwOnc="
+    world.hactl("version", world.scope, options=["-c", str(conf)])
+    assert world.members["node0"].requests[-1][0] == "GET"
+    assert "Authorization" not in world.members["node0"].headers[-1]
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ check_io_programs = \
 	tests/io/test_etcd \
 	tests/io/test_guardian \
 	tests/io/test_link \
+	tests/io/test_peers \
 	tests/io/test_rest \
 	tests/io/test_restdb \
 	tests/io/test_restfeed \
+	tests/io/test_restmany \
 	tests/io/test_resttls \
 	tests/io/test_single \
 	tests/io/test_srv \
@@ -42,6 +44,9 @@ tests_io_test_guardian_LDADD = $(IO_TEST_LIBS)
 tests_io_test_link_SOURCES = tests/io/test_link.c tests/io/rig.c tests/io/rig.h
 tests_io_test_link_LDADD = $(IO_TEST_LIBS)
 
+tests_io_test_peers_SOURCES = tests/io/test_peers.c tests/io/rig.c tests/io/rig.h
+tests_io_test_peers_LDADD = $(IO_TEST_LIBS)
+
 tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
 
@@ -50,6 +55,9 @@ tests_io_test_restdb_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_restfeed_SOURCES = tests/io/test_restfeed.c tests/io/rig.c tests/io/rig.h
 tests_io_test_restfeed_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_restmany_SOURCES = tests/io/test_restmany.c tests/io/rig.c tests/io/rig.h
+tests_io_test_restmany_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_resttls_SOURCES = tests/io/test_resttls.c tests/io/rig.c tests/io/rig.h
 tests_io_test_resttls_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
