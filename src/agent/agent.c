@@ -166,6 +166,8 @@ void agent_free(struct agent *a)
 	free(a->config_text);
 	free(a->config_sent);
 	failsafe_free(a);
+	free(a->explain);
+	doctor_free(a);
 	free(a->history_text);
 	free(a->member_text);
 	free(a->trace_text);
@@ -342,6 +344,8 @@ static void fold_pg_done(struct agent *a, const struct event *ev)
 		crash_fold_end(a, ev);
 	else if (p.kind == TICKET_PRE_PROMOTE)
 		fold_pre_promote(a, ev);
+	else if (p.kind == TICKET_DOCTOR)
+		doctor_answered(a, &p, ev);
 	else if (p.kind == TICKET_SLOTS && ev->result < 0)
 		log_warning("replication slots: %s", ev->err != NULL ? ev->err->msg : "failed");
 }
@@ -354,6 +358,8 @@ static void fold_answer(struct agent *a, const struct event *ev)
 		return;
 	if (ev->type == EVENT_ETCD)
 		store_answer(a, &p, ev);
+	else if (p.kind == TICKET_EXPLAIN)
+		explain_answered(a, &p, ev);
 	else if (ev->type == EVENT_PEER)
 		model_fold_vote(a, &p, ev);
 	else
@@ -565,6 +571,7 @@ void agent_step(struct agent *a, const struct event *ev)
 	seal_cycle(a);
 	fence_cycle(a);
 	poolers_cycle(a);
+	explain_cycle(a);
 	probe_cycle(a);
 	publish_cycle(a);
 	wake_cycle(a);

@@ -547,6 +547,12 @@ void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 	case CMD_FAILSAFE:
 		failsafe_command(a, id, cmd);
 		return;
+	case CMD_EXPLAIN:
+		explain_command(a, id, cmd);
+		return;
+	case CMD_DOCTOR:
+		doctor_command(a, id);
+		return;
 	case CMD_NONE:
 	case CMD__MAX:
 		break;

@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "core/types.h"
+#include "wire/checkup.h"
 #include "wire/etcdmsg.h"
 #include "wire/restmsg.h"
 
@@ -83,6 +84,8 @@ struct event {
 	bool wal_gone;                    /* ... and it has no WAL from wal_lsn on any more */
 	const char *text;                 /* PG_DONE: which way a rewind or clone took, and such */
 
+	const struct checkup *checkup;    /* PG_DONE of PGOP_EXAMINE */
+	const struct checkup_link *link;  /* ... with an upstream */
 	const struct vote *vote;          /* PEER */
 	bool accepted;                    /* PROMISE with result 0: it said yes; else see text */
 	const struct command *command;    /* COMMAND */

@@ -292,6 +292,7 @@ void job_answer(struct agent *a, const struct event *ev)
 	case PGOP_CHECKPOINT:
 	case PGOP_WAL_END:
 	case PGOP_SLOTS:
+	case PGOP_EXAMINE:
 	case PGOP_PRE_PROMOTE:
 	case PGOP__MAX:
 		return;

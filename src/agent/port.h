@@ -35,6 +35,7 @@
 	X(POST_BOOTSTRAP, "post-bootstrap", true) /* roles, script; takes the boot mark away */ \
 	X(WAL_END, "wal-end", false)         /* where commits end on disk, Postgres down */    \
 	X(SLOTS, "slots", false)             /* make the physical slots be as listed */        \
+	X(EXAMINE, "examine", false) /* facts for doctor; with an upstream: does it let us in? */ \
 	X(PRE_PROMOTE, "pre-promote", false) /* the operator's script */
 
 enum pg_op {

@@ -22,6 +22,8 @@ src_libagent_a_SOURCES = \
 	src/agent/poolers.c \
 	src/agent/fences.c \
 	src/agent/command.c \
+	src/agent/explain.c \
+	src/agent/doctor.c \
 	src/agent/publish.c \
 	src/agent/trace.c \
 	src/agent/recorder.c

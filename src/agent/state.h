@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "core/decide.h"
+#include "core/whatif.h"
 #include "wire/conffile.h"
 #include "wire/record.h"
 
@@ -16,7 +17,7 @@
 	X(NUMBER) X(FENCE) X(FENCE_KEY)                                                     \
 	X(STATUS) X(HISTORY) X(INIT) X(CONFIG) X(CLEAR) X(COMMAND) X(PROBE) X(ANCESTRY)     \
 	X(OWN_HISTORY) X(CHECKPOINT) X(SLOTS) X(PRE_PROMOTE) X(JOB) X(PEER) X(SAVE) X(BALLOT) \
-	X(SYNC) X(WAL_END) X(TRACE) X(FAILSAFE) X(PROMISE) X(POOLERS)
+	X(SYNC) X(WAL_END) X(TRACE) X(FAILSAFE) X(PROMISE) X(POOLERS) X(EXPLAIN) X(DOCTOR)
 
 enum ticket_kind {
 #define X(n) TICKET_##n,
@@ -25,7 +26,7 @@ enum ticket_kind {
 	TICKET__MAX
 };
 
-#define PENDING_MAX 160
+#define PENDING_MAX 192
 
 struct pending {
 	uint64_t ticket; /* 0: free */
@@ -204,6 +205,26 @@ struct poolers {
 	uint32_t failures; /* in a row */
 };
 
+/* A question of an operator that waits for the others' positions. */
+struct explain {
+	uint64_t command_id;
+	uint32_t nifs;
+	struct whatif ifs[WHATIFS_MAX];
+	uint32_t waiting; /* for so many answers */
+	uint32_t nvotes;
+	struct vote votes[MEMBERS_MAX];
+};
+
+/* An examination of this member. */
+struct doctor {
+	uint64_t command_id;
+	bool looked;       /* the local server was asked about */
+	uint32_t next;     /* of the members: whose server is tried next */
+	uint32_t waiting;  /* for so many answers */
+	struct buf facts;
+	struct buf links;
+};
+
 #define RECORDER_LINES 256
 #define RECORDER_WIDTH 200
 
@@ -302,6 +323,8 @@ struct agent {
 	/* operator */
 	struct waiting waiting;
 	struct restart restart;
+	struct explain *explain; /* NULL: nobody asks */
+	struct doctor *doctor;   /* the same */
 	char note[REASON_SIZE]; /* which way this member came back */
 
 	/* publishing */
@@ -545,6 +568,16 @@ void command_cycle(struct agent *a);
 void command_config_written(struct agent *a, uint64_t id, bool written);
 void command_request_written(struct agent *a, bool written);
 void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...) _printf_(4, 5);
+
+/* explain.c: what would be if, asked by an operator */
+void explain_command(struct agent *a, uint64_t id, const struct command *cmd);
+void explain_answered(struct agent *a, const struct pending *p, const struct event *ev);
+void explain_cycle(struct agent *a);
+
+/* doctor.c: facts about this member, for who judges them */
+void doctor_command(struct agent *a, uint64_t id);
+void doctor_answered(struct agent *a, const struct pending *p, const struct event *ev);
+void doctor_free(struct agent *a);
 
 /* publish.c */
 /* Body of GET /patroni as of now. */

@@ -34,6 +34,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_show_config,
 	&cmd_edit_config,
 	&cmd_explain,
+	&cmd_doctor,
 	&cmd_dsn,
 	&cmd_query,
 	&cmd_remove,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * cmd_explain - which rule each member is on, and why
+ * cmd_explain - which rule each member is on, and why; what would be if
  *
- * Asks the members themselves: the decision table runs there.
+ * Asks the members themselves: the decision table runs there, for what is and for what might be.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "cli/cmd.h"
 #include "cli/node.h"
+#include "cli/outlook.h"
 #include "cli/when.h"
 #include "io/loop.h"
 #include "wire/treedump.h"
@@ -307,15 +308,52 @@ static bool is_wanted(const struct args *args, const char *name)
 	return args->nwords == 0;
 }
 
-/* 1: somebody did not answer. */
-static int explain_all(struct cli *cli, const struct args *args, const struct picture *picture)
+/* Asks the leader, or who else was named, and then the others: 0, or why none of them tells. */
+static int ask_outlook(struct cli *cli, const struct args *args, const struct picture *picture,
+		       struct tree *ret, struct err *err)
 {
-	const bool json = args_has(args, "--json");
-	_cleanup_(tree_done) struct tree list = { 0 };
+	int r = err_set(err, ERR_STATE, "the cluster has no members");
+
+	for (int others = 0; others < 2; others++)
+		for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
+			bool first = args->nwords > 0 || picture_is_leader(m);
+
+			if (!is_wanted(args, node_str(m, "name")) || first != (others == 0))
+				continue;
+			r = outlook_ask(cli, m, args, ret, err);
+			if (r == OUTLOOK_REFUSED)
+				return -(int)err->code;
+			if (r == 0)
+				return 0;
+		}
+	return r;
+}
+
+/* Only the suppositions. */
+static int suppose(struct cli *cli, const struct args *args, const struct picture *picture,
+		   struct err *err)
+{
+	_cleanup_(tree_done) struct tree outlook = { 0 };
 	_cleanup_(buf_done) struct buf text = { 0 };
+	int r = ask_outlook(cli, args, picture, &outlook, err);
+
+	if (r < 0)
+		return r;
+	if (cli->json) {
+		treedump_json(outlook.root, &text);
+		printf("%s\n", text.data);
+	} else {
+		outlook_print(outlook.root);
+	}
+	return 0;
+}
+
+/* 1: somebody did not answer. */
+static int explain_members(struct cli *cli, const struct args *args, const struct picture *picture,
+			   struct tree *list)
+{
 	int silent = 0;
 
-	(void)node_add(&list, NULL, NULL, TREE_LIST);
 	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
 		_cleanup_(answer_done) struct answer answer = { .member = m };
 
@@ -323,16 +361,46 @@ static int explain_all(struct cli *cli, const struct args *args, const struct pi
 			continue;
 		ask(cli, &answer);
 		silent |= answer.status.root == NULL;
-		if (json)
-			add_json(&list, &answer);
+		if (cli->json)
+			add_json(list, &answer);
 		else
 			print_answer(&answer);
 		(void)fflush(stdout);
 	}
-	if (json) {
-		treedump_json(list.root, &text);
-		printf("%s\n", text.data);
+	return silent;
+}
+
+/* Into the element of the member that was asked. */
+static void add_outlook(struct tree *list, const struct tree_node *outlook)
+{
+	for (struct tree_node *m = list->root->first; m != NULL; m = m->next)
+		if (str_eq(node_str(m, "name"), node_str(outlook, "asked")))
+			node_add_copy(list, m, "outlook", outlook);
+}
+
+static int explain_all(struct cli *cli, const struct args *args, const struct picture *picture)
+{
+	_cleanup_(tree_done) struct tree outlook = { 0 };
+	_cleanup_(tree_done) struct tree list = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct err err = { 0 };
+	int silent;
+	int r;
+
+	(void)node_add(&list, NULL, NULL, TREE_LIST);
+	silent = explain_members(cli, args, picture, &list);
+	r = ask_outlook(cli, args, picture, &outlook, &err);
+	if (!cli->json) {
+		if (r == 0)
+			outlook_print(outlook.root);
+		else
+			printf("Who would lead next cannot be told: %s\n", err.msg);
+		return silent;
 	}
+	if (r == 0)
+		add_outlook(&list, outlook.root);
+	treedump_json(list.root, &text);
+	printf("%s\n", text.data);
 	return silent;
 }
 
@@ -352,12 +420,15 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		if (picture_member(&picture, args->words[i]) == NULL)
 			return err_set(err, ERR_PARSE, "%s is not a member of cluster %s",
 				       args->words[i], name);
-	return explain_all(cli, args, &picture);
+	return args_has(args, "--if") ? suppose(cli, args, &picture, err) :
+					explain_all(cli, args, &picture);
 }
 
 static const struct args_option options[] = {
 	{ .name = "--cluster", .value = "NAME", .kind = ARGS_CLUSTER,
 	  .help = "Another cluster than the configured one." },
+	{ .name = "--if", .value = "SUPPOSITION", .many = true,
+	  .help = "Tell what would be if that were so. May be given more than once." },
 	CMD_END,
 };
 
@@ -366,8 +437,12 @@ const struct cli_command cmd_explain = {
 	.words = "[MEMBER]...",
 	.takes = { CMD_MEMBERS },
 	.words_max = ARGS_MAX,
-	.help = "Tell which rule of the decision table each member is on, and why.",
-	.more = "  The exit code is 1 when a member did not answer.\n",
+	.help = "Tell which rule each member is on, and why; and what would be if.",
+	.more = "  At the end: who would lead if the leader were lost now, why the others would\n"
+		"  not, what would be lost, and how long it would take. Suppositions are 'n1 gone',\n"
+		"  'n1 crashed', 'n2 lagging 20MB', 'n2 nofailover', 'etcd gone' and 'paused'; the\n"
+		"  decision table of the leader, or of MEMBER, answers for them. Nothing is changed.\n"
+		"  The exit code is 1 when a member did not answer.\n",
 	.options = options,
 	.run = run,
 };

@@ -28,7 +28,14 @@ src_libcli_a_SOURCES = \
 	src/cli/confdir.c src/cli/confdir.h \
 	src/cli/dcs.c src/cli/dcs.h \
 	src/cli/diff.c src/cli/diff.h \
+	src/cli/doctor.c \
+	src/cli/doctor_cluster.c \
+	src/cli/doctor_etcd.c \
+	src/cli/doctor_host.c \
+	src/cli/doctor_links.c \
+	src/cli/doctor_member.c \
 	src/cli/each.c src/cli/each.h \
+	src/cli/finding.c src/cli/finding.h \
 	src/cli/dsn.c src/cli/dsn.h \
 	src/cli/edit.c src/cli/edit.h \
 	src/cli/fit.c src/cli/fit.h \
@@ -37,6 +44,7 @@ src_libcli_a_SOURCES = \
 	src/cli/migratekeys.c src/cli/migratekeys.h \
 	src/cli/migrateprint.c src/cli/migrateprint.h \
 	src/cli/node.c src/cli/node.h \
+	src/cli/outlook.c src/cli/outlook.h \
 	src/cli/outside.c src/cli/outside.h \
 	src/cli/picture.c src/cli/picture.h \
 	src/cli/proxy.c src/cli/proxy.h \

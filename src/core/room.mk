@@ -7,11 +7,13 @@ src_libcore_a_SOURCES = \
 	src/core/rank.c src/core/rank.h \
 	src/core/situation.c src/core/situation.h \
 	src/core/rules.c src/core/rules.h \
-	src/core/decide.c src/core/decide.h
+	src/core/decide.c src/core/decide.h \
+	src/core/whatif.c src/core/whatif.h \
+	src/core/whatif_words.c src/core/whatif_words.h
 
 if HAVE_CRITERION
 core_tests = tests/rules/test_rules tests/unit/test_lease tests/unit/test_timeline \
-	tests/unit/test_rank tests/unit/test_decide tests/unit/test_vitals
+	tests/unit/test_rank tests/unit/test_decide tests/unit/test_vitals tests/unit/test_whatif
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 tests_rules_test_rules_SOURCES = tests/rules/test_rules.c
@@ -32,6 +34,9 @@ tests_unit_test_decide_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 tests_unit_test_vitals_SOURCES = tests/unit/test_vitals.c
 tests_unit_test_vitals_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_vitals_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
+tests_unit_test_whatif_SOURCES = tests/unit/test_whatif.c
+tests_unit_test_whatif_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_whatif_LDADD = $(CORE_LIBS) $(CRITERION_LIBS)
 endif
 
 # The rendered table: kept in the tree, proven true by make check.

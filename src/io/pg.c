@@ -38,6 +38,7 @@ static const struct pgwork_kind *const kinds[PGOP__MAX] = {
 	[PGOP_POST_BOOTSTRAP] = &pgboot_kind,
 	[PGOP_WAL_END]        = &pgwalend_kind,
 	[PGOP_SLOTS]          = &pgask_slots_kind,
+	[PGOP_EXAMINE]        = &pgexamine_kind,
 	[PGOP_PRE_PROMOTE]    = &pgpromote_script_kind,
 };
 /* clang-format on */

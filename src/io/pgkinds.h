@@ -14,6 +14,7 @@ extern const struct pgwork_kind pgprobe_exit_kind; /* what is left after a postm
 extern const struct pgwork_kind pgask_ancestry_kind;
 extern const struct pgwork_kind pgask_checkpoint_kind;
 extern const struct pgwork_kind pgask_slots_kind;
+extern const struct pgwork_kind pgexamine_kind; /* EXAMINE */
 extern const struct pgwork_kind pgwalend_kind; /* WAL_END */
 extern const struct pgwork_kind pgstart_kind; /* START_STANDBY, START_PRIMARY */
 extern const struct pgwork_kind pgstop_kind;

@@ -312,6 +312,25 @@ void pgquery_settings(const struct pgquery *q, struct pgquery_settings *ret)
 	send(q, &sql_settings, NULL, read_settings, ret);
 }
 
+static int read_examine(const struct pgrows *rows, void *ret, struct err *err _unused_)
+{
+	struct checkup_values *list = ret;
+
+	list->n = 0;
+	for (int row = 0; row < pgrows_n(rows) && list->n < ARRAY_LEN(list->items); row++) {
+		struct checkup_value *value = &list->items[list->n++];
+
+		str_clip(value->name, sizeof(value->name), pgrows_text(rows, row, 0));
+		str_clip(value->value, sizeof(value->value), pgrows_text(rows, row, 1));
+	}
+	return 0;
+}
+
+void pgquery_examine(const struct pgquery *q, struct checkup_values *ret)
+{
+	send(q, &sql_examine, NULL, read_examine, ret);
+}
+
 /* -- small ones --------------------------------------------------------------------------- */
 
 static int read_bool(const struct pgrows *rows, void *ret, struct err *err)

@@ -10,6 +10,7 @@
 
 #include "core/types.h"
 #include "io/pgconn.h"
+#include "wire/checkup.h"
 #include "wire/record.h"
 #include "wire/restmsg.h"
 
@@ -64,6 +65,8 @@ struct pgquery_settings {
 	struct pgquery_setting items[PGQUERY_SETTINGS_MAX];
 };
 void pgquery_settings(const struct pgquery *q, struct pgquery_settings *ret);
+
+void pgquery_examine(const struct pgquery *q, struct checkup_values *ret);
 
 void pgquery_in_recovery(const struct pgquery *q, bool *ret);
 void pgquery_checkpoint(const struct pgquery *q);

@@ -9,6 +9,7 @@ src_libio_a_SOURCES += src/io/canary.c src/io/canary.h
 # Postgres: programs, SQL, files, processes.
 SQL_FILES = \
 	sql/checkpoint.sql \
+	sql/examine.sql \
 	sql/identify_system.sql \
 	sql/in_recovery.sql \
 	sql/password_encryption.sql \
@@ -48,6 +49,7 @@ src_libio_a_SOURCES += \
 	src/io/pgdiscard.c \
 	src/io/pgdoor.c src/io/pgdoor.h \
 	src/io/pgdsn.c src/io/pgdsn.h \
+	src/io/pgexamine.c \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \
 	src/io/pgfork.c src/io/pgfork.h \

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "core/config.h"
 #include "core/types.h"
+#include "core/whatif_words.h"
 #include "wire/telemetry.h"
 
 struct walsender {
@@ -200,6 +201,8 @@ enum command_type {
 	CMD_ACCEPT_STORE,
 	CMD_SEAL,
 	CMD_FAILSAFE, /* json: the question of a leader without etcd */
+	CMD_EXPLAIN,
+	CMD_DOCTOR,
 	CMD__MAX
 };
 
@@ -216,6 +219,8 @@ struct command {
 	bool from_leader;
 	char scope[NAME_SIZE]; /* SEAL: of the candidate */
 	int64_t ballot;        /* SEAL */
+	uint32_t nifs; /* EXPLAIN */
+	struct whatif ifs[WHATIFS_MAX];
 	/* restart filters */
 	bool restart_pending;
 	char role[NAME_SIZE];

@@ -348,6 +348,36 @@ static int fill_failsafe(const struct request_in *in, struct command *ret, struc
 	return ACCEPT;
 }
 
+static int add_if(const json_t *value, struct command *ret, struct buf *text)
+{
+	const char *words = json_string_value(value);
+	struct err err = { 0 };
+
+	if (!words)
+		return refuse(BAD_REQUEST, text, "\"if\" is a text, or a list of texts");
+	if (ret->nifs == WHATIFS_MAX) {
+		buf_printf(text, "more than %d suppositions at once", WHATIFS_MAX);
+		return BAD_REQUEST;
+	}
+	if (whatif_parse(words, &ret->ifs[ret->nifs++], &err) < 0)
+		return refuse(BAD_REQUEST, text, err.msg);
+	return ACCEPT;
+}
+
+static int fill_explain(const struct request_in *in, struct command *ret, struct buf *text)
+{
+	const json_t *ifs = json_object_get(in->doc, "if");
+	int code = ACCEPT;
+
+	if (!ifs)
+		return ACCEPT;
+	if (!json_is_array(ifs))
+		return add_if(ifs, ret, text);
+	for (size_t i = 0; i < json_array_size(ifs) && code == ACCEPT; i++)
+		code = add_if(json_array_get(ifs, i), ret, text);
+	return code;
+}
+
 /* clang-format off */
 static const struct {
 	enum command_type type;
@@ -365,6 +395,8 @@ static const struct {
 	[ROUTE_ASK_FAILSAFE]      = { CMD_FAILSAFE,          fill_failsafe },
 	[ROUTE_SEAL]              = { CMD_SEAL,              fill_seal },
 	[ROUTE_DCS_ACCEPT]        = { CMD_ACCEPT_STORE,      fill_nothing },
+	[ROUTE_EXPLAIN]           = { CMD_EXPLAIN,           fill_explain },
+	[ROUTE_DOCTOR]            = { CMD_DOCTOR,            fill_nothing },
 };
 /* clang-format on */
 

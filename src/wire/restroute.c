@@ -123,6 +123,13 @@ static const struct restroute routes[] = {
 	{ .id = ROUTE_DCS_ACCEPT, .method = "POST", .path = "/dcs-accept", .own = true,
 	  .auth = true, .answer = ANSWER_TEXT, .codes = { 200, 401, 403, 412, 413, 503 },
 	  .summary = "Believes etcd as it is, although this member has seen more." },
+	{ .id = ROUTE_EXPLAIN, .method = "POST", .path = "/explain", .own = true, .auth = true,
+	  .answer = ANSWER_JSON, .body = BODY_OPTIONAL, .fields = "if",
+	  .codes = { 200, 400, 401, 403, 413, 503 },
+	  .summary = "What would be if; changes nothing." },
+	{ .id = ROUTE_DOCTOR, .method = "POST", .path = "/doctor", .own = true, .auth = true,
+	  .answer = ANSWER_JSON, .codes = { 200, 401, 403, 413, 503 },
+	  .summary = "Facts about this member, its host and its ways to the others." },
 };
 /* clang-format on */
 

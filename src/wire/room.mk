@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/libwire.a
 src_libwire_a_SOURCES = \
 	src/wire/b64.c src/wire/b64.h \
+	src/wire/checkup.c src/wire/checkup.h \
 	src/wire/confbuild.c src/wire/confbuild.h \
 	src/wire/confcheck.c src/wire/confcheck.h \
 	src/wire/confdiff.c \
@@ -49,7 +50,7 @@ src_libwire_a_SOURCES = \
 	src/wire/yamltree.c src/wire/yamltree.h
 
 if HAVE_CRITERION
-WIRE_TEST_LIBS = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CRITERION_LIBS)
+WIRE_TEST_LIBS = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CRITERION_LIBS)
 wire_tests = \
 	tests/unit/test_b64 \
 	tests/unit/test_confbuild \
@@ -168,16 +169,16 @@ TESTS += $(wire_fuzzers)
 EXTRA_DIST += tests/fuzz/corpus
 
 tests_fuzz_fuzz_conffile_SOURCES = tests/fuzz/fuzz_conffile.c tests/fuzz/driver.c
-tests_fuzz_fuzz_conffile_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_conffile_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
 tests_fuzz_fuzz_etcdmsg_SOURCES = tests/fuzz/fuzz_etcdmsg.c tests/fuzz/driver.c
-tests_fuzz_fuzz_etcdmsg_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_etcdmsg_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
 tests_fuzz_fuzz_jtext_SOURCES = tests/fuzz/fuzz_jtext.c tests/fuzz/driver.c
-tests_fuzz_fuzz_jtext_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_jtext_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
-tests_fuzz_fuzz_record_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_record_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
 tests_fuzz_fuzz_restmsg_SOURCES = tests/fuzz/fuzz_restmsg.c tests/fuzz/driver.c
-tests_fuzz_fuzz_restmsg_LDADD = src/libwire.a $(BASE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_restmsg_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)

@@ -2,6 +2,7 @@ EXTRA_DIST += \
 	tests/cli/conftest.py \
 	tests/cli/test_commands.py \
 	tests/cli/test_data.py \
+	tests/cli/test_doctor.py \
 	tests/cli/test_dryrun.py
 
 # hactl against a real etcd and false members on loopback; part of check-io.

@@ -217,6 +217,7 @@ static void on_ask(struct world *world, struct ev *ev)
 	case PGOP_INITDB:
 	case PGOP_DISCARD:
 	case PGOP_POST_BOOTSTRAP:
+	case PGOP_EXAMINE:
 	case PGOP__MAX:
 		break;
 	}

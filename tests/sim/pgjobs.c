@@ -439,6 +439,7 @@ static void on_job(struct world *world, struct ev *ev)
 	case PGOP_STOP:
 	case PGOP_WAL_END:
 	case PGOP_SLOTS:
+	case PGOP_EXAMINE:
 	case PGOP_PRE_PROMOTE:
 	case PGOP__MAX:
 		break;

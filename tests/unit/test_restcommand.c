@@ -102,6 +102,27 @@ Test(restcommand, takes_the_question_of_a_leader_without_etcd)
 	cr_assert_eq(post("/failsafe", "{}"), 400);
 }
 
+Test(restcommand, takes_suppositions)
+{
+	cr_assert_eq(post("/explain", NULL), 0);
+	cr_assert_eq(command.type, CMD_EXPLAIN);
+	cr_assert_eq(command.nifs, 0);
+	cr_assert_eq(post("/explain", "{\"if\":\"n1 gone\"}"), 0);
+	cr_assert_eq(command.nifs, 1);
+	cr_assert_eq(post("/explain", "{\"if\":[\"n1 gone\",\"n2 lagging 20MB\"]}"), 0);
+	cr_assert_eq(command.nifs, 2);
+	cr_assert_eq(command.ifs[1].bytes, 20971520);
+	cr_assert_eq(post("/explain", "{\"if\":[]}"), 0);
+	check_refused(post("/explain", "{\"if\":[7]}"), 400, "\"if\" is a text, or a list of texts");
+	check_refused(post("/explain", "{\"if\":\"etcd slow\"}"), 400,
+		      "cannot understand 'etcd slow'; there are " WHATIF_FORMS);
+	check_refused(post("/explain", "{\"if\":[\"paused\",\"paused\",\"paused\",\"paused\","
+				       "\"paused\",\"paused\",\"paused\",\"paused\",\"paused\"]}"),
+		      400, "more than 8 suppositions at once");
+	cr_assert_eq(post("/doctor", NULL), 0);
+	cr_assert_eq(command.type, CMD_DOCTOR);
+}
+
 Test(restcommand, a_seal_names_ballot_scope_and_candidate)
 {
 	cr_assert_eq(post("/seal", "{\"ballot\":17,\"scope\":\"demo\",\"candidate\":\"n2\"}"), 0);

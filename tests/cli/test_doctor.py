@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What would be if, and what is judged to be wrong, from what false members tell."""
+
+import copy
+import json
+import os
+import time
+
+METRICS = "".join('pgha_etcd_request_seconds_bucket{scope="x",name="y",le="%s"} %d\n' % b for b in (
+    ("0.001", 100), ("0.005", 900), ("0.025", 995), ("0.1", 1000), ("+Inf", 1000))) + "".join(
+    'pgha_etcd_endpoint_failing{scope="x",name="y",endpoint="http://10.0.0.%d:2379"} 0\n' % n
+    for n in (1, 2, 3))
+
+GOOD = {
+    "version": "0.1.0", "server_version": 150020, "ttl_ms": 5000, "loop_wait_ms": 1000,
+    "proofs": 5000, "proofs_failed": 0, "use_pg_rewind": True, "use_slots": True,
+    "etcd_known": True, "etcd_fixed": True,
+    "restapi": {"listen": "10.0.0.1", "port": 8008, "authentication": True, "allowlist": False,
+                "tls": False, "verify_client": "none"},
+    "wants": {"guard": "auto", "commit_guard": "auto", "watchdog": "off"},
+    "fence": {"guard": "alive", "memory_locked": True, "priority": "realtime",
+              "watchdog": "off", "module": {"state": "ready"}},
+    "settings": {"wal_level": "replica", "wal_log_hints": "on", "data_checksums": "off",
+                 "max_wal_senders": "10", "max_replication_slots": "10", "hot_standby": "on",
+                 "fsync": "on", "full_page_writes": "on", "max_connections": "100",
+                 "data_bytes": "1000000"},
+    "disk": {"free_bytes": 50 << 30, "size_bytes": 100 << 30},
+    "limits": {"open_files": 65536, "tasks": -1, "memory_bytes": -1},
+    "files": [{"what": "postgresql.data_dir", "path": "/pg/data", "mode": "700", "exists": True,
+               "own": True}],
+}
+
+OUTLOOK = {"asked": "node0", "leader": "node0", "ttl_ms": 5000, "if": [], "members": [
+    {"name": "node0", "is": "there", "steps": [
+        {"at_ms": 0, "rule": 321, "name": "lead", "why": "the lease is proven"}]},
+    {"name": "node1", "is": "there", "rank": "best", "why": "no reachable member is ahead",
+     "steps": []},
+    {"name": "node2", "is": "there", "rank": "wait", "why": "equal position", "other": "node1",
+     "steps": []}],
+    "failover": {"end": "elected", "leader_lost_for_the_answer": True, "leader": "node1",
+                 "why": "no reachable member is ahead", "lost_bytes": 0,
+                 "synchronous": False, "key_free_after_ms": [4167, 5500], "election_ms": 1500}}
+
+
+def well(world):
+    """All members answer, and nothing is wrong."""
+    facts = {}
+    for name, m in world.members.items():
+        mine = facts[name] = copy.deepcopy(GOOD)
+        mine.update(name=name, links=[
+            {"to": other, "replication_user": "rep", "replication": "", "rewind_user": "rew",
+             "rewind": ""} for other in world.members if other != name])
+
+        def answer(mine=mine):
+            return json.dumps(dict(mine, wall_us=mine.get("wall_us") or
+                                   int(time.time() * 1e6)))
+        m.answers["POST", "/doctor"] = (200, answer)
+        m.answers["GET", "/metrics"] = (200, METRICS)
+        m.answers["POST", "/explain"] = (200, OUTLOOK)
+    return facts
+
+
+def judged(world, code, *args):
+    return json.loads(world.hactl("doctor", "--json", *args, code=code).stdout)["findings"]
+
+
+def only(world, code, words, where=None):
+    found = judged(world, code)
+    assert len(found) == 1 and words in found[0]["what"], found
+    assert found[0]["why"] and found[0]["mend"]
+    assert where is None or found[0]["where"] == where
+    assert found[0]["level"] == ("warning", "critical", "unknown")[code - 1]
+    return found[0]
+
+
+def test_nothing_to_find(world):
+    well(world)
+    done = world.hactl("doctor")
+    assert done.stdout == "%s: 3 of 3 members examined, 0 findings\n" % world.scope
+
+
+def test_each_setting_is_judged(world):
+    facts = well(world)
+    mine = facts["node1"]
+    for setting, value, code, words in (
+            ("wal_level", "minimal", 2, "wal_level is minimal"),
+            ("hot_standby", "off", 2, "hot_standby is off"),
+            ("fsync", "off", 2, "fsync is off"),
+            ("full_page_writes", "off", 1, "full_page_writes is off"),
+            ("wal_log_hints", "off", 1, "neither wal_log_hints nor data checksums"),
+            ("max_wal_senders", "3", 1, "max_wal_senders is 3: 3 members want at least 4"),
+            ("max_wal_senders", "1", 2, "max_wal_senders is 1"),
+            ("max_replication_slots", "1", 2, "max_replication_slots is 1")):
+        before = mine["settings"][setting]
+        mine["settings"][setting] = value
+        only(world, code, words, "node1")
+        mine["settings"][setting] = before
+    mine["settings"].update(wal_log_hints="off", data_checksums="on")
+    assert judged(world, 0) == []
+
+
+def test_hosts_and_fences_are_judged(world):
+    facts = well(world)
+
+    def wrong(name, code, words, *path_and_value):
+        *path, key, value = path_and_value
+        at = facts[name]
+        for step in path:
+            at = at[step]
+        before = at[key]
+        at[key] = value
+        found = only(world, code, words, name)
+        at[key] = before
+        return found
+
+    found = wrong("node2", 2, "has mode 755", "files", 0, "mode", "755")
+    assert found["mend"] == "chmod 0700 /pg/data"
+    wrong("node2", 2, "belongs to somebody else", "files", 0, "own", False)
+    wrong("node2", 1, "only 1024 files", "limits", "open_files", 1024)
+    wrong("node2", 2, "150 processes may run", "limits", "tasks", 150)
+    wrong("node2", 2, "are left on the disk", "disk", "free_bytes", 1 << 20)
+    wrong("node2", 1, "which has", "settings", "data_bytes", str(60 << 30))
+    wrong("node0", 1, "the guardian is starting", "fence", "guard", "starting")
+    wrong("node0", 1, "not locked", "fence", "memory_locked", False)
+    wrong("node0", 1, "pgha_fence is absent", "fence", "module", {"state": "absent"})
+    wrong("node0", 1, "takes writes without authentication", "restapi", "authentication", False)
+    wrong("node0", 1, "older than 3.4.31", "etcd_fixed", False)
+    wrong("node0", 1, "ttl is 3.0 s, and the smallest safe one is 4.1 s", "ttl_ms", 3000)
+    wrong("node0", 1, "400 renewals of the lease failed", "proofs_failed", 400)
+    facts["node0"]["restapi"].update(authentication=False, listen="127.0.0.1")
+    assert judged(world, 0) == []
+
+
+def test_members_are_compared(world):
+    facts = well(world)
+    facts["node2"]["server_version"] = 150019
+    only(world, 1, "PostgreSQL 15.19 here, 15.20 on node0", "node2")
+    facts["node2"].update(server_version=150020, version="0.2.0")
+    only(world, 1, "pghad 0.2.0 here, 0.1.0 on node0", "node2")
+    facts["node2"].update(version="0.1.0", wall_us=int((time.time() + 100) * 1e6))
+    only(world, 1, "s ahead of that of this host", "node2")
+
+
+def test_doors_that_are_shut(world):
+    facts = well(world)
+    link = facts["node1"]["links"][0]
+    link["replication"] = link["rewind"] = 'no pg_hba.conf entry for replication connection'
+    found = only(world, 2, "cannot connect to the Postgres of node0 as rep for replication", "node1")
+    assert "host replication rep ADDRESS/32" in found["mend"]
+    # Whoever is down is told as such.
+    world.show("node0", state="stopped")
+    assert judged(world, 0) == []
+
+
+def test_members_that_do_not_answer(world):
+    well(world)
+    world.members["node1"].answers["POST", "/doctor"] = (401, "no auth header received")
+    only(world, 3, "does not let itself be examined: HTTP 401", "node1")
+    world.members["node1"].answers["POST", "/doctor"] = (501, "Unsupported method ('POST')")
+    only(world, 3, "cannot examine itself", "node1")
+    world.members["node1"].stop()
+    only(world, 2, "does not answer", "node1")
+
+
+def test_nobody_could_take_over(world):
+    well(world)
+    outlook = copy.deepcopy(OUTLOOK)
+    outlook["failover"].update(end="nobody", leader="")
+    outlook["members"][1].update(rank="never", why="tagged nofailover")
+    world.members["node0"].answers["POST", "/explain"] = (200, outlook)
+    found = only(world, 2, "if node0 were lost now, nobody would take over", "cluster")
+    assert "node1: tagged nofailover" in found["why"]
+
+
+def test_no_cluster_is_unknown(world):
+    done = world.hactl("doctor", "nosuch", code=3)
+    assert "cluster nosuch has no members" in done.stderr
+    assert done.stdout == ""
+
+
+def test_open_file_of_this_host(world):
+    well(world)
+    path = str(world.tmp / "hactl.yml")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("scope: %s\netcd3: {hosts: 127.0.0.1:%d}\nctl: {authentication: {username: a, "
+                "password: b}}\n" % (world.scope, world.etcd.port))
+    os.chmod(path, 0o644)
+    done = world.hactl("doctor", "--json", options=["-c", path], code=2)
+    found = json.loads(done.stdout)["findings"]
+    assert [f["where"] for f in found] == ["this host"] and found[0]["mend"] == "chmod o-rwx " + path
+    os.chmod(path, 0o600)
+    world.hactl("doctor", options=["-c", path])
+
+
+def test_explain_tells_who_would_lead(world):
+    well(world)
+    text = world.hactl("explain", "--if", "node0 gone", "--if", "etcd gone").stdout
+    asked = [r[2] for r in world.members["node0"].requests if r[:2] == ("POST", "/explain")]
+    assert asked == [{"if": ["node0 gone", "etcd gone"]}]
+    assert "  leads      node1: no reachable member is ahead\n" in text
+    assert "  not        node2: equal position (node1)\n" in text
+    assert "  lost       nothing that is known of; and what is written" in text
+    assert ("  takes      4.1 s to 5.5 s until the key is free, at most 1.5 s of election, then "
+            "Postgres is promoted\n") in text
+    shown = json.loads(world.hactl("explain", "--if", "node0 gone", "--json").stdout)
+    assert shown == OUTLOOK
+
+
+def test_explain_asks_whom_it_is_told_to(world):
+    well(world)
+    world.hactl("explain", "node2", "--if", "node0 gone")
+    assert not any(r[1] == "/explain" for r in world.members["node0"].requests)
+    world.members["node0"].stop()
+    world.hactl("explain", "--if", "node0 gone")
+    world.members["node1"].answers["POST", "/explain"] = (400, "there is no member 'x'")
+    done = world.hactl("explain", "--if", "x gone", code=1)
+    assert done.stderr == "Error: --if: there is no member 'x'\n"
+    world.members["node1"].answers["POST", "/explain"] = (401, "no auth header received")
+    world.members["node2"].stop()
+    done = world.hactl("explain", "--if", "node1 gone", code=1)
+    assert "node2 does not answer" in done.stderr
