@@ -3,6 +3,7 @@ dist_noinst_SCRIPTS += \
 	scripts/check-completion.sh \
 	scripts/check-dist.sh \
 	scripts/check-alerts.sh \
+	scripts/check-hardening.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-tidy.sh \
@@ -13,11 +14,12 @@ dist_noinst_SCRIPTS += \
 	scripts/test-checks.sh
 EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
 
-# The rules of the house run with the tests: arrows between rooms, style, a complete manual, and
-# the proof that these checkers find what they look for.
+# The rules of the house run with the tests: arrows between rooms, style, a complete manual,
+# hardened programs, and the proof that these checkers find what they look for.
 TESTS += \
 	scripts/check-alerts.sh \
 	scripts/check-completion.sh \
+	scripts/check-hardening.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-tidy.sh \

@@ -529,10 +529,51 @@ test_test() {
 	expect fail "test: a step that there is not" "no such step 'nonsense'"
 }
 
+# --- hardening ---
+
+hard="-O2 -fPIE -pie -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+	-Wl,-z,relro,-z,now,-z,noexecstack"
+
+run_hardening() {
+	cat >"$tmp/hard.c" <<'END'
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+	char text[64];
+	snprintf(text, (size_t)argc, "%s", argv[0]);
+	return puts(text);
+}
+END
+	# A list of options. shellcheck disable=SC2086
+	"$cc" $hard "$@" -o "$tmp/hard" "$tmp/hard.c" 2>"$tmp/out" || cat "$tmp/out"
+	run "$here/check-hardening.sh" "$tmp/hard"
+}
+
+test_hardening() {
+	if ! command -v readelf >/dev/null; then
+		return
+	fi
+	run_hardening
+	expect pass "hardening: a program in order" ""
+	run_hardening -fno-pie -no-pie
+	expect fail "hardening: a fixed address" "no PIE"
+	run_hardening -Wl,-z,norelro
+	expect fail "hardening: writable tables" "no RELRO"
+	run_hardening -Wl,-z,lazy
+	expect fail "hardening: lazy binding" "no BIND_NOW"
+	run_hardening -Wl,-z,execstack
+	expect fail "hardening: the stack" "an executable stack"
+	run_hardening -fno-stack-protector
+	expect fail "hardening: unguarded functions" "no stack protector"
+	run_hardening -U_FORTIFY_SOURCE
+	expect fail "hardening: plain calls" "no fortified calls"
+}
+
 test_tidy
 test_layers
 test_man
 test_failures
+test_hardening
 test_test
 if [ "$bad" -ne 0 ]; then
 	echo "test-checks: $bad of $cases faults were not found" >&2

@@ -18,10 +18,14 @@ ifeq ($(VERSION),)
 $(error '$(PG_CONFIG)' tells no version of PostgreSQL)
 endif
 
+# libc can do it in optimised code only, and warns in other. A distribution may want more of it.
+OPTIMISED = $(filter-out -O0,$(filter -O%,$(CFLAGS)))
+FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS)),,$(if $(OPTIMISED),-D_FORTIFY_SOURCE=2))
+
 # As Postgres itself is built: its headers rely on it.
 FENCE_CFLAGS = -std=gnu17 -fPIC -fno-strict-aliasing -fwrapv -D_GNU_SOURCE -isystem $(INCLUDES) \
 	-I$(SRC) -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes \
-	-Wstrict-prototypes -Wno-sign-conversion -fstack-protector-strong $(WERROR)
+	-Wstrict-prototypes -Wno-sign-conversion -fstack-protector-strong $(FORTIFY) $(WERROR)
 FENCE_LDFLAGS = -shared -Wl,--version-script=$(FENCE_DIR)exports.map -Wl,-z,relro,-z,now \
 	-Wl,-z,noexecstack
 

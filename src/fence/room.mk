@@ -12,7 +12,7 @@ dist_pkgdata_DATA = sql/pgha_fence.sql
 # The Postgres module, once for each version that configure found: src/fence/<major>/pgha_fence.so.
 # Postgres is never built with sanitizers, so neither is what it loads.
 FENCE_MAKE = $(MAKE) -f '$(srcdir)/src/fence/module.mk' OUT=src/fence CC='$(CC)' \
-	WERROR='$(FENCE_WERROR)'
+	CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' WERROR='$(FENCE_WERROR)'
 all-local: fence-modules
 fence-modules:
 	+@for p in $(PG_CONFIGS); do $(FENCE_MAKE) PG_CONFIG="$$p" all || exit 1; done
