@@ -12,7 +12,6 @@ src_libguard_a_SOURCES = \
 GUARD_LIBS = src/libguard.a $(BASE_LIBS)
 
 sbin_PROGRAMS += pgha-guard
-EXTRA_DIST += packaging/pgha-guard@.service
 pgha_guard_SOURCES = src/pgha-guard.c
 pgha_guard_LDADD = $(GUARD_LIBS)
 

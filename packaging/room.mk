@@ -1,0 +1,18 @@
+# What packages are made of. "make install" installs none of it: units hold the paths of packages.
+dist_noinst_SCRIPTS += \
+	packaging/install-files \
+	packaging/pgha-unclaimed \
+	packaging/pgha-units
+EXTRA_DIST += \
+	packaging/createcluster.conf \
+	packaging/examples \
+	packaging/pgha-guard@.service \
+	packaging/pgha-guards.target \
+	packaging/pgha.catalog \
+	packaging/pgha.sysusers \
+	packaging/pgha.yml.example \
+	packaging/pghad.service \
+	packaging/pghad@.service \
+	packaging/postgresql-pgdg.service.conf \
+	packaging/postgresql@.service.conf \
+	packaging/prometheus
