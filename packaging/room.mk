@@ -1,10 +1,12 @@
 # What packages are made of. "make install" installs none of it: units hold the paths of packages.
 dist_noinst_SCRIPTS += \
+	packaging/build-deb \
 	packaging/install-files \
 	packaging/pgha-unclaimed \
 	packaging/pgha-units
 EXTRA_DIST += \
 	packaging/createcluster.conf \
+	packaging/debian \
 	packaging/examples \
 	packaging/pgha-guard@.service \
 	packaging/pgha-guards.target \
@@ -15,4 +17,5 @@ EXTRA_DIST += \
 	packaging/pghad@.service \
 	packaging/postgresql-pgdg.service.conf \
 	packaging/postgresql@.service.conf \
-	packaging/prometheus
+	packaging/prometheus \
+	packaging/rpm

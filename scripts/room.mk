@@ -6,6 +6,7 @@ dist_noinst_SCRIPTS += \
 	scripts/check-hardening.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
+	scripts/check-packages.sh \
 	scripts/check-tidy.sh \
 	scripts/demo \
 	scripts/faults \
@@ -14,14 +15,15 @@ dist_noinst_SCRIPTS += \
 	scripts/test-checks.sh
 EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
 
-# The rules of the house run with the tests: arrows between rooms, style, a complete manual,
-# hardened programs, and the proof that these checkers find what they look for.
+# The rules of the house run with the tests: arrows between rooms, style, a complete manual, packages
+# that agree, hardened programs, and the proof that these checkers find what they look for.
 TESTS += \
 	scripts/check-alerts.sh \
 	scripts/check-completion.sh \
 	scripts/check-hardening.sh \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
+	scripts/check-packages.sh \
 	scripts/check-tidy.sh \
 	scripts/test-checks.sh
 

@@ -529,6 +529,66 @@ test_test() {
 	expect fail "test: a step that there is not" "no such step 'nonsense'"
 }
 
+# --- packages ---
+
+# packages_find WHAT CHECK MESSAGE FILE SCRIPT: a fault planted by sed in one file of the packaging.
+packages_find() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/src/agent"
+	cp -r "$here/../packaging" "$here/../man" "$here/../configure.ac" "$tmp/tree"
+	chmod -R u+w "$tmp/tree"
+	cp "$here/../src/agent/publish.c" "$tmp/tree/src/agent"
+	sed "$5" "$tmp/tree/$4" >"$tmp/planted"
+	cat "$tmp/planted" >"$tmp/tree/$4"
+	run "$here/check-packages.sh" "$tmp/tree" "$2"
+	expect fail "packages: $1" "$3"
+}
+
+test_packages() {
+	packages_find "a unit in one kind only" contents "pgha: only in debian: usr/lib/systemd/system/pghad@" \
+		packaging/rpm/pgha.spec '/pghad@\.service$/d'
+	packages_find "a program in the wrong package" contents "pgha-client: only in pgha.spec: usr/bin/hactl" \
+		packaging/debian/pgha-client.install '/hactl$/d'
+	packages_find "a page in no package" contents "in no package (deb): usr/share/man/man7/pgha-rest.7" \
+		packaging/debian/pgha.install.in '/pgha-rest/d'
+	packages_find "what nobody installs" contents "listed and not installed (rpm): usr/libexec/pgha/pgha-units" \
+		packaging/install-files 's|"$here/pgha-units" ||'
+	packages_find "secrets for all to read" contents "/etc/pgha is not root:postgres 0750" \
+		packaging/rpm/pgha.spec 's/attr(0750/attr(0755/'
+	packages_find "a library that is not asked for" needs "no libmicrohttpd-devel for libmicrohttpd" \
+		packaging/rpm/pgha.spec '/libmicrohttpd-devel/d'
+	packages_find "another version" version "the version is not" packaging/rpm/pgha.spec \
+		's/^Version:.*/Version: 0.0.9/'
+	packages_find "a scriptlet that restarts" scripts "rpm.post: starts or stops something by itself" \
+		packaging/rpm/pgha.spec 's/^\tsystemctl --no-reload disable.*//; s/^\(.*\)pgha-units upgraded.*/systemctl try-restart pghad.service/'
+	packages_find "a macro that stops agents" scripts "rpm.preun: deletes a tree, or a macro" \
+		packaging/rpm/pgha.spec 's/^.*pgha-units removal.*/%systemd_preun pghad.service/'
+	packages_find "a purge that deletes" scripts "deb.postrm: deletes a tree" \
+		packaging/debian/pgha.postrm 's|rmdir /etc/pgha|rm -rf /var/lib/postgresql|'
+	packages_find "a removal that asks nobody" scripts "deb.prerm: no pgha-units removal" \
+		packaging/debian/pgha.prerm 's/pgha-units removal/true/'
+	packages_find "debhelper's own way" scripts "debhelper would stop or start agents" \
+		packaging/debian/rules 's/ --no-restart-after-upgrade//'
+	packages_find "units that differ" units "pghad@.service is not pghad.service" \
+		packaging/pghad@.service 's/^TasksMax=.*/TasksMax=100/'
+	packages_find "a drop-in that takes too little back" units "allow-sudo.conf: leaves RestrictNamespaces=" \
+		packaging/examples/allow-sudo.conf '/RestrictNamespaces/d'
+	packages_find "a stop that kills Postgres" units "no KillMode=process" packaging/pghad.service \
+		's/^KillMode=.*/KillMode=control-group/'
+	packages_find "a guardian that is blind" units "pgha-guard@.service: ProtectProc= is on" \
+		packaging/pgha-guard@.service 's/^ProtectProc=.*/ProtectProc=invisible/'
+	packages_find "a message without an entry" catalog "pgha.catalog: nothing about 6f6c" \
+		packaging/pgha.catalog '/^-- .*e003$/d'
+	packages_find "claims that are not seen" unclaimed "claimed is no, should be yes" \
+		packaging/pgha-unclaimed 's/data_dir|//'
+	packages_find "a removal that does not look" agents "lets an agent go that is not paused" \
+		packaging/pgha-units 's/if ! is_paused .*/if false; then/'
+	packages_find "an upgrade that does nothing" agents "an agent of before is left" \
+		packaging/pgha-units 's/^\tkill -KILL.*/\treturn 0/'
+	packages_find "an upgrade that kills all" agents "kills an agent that is up to date" \
+		packaging/pgha-units 's/ || ! is_outdated "$pid"//'
+}
+
 # --- hardening ---
 
 hard="-O2 -fPIE -pie -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -573,6 +633,7 @@ test_tidy
 test_layers
 test_man
 test_failures
+test_packages
 test_hardening
 test_test
 if [ "$bad" -ne 0 ]; then
