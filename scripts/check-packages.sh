@@ -103,7 +103,8 @@ check_installed() {
 		done >>"$tmp/there"
 		printf '%s\n' usr/bin/hactl usr/sbin/pghad usr/sbin/pgha-guard \
 			usr/share/pgha/pgha_fence.sql etc/pgha >>"$tmp/there"
-		sort "$tmp/there" | sed 's|\(postgresql\)-1[0-9]\(\.service\.d\)|\1-1?\2|' | uniq >"$tmp/a"
+		sed 's|\(postgresql\)-1[0-9]\(\.service\.d\)|\1-1?\2|; s|\(man1/hactl\).*|\1*.1|' \
+			"$tmp/there" | sort -u >"$tmp/a"
 		sort "$tmp/pgha.$kind" "$tmp/pgha-client.$kind" >"$tmp/b"
 		comm -23 "$tmp/a" "$tmp/b" | sed "s/^/in no package ($kind): /" >"$tmp/faults"
 		comm -13 "$tmp/a" "$tmp/b" | sed "s/^/listed and not installed ($kind): /" >>"$tmp/faults"
