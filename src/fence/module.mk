@@ -32,7 +32,8 @@ FENCE_LDFLAGS = -shared -Wl,--version-script=$(FENCE_DIR)exports.map -Wl,-z,relr
 DIR = $(OUT)/$(VERSION)
 OBJECTS = $(addprefix $(DIR)/,pgha_fence.o commit.o counters.o gate.o base.o err.o leasepage.o \
 	parse.o str.o)
-HEADERS = $(wildcard $(SRC)/fence/*.h $(SRC)/base/*.h)
+# What the flags are told by counts as one.
+HEADERS = $(wildcard $(SRC)/fence/*.h $(SRC)/base/*.h) $(FENCE_DIR)module.mk
 
 all: $(DIR)/pgha_fence.so
 
