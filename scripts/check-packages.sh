@@ -101,6 +101,9 @@ check_installed() {
 		for page in "$src"/man/*.[1-8]; do
 			echo "usr/share/man/man${page##*.}/${page##*/}"
 		done >>"$tmp/there"
+		# What rooms install besides programs and pages.
+		sed -n 's|^[a-z]*compdir = \$(datadir)|usr/share|p' "$src/src/cli/room.mk" |
+			sed 's|fish/.*|&/hactl.fish|; s|zsh/.*|&/_hactl|; s|bash.*|&/hactl|' >>"$tmp/there"
 		printf '%s\n' usr/bin/hactl usr/sbin/pghad usr/sbin/pgha-guard \
 			usr/share/pgha/pgha_fence.sql etc/pgha >>"$tmp/there"
 		sed 's|\(postgresql\)-1[0-9]\(\.service\.d\)|\1-1?\2|; s|\(man1/hactl\).*|\1*.1|' \

@@ -534,10 +534,11 @@ test_test() {
 # packages_find WHAT CHECK MESSAGE FILE SCRIPT: a fault planted by sed in one file of the packaging.
 packages_find() {
 	rm -rf "$tmp/tree"
-	mkdir -p "$tmp/tree/src/agent"
+	mkdir -p "$tmp/tree/src/agent" "$tmp/tree/src/cli"
 	cp -r "$here/../packaging" "$here/../man" "$here/../configure.ac" "$tmp/tree"
 	chmod -R u+w "$tmp/tree"
 	cp "$here/../src/agent/publish.c" "$tmp/tree/src/agent"
+	cp "$here/../src/cli/room.mk" "$tmp/tree/src/cli"
 	sed "$5" "$tmp/tree/$4" >"$tmp/planted"
 	cat "$tmp/planted" >"$tmp/tree/$4"
 	run "$here/check-packages.sh" "$tmp/tree" "$2"
