@@ -605,8 +605,8 @@ int main(int argc, char **argv)
 	return puts(text);
 }
 END
-	# A list of options. shellcheck disable=SC2086
-	"$cc" $hard "$@" -o "$tmp/hard" "$tmp/hard.c" 2>"$tmp/out" || cat "$tmp/out"
+	# Lists of words: the compiler may be called by another. shellcheck disable=SC2086
+	$cc $hard "$@" -o "$tmp/hard" "$tmp/hard.c" 2>"$tmp/out" || cat "$tmp/out"
 	run "$here/check-hardening.sh" "$tmp/hard"
 }
 
