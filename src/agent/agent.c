@@ -171,6 +171,7 @@ void agent_free(struct agent *a)
 	free(a->history_text);
 	free(a->member_text);
 	free(a->trace_text);
+	free(a->decision_text);
 	free(a->status_text);
 	free(a->cluster_json);
 	keys_forget_texts(a);

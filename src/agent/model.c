@@ -260,8 +260,11 @@ static void refresh_election(struct agent *a)
 		    (v->cluster.leader[0] == '\0' || situation_beat_is_stale(v));
 
 	if (open || v->handover_asked || v->crash_look) {
-		if (v->election_since_ms == 0)
+		if (v->election_since_ms == 0) {
 			v->election_since_ms = v->now_ms;
+			if (open)
+				trace_vacant(a);
+		}
 		return;
 	}
 	if (a->waiting.phase == WAITING_VOTES)

@@ -148,6 +148,7 @@ struct fence {
 	X(RELEASED, "key handed over")                                                      \
 	X(STREAMS, "streams again")                                                         \
 	X(WOKE, "woke")               /* takes: the hand-over names this member */          \
+	X(VACANT, "key free")         /* takes: nobody leads, and nobody was named */       \
 	X(ACQUIRE, "all WAL here")                                                          \
 	X(KEY, "key taken")                                                                 \
 	X(PROMOTE, "promotion ordered")                                                     \
@@ -345,6 +346,8 @@ struct agent {
 	struct telemetry telemetry; /* but for that of etcd, which io has */
 	struct trace trace;
 	char *trace_text; /* waits to be written; NULL none */
+	uint32_t trace_timeline; /* that began by it; 0 none */
+	char *decision_text; /* why this member tried to take the key last; NULL none */
 
 	/* what is kept on disk, and whether etcd still knows as much */
 	struct durable durable; /* as it should stand there */
@@ -592,6 +595,10 @@ char *publish_schedule_json(const struct agent *a);
 void trace_mark(struct agent *a, enum trace_step step);
 void trace_waited(struct agent *a, const char *what);
 void trace_tell(struct agent *a, const char *what);
+/* An election begins, unless this member is in the middle of a hand-over. */
+void trace_vacant(struct agent *a);
+/* The key is tried for: by which rule, and on what evidence. */
+void trace_decision(struct agent *a);
 /* Told, kept for etcd, and over. */
 void trace_end(struct agent *a, const char *what);
 void trace_cycle(struct agent *a);

@@ -52,6 +52,7 @@ void store_acquire(struct agent *a)
 	txn_else_get(a, &req, "pgha/beat");
 	recorder_add(&a->recorder, v->now_ms, "acquire timeline=%u", number);
 	trace_mark(a, TRACE_ACQUIRE);
+	trace_decision(a);
 	txn_send(a, TICKET_ACQUIRE, number, &req)->beat = beats;
 }
 

@@ -3,7 +3,8 @@
  * trace - where the milliseconds of a hand-over went, on both its sides
  *
  * One log line and one of the flight recorder for each side when it is through, and the newest of
- * each member in etcd, below pgha/trace/, where hactl finds both sides. It is written after the
+ * each member in etcd, below pgha/trace/, where hactl finds both sides; that of who took the lead
+ * also below pgha/why/, by the timeline that began, with the decision. It is written after the
  * hand-over, never in its way.
  */
 #include "agent/state.h"
@@ -13,6 +14,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/parse.h"
+
+#define WHYS_KEPT 32 /* timelines whose beginning is told in etcd */
 
 static const char *const names[TRACE__MAX] = {
 #define X(n, t) [TRACE_##n] = t,
@@ -23,7 +27,8 @@ static const char *const names[TRACE__MAX] = {
 /* A step that begins a side forgets what was marked before. */
 static bool begins(enum trace_step step)
 {
-	return step == TRACE_ASKED || step == TRACE_CRASHED || step == TRACE_WOKE;
+	return step == TRACE_ASKED || step == TRACE_CRASHED || step == TRACE_WOKE ||
+	       step == TRACE_VACANT;
 }
 
 void trace_mark(struct agent *a, enum trace_step step)
@@ -45,6 +50,76 @@ void trace_waited(struct agent *a, const char *what)
 	str_clip(a->trace.waited, sizeof(a->trace.waited), what);
 }
 
+void trace_vacant(struct agent *a)
+{
+	const struct trace *t = &a->trace;
+	bool lost = t->at_ms[TRACE_VACANT] != 0 && t->at_ms[TRACE_KEY] == 0;
+
+	if (a->view.pg.role == ROLE_REPLICA && (t->begun_wall_us == 0 || lost))
+		trace_mark(a, TRACE_VACANT);
+}
+
+static void add_text(struct buf *b, const char *key, const char *text)
+{
+	buf_printf(b, ", \"%s\": ", key);
+	record_quote(b, text);
+}
+
+static void add_votes(const struct view *v, struct buf *b)
+{
+	char lsn[LSN_TEXT_MAX];
+
+	buf_str(b, ", \"votes\": [");
+	for (uint32_t i = 0; i < v->nvotes; i++) {
+		const struct vote *vote = &v->votes[i];
+		bool told = vote->answered && !vote->failed;
+
+		buf_str(b, i > 0 ? ", {\"name\": " : "{\"name\": ");
+		record_quote(b, vote->name);
+		add_text(b, "answer", vote->failed ? "none" : told ? "yes" : "waiting");
+		if (told)
+			buf_printf(b, ", \"timeline\": %u, \"lsn\": \"%s\", \"sealed\": %s",
+				   vote->timeline, lsn_text(vote->lsn, lsn),
+				   vote->sealed != 0 ? "true" : "false");
+		buf_ch(b, '}');
+	}
+	buf_ch(b, ']');
+}
+
+/* How it came that nobody leads. */
+static const char *end_of_leader(const struct view *v)
+{
+	if (situation_released(v))
+		return "gave the key back, its PostgreSQL had ended";
+	if (v->cluster.release.present)
+		return "is not known to have given the key back";
+	return v->etcd_known && v->etcd_fixed ? "let its lease run out" :
+						"was silent for a whole term";
+}
+
+void trace_decision(struct agent *a)
+{
+	const struct view *v = &a->view;
+	const struct rule *rule = a->plan.rule;
+	char lsn[LSN_TEXT_MAX];
+	struct buf b = { 0 };
+
+	buf_printf(&b, "{\"rule\": %u", rule->id);
+	add_text(&b, "name", rule->name);
+	add_text(&b, "why", rule->why);
+	add_text(&b, "verdict", a->plan.verdict.why);
+	add_text(&b, "before", v->last_leader);
+	add_text(&b, "before_ended", end_of_leader(v));
+	add_text(&b, "lsn", lsn_text(MAX_OF(v->pg.receive_lsn, v->pg.replay_lsn), lsn));
+	buf_printf(&b, ", \"timeline\": %u", v->pg.timeline);
+	if (v->cluster.request.present)
+		add_text(&b, "asked_for", v->cluster.request.candidate);
+	add_votes(v, &b);
+	buf_ch(&b, '}');
+	free(a->decision_text);
+	a->decision_text = buf_take(&b);
+}
+
 static int64_t first_of(const struct trace *t)
 {
 	for (int i = 0; i < TRACE__MAX; i++)
@@ -54,8 +129,9 @@ static int64_t first_of(const struct trace *t)
 }
 
 /* For hactl: each step with its time since the first. */
-static char *trace_json(const struct trace *t, const char *what)
+static char *trace_json(const struct agent *a, const char *what)
 {
+	const struct trace *t = &a->trace;
 	struct buf b = { 0 };
 	char iso[ISO_TEXT_MAX];
 	const char *sep = "";
@@ -77,6 +153,11 @@ static char *trace_json(const struct trace *t, const char *what)
 		buf_str(&b, ", \"waited\": ");
 		record_quote(&b, t->waited);
 	}
+	if (t->at_ms[TRACE_OPEN] != 0 && a->decision_text != NULL)
+		buf_printf(&b,
+			   ", \"leader\": \"%s\", \"epoch\": %" PRId64
+			   ", \"timeline\": %u, \"decision\": %s",
+			   a->view.name, a->view.lease.epoch, a->trace_timeline, a->decision_text);
 	buf_ch(&b, '}');
 	return buf_take(&b);
 }
@@ -119,7 +200,11 @@ void trace_end(struct agent *a, const char *what)
 	if (a->trace.begun_wall_us != 0) {
 		keep_steps(&a->trace, &a->telemetry);
 		free(a->trace_text);
-		a->trace_text = trace_json(&a->trace, what);
+		/* A promotion takes the number that was put down for it. */
+		a->trace_timeline = a->trace.at_ms[TRACE_OPEN] != 0 ?
+					    a->view.cluster.begun_timeline :
+					    0;
+		a->trace_text = trace_json(a, what);
 	}
 	a->trace = (struct trace){ 0 };
 }
@@ -136,6 +221,14 @@ void trace_cycle(struct agent *a)
 	(void)str_printf(name, sizeof(name), "pgha/trace/%s", a->view.name);
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
 	txn_then_put(a, &req, name, a->trace_text, 0);
+	if (a->trace_timeline != 0) {
+		(void)str_printf(name, sizeof(name), "pgha/why/%u", a->trace_timeline);
+		txn_then_put(a, &req, name, a->trace_text, 0);
+	}
+	if (a->trace_timeline > WHYS_KEPT) {
+		(void)str_printf(name, sizeof(name), "pgha/why/%u", a->trace_timeline - WHYS_KEPT);
+		txn_then_delete(a, &req, name);
+	}
 	(void)txn_send(a, TICKET_TRACE, 0, &req);
 	free(TAKE(a->trace_text));
 }

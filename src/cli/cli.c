@@ -35,6 +35,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_edit_config,
 	&cmd_explain,
 	&cmd_doctor,
+	&cmd_why,
 	&cmd_dsn,
 	&cmd_query,
 	&cmd_remove,

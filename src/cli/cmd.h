@@ -45,6 +45,7 @@ extern const struct cli_command cmd_show_config;
 extern const struct cli_command cmd_edit_config;
 extern const struct cli_command cmd_explain;
 extern const struct cli_command cmd_doctor;
+extern const struct cli_command cmd_why;
 extern const struct cli_command cmd_dsn;
 extern const struct cli_command cmd_remove;
 extern const struct cli_command cmd_dcs;

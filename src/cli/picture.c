@@ -12,6 +12,7 @@
 #include "cli/node.h"
 
 #define TRACE_KEYS  "pgha/trace/"
+#define WHY_KEYS   "pgha/why/"
 #define LOOP_WAIT_S 10 /* Patroni's default, for clusters that do not say */
 
 void picture_done(struct picture *picture)
@@ -22,6 +23,7 @@ void picture_done(struct picture *picture)
 	tree_done(&picture->config);
 	tree_done(&picture->history);
 	tree_done(&picture->traces);
+	tree_done(&picture->whys);
 	free(picture->members);
 	buf_done(&picture->notes);
 	*picture = (struct picture){ 0 };
@@ -87,24 +89,24 @@ static void read_request(struct picture *picture, const struct etcd_kv *kv)
 			       picture->request.scheduled_offset_min, picture->scheduled_at);
 }
 
-/* What each member tells of the hand-over that it last took part in. */
-static void read_traces(struct picture *picture, const char *prefix, const struct etcd_kvs *kvs)
+/* Every key below `below` as a map by what its name ends with. */
+static void read_below(struct picture *picture, const char *prefix, const char *below,
+		       const struct etcd_kvs *kvs, struct tree *ret)
 {
 	size_t len = strlen(prefix);
 
 	for (size_t i = 0; i < kvs->n; i++) {
 		const struct etcd_kv *kv = &kvs->items[i];
-		_cleanup_(tree_done) struct tree trace = { 0 };
+		_cleanup_(tree_done) struct tree value = { 0 };
 
-		if (!str_starts(kv->key, prefix) || !str_starts(kv->key + len, TRACE_KEYS))
+		if (!str_starts(kv->key, prefix) || !str_starts(kv->key + len, below))
 			continue;
-		read_tree(picture, kv, kv->key + len, TREE_MAP, &trace);
-		if (trace.root == NULL)
+		read_tree(picture, kv, kv->key + len, TREE_MAP, &value);
+		if (value.root == NULL)
 			continue;
-		if (picture->traces.root == NULL)
-			(void)node_add(&picture->traces, NULL, NULL, TREE_MAP);
-		node_add_copy(&picture->traces, picture->traces.root,
-			      kv->key + len + strlen(TRACE_KEYS), trace.root);
+		if (ret->root == NULL)
+			(void)node_add(ret, NULL, NULL, TREE_MAP);
+		node_add_copy(ret, ret->root, kv->key + len + strlen(below), value.root);
 	}
 }
 
@@ -123,7 +125,8 @@ static void read_small_keys(struct picture *picture, const char *prefix,
 	picture->config_exists = config != NULL;
 	picture->config_revision = config != NULL ? config->mod_revision : 0;
 	read_tree(picture, find(kvs, prefix, "history"), "history", TREE_LIST, &picture->history);
-	read_traces(picture, prefix, kvs);
+	read_below(picture, prefix, TRACE_KEYS, kvs, &picture->traces);
+	read_below(picture, prefix, WHY_KEYS, kvs, &picture->whys);
 	read_request(picture, find(kvs, prefix, "failover"));
 	if (sync != NULL && record_sync_parse(sync->value, sync->len, &picture->sync, &err) < 0)
 		note(picture, "sync", &err);

@@ -32,6 +32,7 @@ struct picture {
 	int64_t config_revision; /* its mod revision; 0 when it does not exist */
 	struct tree history;     /* root NULL: absent or unreadable */
 	struct tree traces;      /* map of member: its newest hand-over; root NULL: none */
+	struct tree whys;        /* map of timeline: how it began; root NULL: none */
 	struct request request;
 	char scheduled_at[ISO_TEXT_MAX]; /* of the request, as it stands there; "" none */
 	struct sync_key sync;

@@ -24,6 +24,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_standby.c \
 	src/cli/cmd_switchover.c \
 	src/cli/cmd_version.c \
+	src/cli/cmd_why.c \
 	src/cli/complete.c src/cli/complete.h \
 	src/cli/confdir.c src/cli/confdir.h \
 	src/cli/dcs.c src/cli/dcs.h \

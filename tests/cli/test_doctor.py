@@ -219,3 +219,38 @@ def test_explain_asks_whom_it_is_told_to(world):
     world.members["node2"].stop()
     done = world.hactl("explain", "--if", "node1 gone", code=1)
     assert "node2 does not answer" in done.stderr
+
+
+WHY = {"what": "took over", "begun": "2026-11-01T10:00:00+00:00", "leader": "node1", "epoch": 77,
+       "timeline": 2, "steps": [{"step": "key free", "ms": 0}, {"step": "key taken", "ms": 12},
+                                {"step": "open for writes", "ms": 200}],
+       "decision": {"rule": 421, "name": "acquire", "why": "nobody leads", "verdict": "is ahead",
+                    "before": "node0", "before_ended": "let its lease run out",
+                    "lsn": "0/5000060", "timeline": 1, "votes": [
+                        {"name": "node2", "answer": "yes", "timeline": 1, "lsn": "0/5000000",
+                         "sealed": True}, {"name": "node3", "answer": "none"}]}}
+
+
+def test_why(world):
+    assert "no change of the leader is recorded" in world.hactl("why", code=1).stderr
+    world.put("pgha/why/2", WHY)
+    world.put("history", [[1, 83886176, "no recovery target specified",
+                           "2026-11-01T10:00:00+00:00", "node1"],
+                          [2, 83986176, "no recovery target specified",
+                           "2026-11-02T10:00:00+00:00", "node0"]])
+    assert world.hactl("why").stdout.splitlines() == [
+        "Timeline 2: node1 took the lead at 2026-11-01T10:00:00+00:00, epoch 77",
+        "  before     node0 let its lease run out",
+        "  rule       421 acquire: nobody leads",
+        "  because    is ahead",
+        "  evidence   node1 itself at 0/5000060 on timeline 1",
+        "             node2 at 0/5000000 on timeline 1, and received from nobody",
+        "             node3 did not answer",
+        "  node1           0 ms      +0 ms  key free",
+        "                 12 ms     +12 ms  key taken",
+        "                200 ms    +188 ms  open for writes"]
+    assert json.loads(world.hactl("why", "2", "--json").stdout) == WHY
+    assert "how timeline 3 began is not recorded (node0, 2026-11-02" in \
+        world.hactl("why", "3", code=1).stderr
+    for word in ("9", "two", "0"):
+        assert "timeline %s did not begin" % word in world.hactl("why", word, code=1).stderr

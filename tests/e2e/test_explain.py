@@ -157,3 +157,31 @@ def test_doctor_sees_open_secrets_and_dead_members(cluster):
     dead.kill_agent()
     found = findings(cluster, 2)
     assert about(found, "does not answer", dead.name)
+
+
+def test_why_a_timeline_began(cluster):
+    old = cluster.leader()
+    new = cluster.replicas()[0]
+    cluster.hactl("switchover", "--candidate", new.name, "--force")
+    cluster.wait_whole()
+    timeline = new.timeline()
+    wait_for("the hand-over is recorded",
+             lambda: cluster.key("pgha/why/%d" % timeline) is not None, 20)
+    why = json.loads(cluster.hactl("why", str(timeline), "--json").stdout)
+    assert why["leader"] == new.name and why["timeline"] == timeline
+    assert why["decision"]["before"] == old.name
+    text = cluster.hactl("why").stdout
+    assert text.startswith("Timeline %d: %s took the lead at " % (timeline, new.name))
+    assert "%s gave the key back, its PostgreSQL had ended" % old.name in text
+    assert "named as successor, has all WAL" in text
+    assert "stop requested" in text and "open for writes" in text
+
+    new.kill_all()
+    third = cluster.wait_leader(other_than=new)
+    wait_for("the election is recorded",
+             lambda: cluster.key("pgha/why/%d" % (timeline + 1)) is not None, 20)
+    text = cluster.hactl("why", str(timeline + 1)).stdout
+    assert "%s took the lead" % third.name in text and "no reachable member is ahead" in text
+    assert re.search(r"key free$", text, re.M) and re.search(r"open for writes$", text, re.M)
+    done = cluster.hactl("why", "999", check=False)
+    assert done.returncode == 1 and "timeline 999 did not begin" in done.stdout
