@@ -70,7 +70,7 @@ guard/dog       open write ioctl access
 guard/guard     getpid poll sigemptyset sigaddset sigprocmask signal signalfd
 guard/procs     open openat fstatat readlinkat lseek syscall getpid
 guard/say       getenv poll write gmtime_r strftime
-guard/self      open pread write sched_setscheduler setpriority mlockall prctl
+guard/self      open pread write sched_setscheduler setpriority mlockall munlock madvise prctl mallopt sysconf
 guard/strike    poll
 guard/wake      clock_gettime timerfd_create timerfd_settime
 END

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "guard/guard.h"
+#include "guard/self.h"
 
 #define EXIT_USAGE 2
 #define EXIT_TAKEN 4
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	self_small();
 	r = guard_new(argv[optind], by_agent, &guard, &err);
 	if (r < 0) {
 		(void)fprintf(stderr, "pgha-guard: %s\n", err.msg);

@@ -14,7 +14,9 @@
 
 #include "base/leasepage.h"
 
-#define PROCS_MAX 4096 /* of one round; what is over that is left to the next */
+/* Of one round; what is over that is left to the next, 2 ms later. It is locked in memory. */
+#define PROCS_MAX     2048
+#define PROCS_ENTRIES 8192
 
 struct proc {
 	pid_t pid;
@@ -28,7 +30,7 @@ struct procs {
 	int dir_fd; /* of /proc */
 	size_t n;
 	struct proc items[PROCS_MAX];
-	char entries[32768]; /* of the directory, as the kernel gives them */
+	char entries[PROCS_ENTRIES]; /* of the directory, as the kernel gives them */
 };
 
 int procs_open(struct procs *procs, struct err *err) _must_check_;
