@@ -261,13 +261,25 @@ static void probe(struct etcd *etcd, const struct etcdnode *node)
 	etcd->watch.probe = http_start(etcd->http, &req);
 }
 
+/* While its member is heard of there is nothing to ask. */
+static void check_again(struct etcd *etcd, const struct etcdnode *node, int64_t now_ms)
+{
+	const struct etcd_watching *watch = &etcd->watch;
+	int64_t at_ms = now_ms + WATCH_CHECK_MS;
+
+	if (node && watch->stands && !watch->probe)
+		at_ms = MAX_OF(at_ms,
+			       MAX_OF(watch->heard_at_ms, node->proved_at_ms) + WATCH_QUIET_MS + 1);
+	loop_timer_within(watch->timer, at_ms, WATCH_CHECK_MS);
+}
+
 static void check(struct etcd *etcd, int64_t now_ms)
 {
 	struct etcd_watching *watch = &etcd->watch;
 	const struct etcdnode *node = etcdnode_by_id(&etcd->nodes, watch->node_id);
 	struct err err = { 0 };
 
-	loop_timer_at(watch->timer, now_ms + WATCH_CHECK_MS);
+	check_again(etcd, node, now_ms);
 	if (!node) {
 		err_set(&err, ERR_STATE, "its endpoint is no longer one of etcd");
 		lose(etcd, &err);

@@ -320,7 +320,7 @@ static bool arms_device(const struct guardian *g)
 static void check(struct guardian *g)
 {
 	struct guardpage_facts facts = { 0 };
-	int64_t wait_ms;
+	bool hurry;
 
 	if (!read_page(g, &facts))
 		facts = (struct guardpage_facts){ 0 };
@@ -330,8 +330,9 @@ static void check(struct guardian *g)
 	if (g->told.presence == GUARD_ALIVE)
 		g->retry_ms = RETRY_MS;
 	/* A device that is being armed holds a promotion up where it is required. */
-	wait_ms = g->told.presence == GUARD_STARTING || arms_device(g) ? STARTUP_MS : CHECK_MS;
-	loop_timer_at(g->timer, loop_now_ms() + wait_ms);
+	hurry = g->told.presence == GUARD_STARTING || arms_device(g);
+	loop_timer_within(g->timer, loop_now_ms() + (hurry ? STARTUP_MS : CHECK_MS),
+			  hurry ? 0 : CHECK_MS);
 }
 
 static void on_timer(void *ctx)

@@ -21,6 +21,9 @@
 /* Connections kept open between requests. */
 #define HTTP_KEPT_CONNECTIONS 8
 #define HTTP_BUFFER_BYTES     (16 * 1024)
+/* Calls that are kept, with what libcurl was told, for the next request like them. */
+#define HTTP_KEPT_CALLS  4
+#define HTTP_KEPT_ANSWER (64 * 1024)
 
 enum call_state { CALL_RESOLVING = 0, CALL_RUNNING, CALL_ENDED };
 
@@ -34,7 +37,8 @@ struct http_call {
 	struct resolve_ask *ask;
 	char host[HOST_SIZE];
 	uint16_t port;
-	char *post; /* owned; libcurl borrows it */
+	char *kind;      /* all that libcurl was told, but for the body */
+	struct buf post; /* libcurl borrows it */
 	int64_t deadline_ms; /* 0 none */
 	int64_t silent_ms;
 	int64_t sent_at_ms;
@@ -57,6 +61,9 @@ struct http {
 	struct loop_source *deadline_timer;
 	struct loop_source *defer;
 	struct http_call *calls;
+	struct http_call *kept;
+	uint32_t nkept;
+	struct buf kind; /* of the request at hand */
 	bool curl_ready; /* curl_global_init() done */
 };
 
@@ -71,9 +78,57 @@ static void call_free(struct http_call *call)
 	}
 	curl_slist_free_all(call->headers);
 	curl_slist_free_all(call->addresses);
-	free(call->post);
+	free(call->kind);
+	buf_done(&call->post);
 	buf_done(&call->body);
 	free(call);
+}
+
+static void forget_oldest(struct http *http)
+{
+	struct http_call **at = &http->kept;
+
+	while ((*at)->next)
+		at = &(*at)->next;
+	call_free(*at);
+	*at = NULL;
+	http->nkept--;
+}
+
+/* To tell libcurl all of it costs more than the request does: whoever asks once in a moment asks
+ * the same again. */
+static void call_keep(struct http_call *call)
+{
+	struct http *http = call->http;
+
+	if (call->err.code || call->data) {
+		call_free(call);
+		return;
+	}
+	if (call->body.cap > HTTP_KEPT_ANSWER)
+		buf_done(&call->body);
+	buf_clear(&call->body);
+	call->next = http->kept;
+	http->kept = call;
+	if (http->nkept++ == HTTP_KEPT_CALLS)
+		forget_oldest(http);
+}
+
+static struct http_call *call_again(struct http *http, const char *kind)
+{
+	for (struct http_call **at = &http->kept; *at; at = &(*at)->next) {
+		struct http_call *call = *at;
+
+		if (!str_eq(call->kind, kind))
+			continue;
+		*at = call->next;
+		http->nkept--;
+		call->state = CALL_RESOLVING;
+		call->overflow = call->fresh = false;
+		call->curl_text[0] = '\0';
+		return call;
+	}
+	return NULL;
 }
 
 static void call_unlink(struct http_call *call)
@@ -164,7 +219,7 @@ static void tell_done(struct http_call *call)
 	rep.err = call->err.code ? &call->err : NULL;
 	call_unlink(call);
 	call->done(call->ctx, &rep);
-	call_free(call);
+	call_keep(call);
 }
 
 static struct http_call *find_news(struct http *http)
@@ -367,6 +422,13 @@ void http_free(struct http *http)
 	if (!http)
 		return;
 	assert(!http->calls);
+	while (http->kept) {
+		struct http_call *call = http->kept;
+
+		http->kept = call->next;
+		call_free(call);
+	}
+	buf_done(&http->kind);
 	/* Closing kept connections calls set_timer() and watch_socket(). */
 	if (http->multi)
 		curl_multi_cleanup(http->multi);
@@ -432,11 +494,8 @@ static void set_request(struct http_call *call, const struct http_req *req)
 	if (str_eq(req->method, "HEAD"))
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	if (req->body) {
-		call->post = str_ndup(req->body, req->body_len);
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->post);
 	}
 	/* No pause for "100 Continue" in front of a large body. */
 	call->headers = curl_slist_append(NULL, "Expect:");
@@ -482,11 +541,13 @@ static void set_ways(struct http_call *call)
 static void run(struct http_call *call, const char *addrs)
 {
 	CURLMcode rc;
+	int running;
 
 	if (addrs) {
 		_cleanup_(freep) char *entry =
 			str_dupf("%s:%u:%s", call->host, (unsigned)call->port, addrs);
 
+		curl_slist_free_all(call->addresses);
 		call->addresses = curl_slist_append(NULL, entry);
 		curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->addresses);
 	}
@@ -494,6 +555,9 @@ static void run(struct http_call *call, const char *addrs)
 	rc = curl_multi_add_handle(call->http->multi, call->easy);
 	if (rc == CURLM_OK) {
 		call->state = CALL_RUNNING;
+		/* It leaves now where a connection is open, not with libcurl's timer. */
+		curl_multi_socket_action(call->http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		reap(call->http);
 		return;
 	}
 	err_set(&call->err, ERR_STATE, "%s", curl_multi_strerror(rc));
@@ -517,7 +581,7 @@ static void begin(struct http_call *call, const char *url)
 {
 	const char *addrs;
 
-	if (split_url(url, call->host, &call->port, &call->err) < 0) {
+	if (!call->host[0] && split_url(url, call->host, &call->port, &call->err) < 0) {
 		call_end(call);
 		return;
 	}
@@ -537,23 +601,68 @@ static void begin(struct http_call *call, const char *url)
 	}
 }
 
-struct http_call *http_start(struct http *http, const struct http_req *req)
+static const char *text_or_none(const char *text)
 {
-	struct http_call *call = mem_new(1, sizeof(*call));
+	return text ? text : "";
+}
 
+/* Two requests with the same text are the same to libcurl, but for their bodies. */
+static const char *kind_of(struct http *http, const struct http_req *req)
+{
+	static const struct http_tls no_tls;
+	const struct http_tls *tls = req->tls ? req->tls : &no_tls;
+	struct buf *kind = &http->kind;
+
+	buf_clear(kind);
+	buf_printf(kind, "%s %s\n%d%d%d%d%d %lld\n%s\n%s\n%s\n%s\n%s\n%s\n", req->method,
+		   req->url, req->body != NULL, req->fresh, req->tls != NULL, tls->verify_peer,
+		   tls->verify_host, (long long)req->connect_ms, text_or_none(req->username),
+		   text_or_none(req->password), text_or_none(tls->cacert), text_or_none(tls->cert),
+		   text_or_none(tls->key), text_or_none(tls->key_password));
+	for (size_t i = 0; i < HTTP_HEADERS_MAX; i++)
+		buf_printf(kind, "%s\n", text_or_none(req->headers[i]));
+	return kind->data;
+}
+
+static struct http_call *call_new(struct http *http, const struct http_req *req)
+{
+	const char *kind = kind_of(http, req);
+	struct http_call *call = call_again(http, kind);
+
+	if (call)
+		return call;
+	call = mem_new(1, sizeof(*call));
 	call->http = http;
-	call->max_bytes = req->max_bytes;
-	call->silent_ms = req->silent_ms;
-	call->deadline_ms = req->timeout_ms > 0 ? loop_now_ms() + req->timeout_ms : 0;
-	call->done = req->done;
-	call->data = req->data;
-	call->ctx = req->ctx;
+	call->kind = str_dup(kind);
 	call->easy = curl_easy_init();
 	/* As everywhere: without memory we restart clean. */
 	assert(call->easy);
 	set_ways(call);
 	set_request(call, req);
 	set_tls(call->easy, req->tls);
+	return call;
+}
+
+static void set_body(struct http_call *call, const struct http_req *req)
+{
+	buf_clear(&call->post);
+	buf_add(&call->post, req->body, req->body_len);
+	curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
+	curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, call->post.data);
+}
+
+struct http_call *http_start(struct http *http, const struct http_req *req)
+{
+	struct http_call *call = call_new(http, req);
+
+	if (req->body)
+		set_body(call, req);
+	call->max_bytes = req->max_bytes;
+	call->silent_ms = req->silent_ms;
+	call->deadline_ms = req->timeout_ms > 0 ? loop_now_ms() + req->timeout_ms : 0;
+	call->done = req->done;
+	call->data = req->data;
+	call->ctx = req->ctx;
 	call->next = http->calls;
 	http->calls = call;
 	begin(call, req->url);

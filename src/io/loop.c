@@ -30,6 +30,7 @@ struct loop_source {
 	struct loop *loop;
 	sd_event_source *source;
 	const char *name;
+	uint64_t accuracy_us; /* of a timer */
 	void *ctx;
 	loop_fn fn;
 	loop_fd_fn fd_fn;
@@ -263,6 +264,7 @@ int loop_timer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx,
 	int rc;
 
 	source->fn = fn;
+	source->accuracy_us = 1;
 	/* Accuracy 1 us: the default of 250 ms would move wake-ups to be shared by others. */
 	rc = sd_event_add_time(loop->event, &source->source, CLOCK_BOOTTIME, UINT64_MAX, 1,
 			       on_timer, source);
@@ -273,10 +275,21 @@ int loop_timer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx,
 
 void loop_timer_at(struct loop_source *source, int64_t at_ms)
 {
+	loop_timer_within(source, at_ms, 0);
+}
+
+void loop_timer_within(struct loop_source *source, int64_t at_ms, int64_t slack_ms)
+{
 	uint64_t at_us = at_ms <= 0 ? 1 : (uint64_t)at_ms * 1000;
+	uint64_t accuracy_us = slack_ms <= 0 ? 1 : (uint64_t)slack_ms * 1000;
 	int rc = sd_event_source_set_time(source->source, at_us);
 
 	assert(rc >= 0);
+	if (accuracy_us != source->accuracy_us) {
+		rc = sd_event_source_set_time_accuracy(source->source, accuracy_us);
+		assert(rc >= 0);
+		source->accuracy_us = accuracy_us;
+	}
 	rc = sd_event_source_set_enabled(source->source, SD_EVENT_ONESHOT);
 	assert(rc >= 0);
 }

@@ -55,6 +55,8 @@ void loop_fd_want(struct loop_source *source, uint32_t want); /* 0: only HUP */
 int loop_timer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx,
 		   struct loop_source **ret, struct err *err) _must_check_;
 void loop_timer_at(struct loop_source *source, int64_t at_ms);
+/* With the first that wakes the loop from then on, and alone when nothing did for slack_ms. */
+void loop_timer_within(struct loop_source *source, int64_t at_ms, int64_t slack_ms);
 void loop_timer_off(struct loop_source *source);
 
 /* Made unarmed. loop_defer() makes it run once, soon, from the loop; arming it again before it

@@ -36,7 +36,7 @@ struct probe {
 	struct pgquery_walsenders walsenders;
 	struct pgquery_slots slots;
 	struct slot_pos positions[SLOTS_MAX];
-	struct pgquery_settings settings;
+	struct pgquery_settings *settings; /* large, and asked for now and then only */
 	struct pgquery_identity identity;
 };
 
@@ -347,8 +347,10 @@ static int step_settings(struct pgwork *work, struct err *err _unused_)
 		pgwork_jump(work, S_IDENTIFY);
 		return PGWORK_NEXT;
 	}
+	if (!probe->settings)
+		probe->settings = mem_new(1, sizeof(*probe->settings));
 	pgwork_tolerate(work);
-	pgquery_settings(&q, &probe->settings);
+	pgquery_settings(&q, probe->settings);
 	return PGWORK_WAIT;
 }
 
@@ -361,7 +363,7 @@ static int step_settings_read(struct pgwork *work, struct err *err _unused_)
 		pgwork_jump(work, S_IDENTIFY);
 		return PGWORK_NEXT;
 	}
-	pg->nchanges = pgguc_changes(pg->config, &probe->settings, pg->changes);
+	pg->nchanges = pgguc_changes(pg->config, probe->settings, pg->changes);
 	pg->state.pending_restart = pg->nchanges > 0;
 	/* The postmaster reads its files in its own time after a reload, and the sessions after
 	 * it: what stands on the command line is seen now, the others by a second look. */
@@ -393,7 +395,7 @@ static int step_starved_read(struct pgwork *work, struct err *err _unused_)
 	struct pgcontrol control;
 
 	pg->life.starved = pgtool_control_read(work, &control, NULL) == 0 &&
-			   pgguc_starved(&control, &probe->settings);
+			   pgguc_starved(&control, probe->settings);
 	pg->state.replay_starved = pg->life.starved;
 	return PGWORK_NEXT;
 }
@@ -475,6 +477,13 @@ static void answer(struct pgwork *work, struct event *event)
 	event->nslots = probe->slots.n;
 }
 
+static void forget(void *data)
+{
+	struct probe *probe = data;
+
+	free(probe->settings);
+}
+
 /* clang-format off */
 static const struct pgwork_step steps[] = {
 	[S_TURN]          = { "probe", step_turn },
@@ -507,6 +516,7 @@ const struct pgwork_kind pgprobe_kind = {
 	.shares_conn = true,
 	.answers_late = true,
 	.answer = answer,
+	.data_done = forget,
 };
 
 const struct pgwork_kind pgprobe_exit_kind = {
@@ -514,4 +524,5 @@ const struct pgwork_kind pgprobe_exit_kind = {
 	.data_size = sizeof(struct probe),
 	.answers_late = true,
 	.answer = answer,
+	.data_done = forget,
 };

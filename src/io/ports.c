@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -24,6 +23,7 @@
 #include "io/http.h"
 #include "io/journal.h"
 #include "io/notify.h"
+#include "io/pagewriter.h"
 #include "io/peers.h"
 #include "io/pg.h"
 #include "io/pgready.h"
@@ -60,8 +60,7 @@ struct ports {
 	struct start_facts start;
 	char *state_dir;
 	char *data_dir;
-	int64_t data_device; /* as stat() named it last; 0: it was never there */
-	int64_t data_inode;
+	struct pagewriter writer;
 	char id[2 * NAME_SIZE]; /* <scope>.<name>: of files that clusters of one host share */
 	struct agent *agent;
 	int64_t reloaded_at_ms;
@@ -290,66 +289,11 @@ static void port_configure(void *ctx, const struct config *config)
 		log_error("the log goes on as before: %s", err.msg);
 }
 
-static enum leasepage_reason page_reason(const struct page_update *u)
-{
-	if (u->armed)
-		return LEASEPAGE_PRIMARY;
-	if (u->paused)
-		return LEASEPAGE_PAUSED;
-	return u->stopped ? LEASEPAGE_STOPPED : LEASEPAGE_REPLICA;
-}
-
-/* The gate on the clock that nobody slews. Computed once for each proof: anew it would carry
- * what CLOCK_BOOTTIME was slewed by since. A suspend since then makes it early, never late. */
-static int64_t raw_gate(const struct ports *p, const struct page_update *u)
-{
-	struct leasepage_facts old;
-
-	if (!u->armed)
-		return 0;
-	if (leasepage_read(&p->page, &old) == LEASEPAGE_GOOD && old.gate_raw_ms != 0 &&
-	    old.epoch == u->epoch && old.asked_at_ms == u->asked_at_ms)
-		return old.gate_raw_ms;
-	return MAX_OF(loop_raw_ms() + u->gate_at_ms - loop_now_ms(), 1);
-}
-
-static void set_watchdog(const struct ports *p, struct leasepage_facts *facts)
-{
-	const struct config_watchdog *w = &agent_config(p->agent)->watchdog;
-
-	facts->watchdog_mode = w->mode == WATCHDOG_REQUIRED  ? LEASEPAGE_WATCHDOG_REQUIRED :
-			       w->mode == WATCHDOG_AUTOMATIC ? LEASEPAGE_WATCHDOG_AUTOMATIC :
-							       LEASEPAGE_WATCHDOG_OFF;
-	facts->watchdog_margin_s = w->safety_margin_s;
-	facts->watchdog_testing = str_eq(w->driver, "testing");
-	str_clip(facts->watchdog_device, sizeof(facts->watchdog_device), w->device);
-}
-
 static void port_page(void *ctx, const struct page_update *u)
 {
 	struct ports *p = ctx;
-	struct stat dir = { 0 };
-	struct leasepage_facts facts = { .armed = u->armed, .reason = page_reason(u),
-					 .epoch = u->epoch, .lease_id = u->lease_id,
-					 .asked_at_ms = u->asked_at_ms, .ttl_ms = u->ttl_ms,
-					 .proven = u->proven,
-					 .kill_at_ms = u->kill_at_ms, .gate_at_ms = u->gate_at_ms,
-					 .gate_raw_ms = raw_gate(p, u),
-					 .postmaster_pid = u->postmaster_pid,
-					 .written_at_ms = loop_now_ms() };
 
-	/* A data directory that cannot be looked at now is still the one it was. */
-	if (stat(p->data_dir, &dir) == 0) {
-		p->data_device = (int64_t)dir.st_dev;
-		p->data_inode = (int64_t)dir.st_ino;
-	}
-	facts.data_device = p->data_device;
-	facts.data_inode = p->data_inode;
-	if (u->postmaster_pid > 0 &&
-	    leasepage_start_ticks(u->postmaster_pid, &facts.postmaster_start_ticks, NULL) < 0)
-		facts.postmaster_pid = 0; /* it has ended meanwhile */
-	set_watchdog(p, &facts);
-	leasepage_write(&p->page, &facts);
+	pagewriter_write(&p->writer, &p->page, u, &agent_config(p->agent)->watchdog);
 }
 
 static void on_saved(void *ctx, uint64_t ticket, const struct err *err)
@@ -657,6 +601,7 @@ static int open_own(struct ports *p, const struct config *c, struct err *err)
 	read_page(p);
 	p->state_dir = str_dup(c->state_dir);
 	p->data_dir = str_dup(c->pg.data_dir);
+	p->writer.data_dir = p->data_dir;
 	(void)str_printf(p->id, sizeof(p->id), "%s.%s", c->scope, c->name);
 	r = saver_new(p->loop, p->state_dir, p->id, on_saved, p, &p->saver, err);
 	if (r < 0)

@@ -162,6 +162,7 @@ src_libio_a_SOURCES += \
 	src/io/fencehook.c src/io/fencehook.h \
 	src/io/hooks.c src/io/hooks.h \
 	src/io/peers.c src/io/peers.h \
+	src/io/pagewriter.c src/io/pagewriter.h \
 	src/io/ports.c src/io/ports.h \
 	src/io/single.c src/io/single.h \
 	src/io/statefile.c src/io/statefile.h
