@@ -132,6 +132,7 @@ struct agent *agent_new(const struct port *port, struct confdoc *local, const ch
 
 	a->port = *port;
 	a->local = local;
+	a->status = status_new();
 	a->rng = seed;
 	(void)str_printf(a->instance, sizeof(a->instance), "%016" PRIx64, splitmix(&a->rng));
 	a->said_rule = UINT16_MAX;
@@ -173,7 +174,8 @@ void agent_free(struct agent *a)
 	free(a->trace_text);
 	free(a->decision_text);
 	free(a->status_text);
-	free(a->cluster_json);
+	status_free(a->status);
+	buf_done(&a->scratch);
 	keys_forget_texts(a);
 	free(a);
 }

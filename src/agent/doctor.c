@@ -106,14 +106,14 @@ static void add_rest(const struct config_restapi *rest, struct buf *b)
 
 static void add_fence(const struct agent *a, struct buf *b)
 {
-	_cleanup_(freep) char *fence = fences_json(a);
 	static const char *const modes[] = { "auto", "required", "off" };
 	static const char *const dogs[] = { "off", "automatic", "required" };
 
 	add_text(b, ", \"wants\": {", "guard", modes[a->config->fence.guard]);
 	add_text(b, ", ", "commit_guard", modes[a->config->fence.commit_guard]);
 	add_text(b, ", ", "watchdog", dogs[a->config->watchdog.mode]);
-	buf_printf(b, "}, \"fence\": %s", fence != NULL ? fence : "{}");
+	buf_str(b, "}, \"fence\": ");
+	fences_json(a, b);
 }
 
 static void answer(struct agent *a)

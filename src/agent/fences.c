@@ -263,23 +263,20 @@ static void add_command(struct buf *b, const struct agent *a)
 }
 
 /* Times are what is left when the status is made. */
-char *fences_json(const struct agent *a)
+void fences_json(const struct agent *a, struct buf *b)
 {
-	struct buf b = { 0 };
-
-	add_pair(&b, "{", "guard", presence_name(a->guard.presence));
-	buf_printf(&b, ", \"required\": %s", a->view.guard_required ? "true" : "false");
-	add_dog(&b, a);
-	add_pair(&b, ", ", "page", page_words(&a->page));
+	add_pair(b, "{", "guard", presence_name(a->guard.presence));
+	buf_printf(b, ", \"required\": %s", a->view.guard_required ? "true" : "false");
+	add_dog(b, a);
+	add_pair(b, ", ", "page", page_words(&a->page));
 	if (a->page.armed)
-		buf_printf(&b, ", \"kills_in_ms\": %" PRId64 ", \"gates_in_ms\": %" PRId64,
+		buf_printf(b, ", \"kills_in_ms\": %" PRId64 ", \"gates_in_ms\": %" PRId64,
 			   a->page.kill_at_ms - a->view.now_ms,
 			   a->page.gate_at_ms - a->view.now_ms);
-	add_guard(&b, &a->guard);
-	add_module(&b, a);
-	add_command(&b, a);
-	buf_ch(&b, '}');
-	return buf_take(&b);
+	add_guard(b, &a->guard);
+	add_module(b, a);
+	add_command(b, a);
+	buf_ch(b, '}');
 }
 
 static void add_word(char *dst, const char *word, bool works, bool required)
@@ -304,12 +301,14 @@ void fences_words(const struct agent *a, char dst[FENCES_WORDS_SIZE])
 	add_word(dst, "command", a->config->fence.command.n > 0, false);
 }
 
-void fences_status(const struct agent *a, struct status *st)
+void fences_status(struct agent *a, struct status *st)
 {
 	const struct module_state *m = &a->view.pg.module;
 	bool up = a->view.pg.run == PG_UP;
 
-	st->fence_json = fences_json(a);
+	buf_clear(&a->scratch);
+	fences_json(a, &a->scratch);
+	str_set(&st->fence_json, a->scratch.data);
 	st->watchdog_failed = a->view.guard_lost_since_ms != 0;
 	st->watchdog_active = a->guard.dog == DOG_ACTIVE;
 	st->guard_alive = a->guard.presence == GUARD_ALIVE;

@@ -36,6 +36,13 @@ static void keep_text(struct agent *a, const char *name, const struct etcd_kv *k
 
 	while (i < a->nmember_texts && !str_eq(a->member_texts[i].name, name))
 		i++;
+	if (i < a->nmember_texts && !kv->deleted) {
+		char *text = (char *)(uintptr_t)a->member_texts[i].text;
+
+		str_set(&text, kv->value);
+		a->member_texts[i].text = text;
+		return;
+	}
 	if (i < a->nmember_texts) {
 		free((char *)(uintptr_t)a->member_texts[i].name);
 		free((char *)(uintptr_t)a->member_texts[i].text);
@@ -301,8 +308,7 @@ static bool is_too_long(struct agent *a, const struct etcd_kv *kv, const char *k
 
 static void fold_text(char **text, const struct etcd_kv *kv)
 {
-	free(*text);
-	*text = kv->deleted ? NULL : str_ndup(kv->value, kv->len);
+	str_set(text, kv->deleted ? NULL : kv->value);
 }
 
 static bool is_document(const struct etcd_kv *kv)

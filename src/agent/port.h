@@ -180,7 +180,7 @@ struct port {
 	void (*page)(void *ctx, const struct page_update *page);
 	/* EVENT_SAVED when it is durable, or cannot be. */
 	void (*save)(void *ctx, uint64_t ticket, const struct durable *durable);
-	/* Takes the status over. */
+	/* The outside adds what only it knows, and copies it; the agent keeps it for the next. */
 	void (*publish)(void *ctx, struct status *status);
 	void (*answer)(void *ctx, uint64_t command_id, int code, const char *content_type,
 		       const char *body);

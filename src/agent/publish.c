@@ -77,36 +77,34 @@ static void add_pair(struct buf *b, const char *sep, const char *key, const char
 	record_quote(b, text);
 }
 
-static char *explain_json(const struct agent *a)
+static void explain_json(const struct agent *a, struct buf *b)
 {
 	const struct view *v = &a->view;
 	const struct plan *plan = &a->plan;
-	struct buf b = { 0 };
 
 	if (plan->situation.leader == LEADER_OTHER) {
-		add_pair(&b, "{", "rank", "none");
-		add_pair(&b, ", ", "why", "no election: another member leads");
-		add_pair(&b, ", ", "other", v->cluster.leader);
+		add_pair(b, "{", "rank", "none");
+		add_pair(b, ", ", "why", "no election: another member leads");
+		add_pair(b, ", ", "other", v->cluster.leader);
 	} else {
-		add_pair(&b, "{", "rank", rank_name(plan->verdict.rank));
-		add_pair(&b, ", ", "why", plan->verdict.why);
-		add_pair(&b, ", ", "other", plan->verdict.other);
+		add_pair(b, "{", "rank", rank_name(plan->verdict.rank));
+		add_pair(b, ", ", "why", plan->verdict.why);
+		add_pair(b, ", ", "other", plan->verdict.other);
 	}
-	add_pair(&b, ", ", "note", plan->note);
-	buf_str(&b, ", \"votes\": [");
+	add_pair(b, ", ", "note", plan->note);
+	buf_str(b, ", \"votes\": [");
 	for (uint32_t i = 0; i < v->nvotes; i++) {
 		const struct vote *vote = &v->votes[i];
 
-		add_pair(&b, i > 0 ? ", {" : "{", "name", vote->name);
-		add_pair(&b, ", ", "answer",
+		add_pair(b, i > 0 ? ", {" : "{", "name", vote->name);
+		add_pair(b, ", ", "answer",
 			 vote->failed	 ? "none" :
 			 vote->answered ? "yes" :
 					   "waiting");
-		buf_printf(&b, ", \"timeline\": %u, \"lsn\": %" PRIu64 "}", vote->timeline,
+		buf_printf(b, ", \"timeline\": %u, \"lsn\": %" PRIu64 "}", vote->timeline,
 			   vote->lsn);
 	}
-	buf_str(&b, "]}");
-	return buf_take(&b);
+	buf_str(b, "]}");
 }
 
 static void fill_failsafe(const struct agent *a, struct status *st)
@@ -115,7 +113,7 @@ static void fill_failsafe(const struct agent *a, struct status *st)
 	const struct failsafe_key *key = &v->cluster.failsafe;
 	bool lives = lease_state(&v->lease, v->now_ms) == LEASE_FAILSAFE;
 
-	st->failsafe_json = str_dup(a->failsafe_text);
+	str_set(&st->failsafe_json, a->failsafe_text);
 	st->failsafe_enabled = v->cfg.failsafe != FAILSAFE_OFF;
 	for (uint32_t i = 0; i < key->n; i++)
 		st->failsafe_member = st->failsafe_member || str_eq(key->names[i], v->name);
@@ -123,9 +121,10 @@ static void fill_failsafe(const struct agent *a, struct status *st)
 				state_leads(a) ? 0 : v->promise_until_ms;
 }
 
-static void fill_rule(const struct agent *a, struct status *st)
+static void fill_rule(struct agent *a, struct status *st)
 {
 	const struct plan *plan = &a->plan;
+	_cleanup_(freep) char *seal = seal_json(a);
 	char text[SITUATION_TEXT_MAX];
 
 	st->rule_id = plan->rule->id;
@@ -138,10 +137,12 @@ static void fill_rule(const struct agent *a, struct status *st)
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
 	str_clip(st->trouble, sizeof(st->trouble), vitals_trouble(&a->view.pg));
 	st->sealed_ballot = a->view.sealed ? a->view.promised : 0;
-	st->seal_json = seal_json(a);
+	str_set(&st->seal_json, seal);
 	st->store_regressed = a->view.regressed;
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);
-	st->explain_json = explain_json(a);
+	buf_clear(&a->scratch);
+	explain_json(a, &a->scratch);
+	str_set(&st->explain_json, a->scratch.data);
 	fences_status(a, st);
 	fill_failsafe(a, st);
 }
@@ -163,16 +164,15 @@ static void fill_cluster(struct agent *a, struct status *st)
 	st->leader_epoch = v->cluster.leader_epoch;
 	st->is_leader_key = str_eq(v->cluster.leader, v->name);
 	st->optime_lsn = v->cluster.status_optime_lsn;
-	if (a->cluster_dirty || a->cluster_json == NULL) {
-		free(a->cluster_json);
-		a->cluster_json = restmsg_cluster_json_full(a->config->scope, &v->cluster,
-							    a->member_texts, a->nmember_texts,
-							    v->cfg.pause, false);
+	if (a->cluster_dirty || st->cluster_json == NULL) {
+		buf_clear(&a->scratch);
+		restmsg_cluster_print(a->config->scope, &v->cluster, a->member_texts,
+				      a->nmember_texts, v->cfg.pause, false, &a->scratch);
+		str_set(&st->cluster_json, a->scratch.data);
 		a->cluster_dirty = false;
 	}
-	st->cluster_json = str_dup(a->cluster_json);
-	st->history_json = str_dup(a->history_text != NULL ? a->history_text : "[]");
-	st->config_json = a->config_text != NULL ? str_dup(a->config_text) : NULL;
+	str_set(&st->history_json, a->history_text != NULL ? a->history_text : "[]");
+	str_set(&st->config_json, a->config_text);
 }
 
 char *publish_schedule_json(const struct agent *a)
@@ -200,12 +200,17 @@ char *publish_schedule_json(const struct agent *a)
 	return buf_take(&b);
 }
 
+/* The one status of this agent, made anew. */
 static struct status *make_status(struct agent *a)
 {
 	const struct view *v = &a->view;
-	struct status *st = status_new();
+	struct status *st = a->status;
+	_cleanup_(freep) char *schedule = publish_schedule_json(a);
+	_cleanup_(freep) char *changes =
+		a->nchanges > 0 ? record_changes_text(a->changes, a->nchanges) : NULL;
 	bool ours = str_eq(v->cluster.leader, v->name) || !v->cluster.leader_known;
 
+	status_clear(st);
 	str_clip(st->scope, sizeof(st->scope), a->config->scope);
 	str_clip(st->name, sizeof(st->name), v->name);
 	st->made_at_ms = v->now_ms;
@@ -230,10 +235,10 @@ static struct status *make_status(struct agent *a)
 	st->maximum_lag_bytes = v->cfg.maximum_lag_bytes;
 	st->pause = v->cfg.pause;
 	st->tags = v->tags;
-	st->tags_json = str_dup(a->config->tags_json);
+	str_set(&st->tags_json, a->config->tags_json);
 	st->pending_restart = v->pg.pending_restart;
-	st->pending_restart_reason_json = record_changes_text(a->changes, a->nchanges);
-	st->scheduled_restart_json = publish_schedule_json(a);
+	str_set(&st->pending_restart_reason_json, changes);
+	str_set(&st->scheduled_restart_json, schedule);
 	fill_cluster(a, st);
 	fill_rule(a, st);
 	return st;
@@ -248,7 +253,6 @@ void publish_document(struct agent *a, struct buf *ret)
 	*ret = got.body;
 	got.body = (struct buf){ 0 };
 	rest_answer_done(&got);
-	status_free(st);
 }
 
 static void say_rule(struct agent *a)

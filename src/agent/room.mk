@@ -60,5 +60,6 @@ check_PROGRAMS += tests/unit/test_soak
 TESTS += tests/unit/test_soak
 tests_unit_test_soak_SOURCES = tests/unit/test_soak.c
 tests_unit_test_soak_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
-tests_unit_test_soak_LDADD = $(AGENT_LIBS)
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup \
+	-Wl,--wrap=reallocarray -Wl,--wrap=vasprintf
+tests_unit_test_soak_LDADD = $(IO_LIBS)

@@ -338,9 +338,10 @@ struct agent {
 	enum module_presence said_module; /* in this life of Postgres */
 	char said_note[REASON_SIZE];
 	char said_trouble[REASON_SIZE];
+	struct status *status; /* as published last; its memory serves the next */
+	struct buf scratch;    /* for a text that is made and looked at, or copied, at once */
 	bool board_dirty;
 	int64_t board_at_ms;
-	char *cluster_json;
 	bool cluster_dirty;
 	struct recorder recorder;
 	struct telemetry telemetry; /* but for that of etcd, which io has */
@@ -488,8 +489,8 @@ void fences_configured(struct agent *a);
 void fences_refresh(struct agent *a);
 bool fences_may_open(const struct agent *a);
 void fences_say_module(struct agent *a);
-void fences_status(const struct agent *a, struct status *st);
-char *fences_json(const struct agent *a);
+void fences_status(struct agent *a, struct status *st);
+void fences_json(const struct agent *a, struct buf *ret);
 /* "guardian, module": what works; and what is required and does not. */
 #define FENCES_WORDS_SIZE 96
 void fences_words(const struct agent *a, char dst[FENCES_WORDS_SIZE]);

@@ -26,7 +26,8 @@ static void leader_put(struct agent *a, enum ticket_kind kind, const char *name,
 
 /* ---- member key ---- */
 
-static char *member_text(struct agent *a, bool positions)
+/* Into the scratch buffer. */
+static const char *member_text(struct agent *a, bool positions)
 {
 	const struct config *c = a->config;
 	const struct pg_state *pg = &a->view.pg;
@@ -35,7 +36,8 @@ static char *member_text(struct agent *a, bool positions)
 	char api[URL_SIZE];
 	char fence[FENCES_WORDS_SIZE];
 	_cleanup_(freep) char *schedule = publish_schedule_json(a);
-	_cleanup_(freep) char *changes = record_changes_text(a->changes, a->nchanges);
+	_cleanup_(freep) char *changes =
+		a->nchanges > 0 ? record_changes_text(a->changes, a->nchanges) : NULL;
 
 	state_api_url(a, api);
 	out.api_url = api;
@@ -64,10 +66,12 @@ static char *member_text(struct agent *a, bool positions)
 		out.replication_state = pg->streaming		? "streaming" :
 					pg->has_restore_command ? "in archive recovery" :
 								  NULL;
-	return record_member_text(&out);
+	buf_clear(&a->scratch);
+	record_member_print(&out, &a->scratch);
+	return a->scratch.data;
 }
 
-static void put_member(struct agent *a, char *text)
+static void put_member(struct agent *a, const char *text)
 {
 	struct etcd_req req;
 	char name[ETCD_KEY_SIZE];
@@ -76,8 +80,7 @@ static void put_member(struct agent *a, char *text)
 	(void)str_printf(name, sizeof(name), "members/%s", a->view.name);
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
 	etcd_then_put(&req, state_key(a, name, key), text, a->session.lease_id);
-	free(a->member_text);
-	a->member_text = text;
+	str_set(&a->member_text, text);
 	a->member_at_ms = a->view.now_ms;
 	a->member_urgent = false;
 	a->port.etcd(a->port.ctx, state_ticket(a, TICKET_MEMBER, 0, ""), &req);
@@ -89,7 +92,7 @@ void upkeep_member(struct agent *a)
 {
 	bool due = a->view.now_ms - a->member_at_ms >= a->view.cfg.loop_wait_ms;
 	bool moved = a->session.lease_id != a->member_lease_id;
-	char *text;
+	const char *text;
 
 	if (a->session.lease_id == 0 || state_waits_for(a, TICKET_MEMBER))
 		return;
@@ -98,7 +101,6 @@ void upkeep_member(struct agent *a)
 	text = member_text(a, true);
 	if (!moved && str_eq(text, a->member_text)) {
 		a->member_urgent = false;
-		free(text);
 		return;
 	}
 	put_member(a, text);
@@ -218,7 +220,6 @@ static void fill_status(const struct agent *a, struct status_key *st)
 static void status_cycle(struct agent *a)
 {
 	struct status_key st;
-	char *text;
 
 	if (state_waits_for(a, TICKET_STATUS) || a->view.pg.flush_lsn == 0)
 		return;
@@ -226,16 +227,14 @@ static void status_cycle(struct agent *a)
 	    a->status_epoch == a->view.lease.epoch)
 		return;
 	fill_status(a, &st);
-	text = record_status_text(&st);
-	if (str_eq(text, a->status_text) && a->status_epoch == a->view.lease.epoch) {
-		free(text);
+	buf_clear(&a->scratch);
+	record_status_print(&st, &a->scratch);
+	if (str_eq(a->scratch.data, a->status_text) && a->status_epoch == a->view.lease.epoch)
 		return;
-	}
-	leader_put(a, TICKET_STATUS, "status", text);
+	str_set(&a->status_text, a->scratch.data);
+	leader_put(a, TICKET_STATUS, "status", a->status_text);
 	a->status_at_ms = a->view.now_ms;
 	a->status_epoch = a->view.lease.epoch;
-	free(a->status_text);
-	a->status_text = text;
 }
 
 /* The entry of the newest timeline switch, from our own history file. */

@@ -14,6 +14,7 @@
 
 #define EXPONENT_MAX 400 /* beyond any double, and short enough to multiply in a loop */
 #define QUOTE_MAX    80  /* how much of a bad text is worth repeating */
+#define HOST_TEXT_MAX 512 /* of a host name that is looked at */
 
 struct unit {
 	const char *name;
@@ -400,16 +401,18 @@ int parse_hostport(const char *s, uint16_t default_port, char *host, size_t host
 		   uint16_t *ret_port, struct err *err)
 {
 	const char *const wanted = "host:port or [IPv6 address]:port";
-	_cleanup_(freep) char *name = NULL;
 	const char *end = host_end(s);
 	bool bracket = *s == '[';
 	int64_t port = default_port;
+	char name[HOST_TEXT_MAX];
 	const char *rest;
 
 	if (!end)
 		return bad(err, ERR_PARSE, wanted, s);
 	rest = end + bracket;
-	name = str_ndup(s + bracket, (size_t)(end - s - bracket));
+	if (end - s - bracket >= HOST_TEXT_MAX)
+		return bad(err, ERR_TOOLONG, "a shorter host name", s);
+	str_clip(name, (size_t)(end - s - bracket) + 1, s + bracket);
 	if (!is_host(name) || (bracket && !is_ipv6(name)) || !is_port_part(rest))
 		return bad(err, ERR_PARSE, wanted, s);
 	if (*rest && parse_int(rest + 1, 1, UINT16_MAX, &port, NULL) < 0)

@@ -150,6 +150,17 @@ char *str_ndup(const char *s, size_t len)
 	return copy;
 }
 
+void str_set(char **dst, const char *src)
+{
+	/* Most texts stay as they are for hours, and those that count keep their length. */
+	if (*dst && src && strlen(src) <= strlen(*dst)) {
+		memmove(*dst, src, strlen(src) + 1);
+		return;
+	}
+	free(*dst);
+	*dst = str_dup(src);
+}
+
 char *str_dupf(const char *fmt, ...)
 {
 	char *s = NULL;
@@ -226,17 +237,21 @@ void buf_ch(struct buf *buf, char c)
 void buf_printf(struct buf *buf, const char *fmt, ...)
 {
 	va_list ap;
+	size_t room;
 	int len;
 
+	reserve(buf, 0);
+	room = buf->cap - buf->len;
 	va_start(ap, fmt);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(buf->data + buf->len, room, fmt, ap);
 	va_end(ap);
 	assert(len >= 0);
-
-	reserve(buf, (size_t)len);
-	va_start(ap, fmt);
-	(void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)len >= room) {
+		reserve(buf, (size_t)len);
+		va_start(ap, fmt);
+		(void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, ap);
+		va_end(ap);
+	}
 	buf->len += (size_t)len;
 }
 

@@ -29,6 +29,9 @@ bool str_ends(const char *s, const char *suffix);
 char *str_dup(const char *s);
 char *str_ndup(const char *s, size_t len); /* up to len bytes, or to a NUL before that */
 char *str_dupf(const char *fmt, ...) _printf_(1, 2);
+/* Puts a copy of src (NULL: none) in the place of a heap string or NULL, in its memory where
+ * that is enough. */
+void str_set(char **dst, const char *src);
 
 /* calloc() and reallocarray() that abort when memory is gone; grown memory is not zeroed. */
 void *mem_new(size_t count, size_t size);

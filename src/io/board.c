@@ -20,6 +20,7 @@ struct board_page {
 struct board {
 	pthread_mutex_t lock; /* held for the exchange of a pointer, never longer */
 	struct board_page *newest;
+	struct board_page *spare; /* the one before it, if nobody reads it: its memory */
 
 	pthread_mutex_t events_lock; /* for as long as a few texts take */
 	struct restevents *events;
@@ -42,6 +43,7 @@ void board_free(struct board *board)
 	if (!board)
 		return;
 	board_give_back(board->newest);
+	board_give_back(board->spare);
 	restevents_free(board->events);
 	pthread_mutex_destroy(&board->events_lock);
 	pthread_mutex_destroy(&board->lock);
@@ -59,19 +61,31 @@ static void look(struct board *board, const struct status *status)
 		(void)!eventfd_write(board->news_fd, 1);
 }
 
-void board_publish(struct board *board, struct status *status)
+static struct board_page *page_new(void)
 {
 	struct board_page *page = mem_new(1, sizeof(*page));
+
+	page->status = status_new();
+	atomic_init(&page->holders, 1);
+	return page;
+}
+
+void board_publish(struct board *board, const struct status *status)
+{
+	struct board_page *page = board->spare ? TAKE(board->spare) : page_new();
 	struct board_page *old;
 
-	page->status = status;
-	atomic_init(&page->holders, 1);
+	status_copy(page->status, status);
+	page->prepared.made = false;
 	pthread_mutex_lock(&board->lock);
 	old = board->newest;
 	board->newest = page;
 	pthread_mutex_unlock(&board->lock);
-	board_give_back(old);
-	/* The board holds the page until the next call. */
+	/* Only the newest can be taken: where the board's own hold is the last nobody comes. */
+	if (old && atomic_load_explicit(&old->holders, memory_order_acquire) == 1)
+		board->spare = old;
+	else
+		board_give_back(old);
 	look(board, status);
 }
 

@@ -3,7 +3,7 @@
  * board - the published status: the one thing two threads share
  *
  * The loop replaces it whole, the REST thread takes the newest one and keeps it for as long as it
- * reads. What was published is never changed.
+ * reads. What was published is not changed while anybody reads it.
  */
 #ifndef PGHA_IO_BOARD_H
 #define PGHA_IO_BOARD_H
@@ -17,8 +17,8 @@ struct board_page;
 struct board *board_new(void);
 void board_free(struct board *board); /* pages that are still taken live on */
 
-/* Takes the status over. */
-void board_publish(struct board *board, struct status *status);
+/* Copies the status. By the loop alone. */
+void board_publish(struct board *board, const struct status *status);
 
 /* The newest page, or NULL when nothing was published yet; give it back. */
 struct board_page *board_take(struct board *board);

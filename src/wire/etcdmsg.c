@@ -14,17 +14,37 @@
 #include "wire/b64.h"
 #include "wire/jtext.h"
 
+static char *keep_text(struct etcd_req *req, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *place = req->room + req->used;
+
+	if (size > sizeof(req->room) - req->used)
+		return str_dup(text);
+	memcpy(place, text, size);
+	req->used += (uint32_t)size;
+	return place;
+}
+
+static void drop_text(const struct etcd_req *req, char **text)
+{
+	char *old = TAKE(*text);
+
+	if ((uintptr_t)old - (uintptr_t)req->room >= sizeof(req->room))
+		free(old);
+}
+
 void etcd_req_done(struct etcd_req *req)
 {
 	if (!req)
 		return;
 	for (size_t i = 0; i < ETCD_CMPS_MAX; i++)
-		free(TAKE(req->cmps[i].text));
+		drop_text(req, &req->cmps[i].text);
 	for (size_t i = 0; i < ETCD_OPS_MAX; i++) {
-		free(TAKE(req->then_ops[i].value));
-		free(TAKE(req->else_ops[i].value));
+		drop_text(req, &req->then_ops[i].value);
+		drop_text(req, &req->else_ops[i].value);
 	}
-	req->ncmps = req->nthen = req->nelse = 0;
+	req->ncmps = req->nthen = req->nelse = req->used = 0;
 }
 
 void etcd_req_copy(struct etcd_req *dst, const struct etcd_req *src)
@@ -69,7 +89,7 @@ void etcd_cmp_number(struct etcd_req *req, const char *key, enum etcd_target tar
 
 void etcd_cmp_value(struct etcd_req *req, const char *key, const char *text)
 {
-	add_cmp(req, key, ETCD_CMP_VALUE)->text = str_dup(text ? text : "");
+	add_cmp(req, key, ETCD_CMP_VALUE)->text = keep_text(req, text ? text : "");
 }
 
 static struct etcd_txn_op *add_op(struct etcd_txn_op *ops, uint32_t *n, enum etcd_txn_op_type type,
@@ -88,7 +108,7 @@ void etcd_then_put(struct etcd_req *req, const char *key, const char *value, int
 {
 	struct etcd_txn_op *op = add_op(req->then_ops, &req->nthen, ETCD_PUT, key);
 
-	op->value = str_dup(value ? value : "");
+	op->value = keep_text(req, value ? value : "");
 	op->lease_id = lease_id;
 }
 

@@ -17,6 +17,7 @@
 #define ETCD_KEY_SIZE 320
 #define ETCD_CMPS_MAX 6
 #define ETCD_OPS_MAX  10
+#define ETCD_ROOM_SIZE 512
 /* Largest answer that is read, and largest value that is kept. */
 #define ETCD_BODY_MAX  (16 * 1024 * 1024)
 #define ETCD_VALUE_MAX (1024 * 1024)
@@ -42,7 +43,7 @@ struct etcd_cmp {
 	char key[ETCD_KEY_SIZE];
 	enum etcd_target target;
 	int64_t number;
-	char *text; /* owned; only for ETCD_CMP_VALUE */
+	char *text; /* of the request; only for ETCD_CMP_VALUE */
 };
 
 enum etcd_txn_op_type { ETCD_PUT = 0, ETCD_DELETE, ETCD_GET, ETCD_TXN_OP__MAX };
@@ -51,7 +52,7 @@ struct etcd_txn_op {
 	enum etcd_txn_op_type type;
 	char key[ETCD_KEY_SIZE];
 	bool prefix; /* DELETE, GET: everything that starts with key */
-	char *value; /* owned; PUT */
+	char *value; /* of the request; PUT */
 	int64_t lease_id; /* PUT; 0 none */
 };
 
@@ -73,6 +74,11 @@ struct etcd_req {
 	struct etcd_cmp cmps[ETCD_CMPS_MAX];
 	struct etcd_txn_op then_ops[ETCD_OPS_MAX];
 	struct etcd_txn_op else_ops[ETCD_OPS_MAX];
+
+	/* Texts of the usual length stand here, longer ones are allocated. So a request is copied
+	 * by etcd_req_copy() alone. */
+	uint32_t used;
+	char room[ETCD_ROOM_SIZE];
 };
 
 /* Frees what the request owns, not the struct; accepts a zeroed one. */

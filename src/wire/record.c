@@ -106,22 +106,27 @@ static int get_int(const json_t *object, const char *key, int64_t min, int64_t m
 	return 0;
 }
 
+void record_status_print(const struct status_key *status, struct buf *out)
+{
+	buf_printf(out, "{\"optime\":%" PRIu64, status->optime_lsn);
+	for (uint32_t i = 0; i < status->nslots; i++) {
+		buf_str(out, i == 0 ? ",\"slots\":{" : ",");
+		jtext_add_string(out, status->slots[i].name, strlen(status->slots[i].name));
+		buf_printf(out, ":%" PRIu64, status->slots[i].lsn);
+	}
+	buf_str(out, status->nslots > 0 ? "}" : "");
+	for (uint32_t i = 0; i < status->nretain; i++) {
+		buf_str(out, i == 0 ? ",\"retain_slots\":[" : ",");
+		jtext_add_string(out, status->retain[i], strlen(status->retain[i]));
+	}
+	buf_str(out, status->nretain > 0 ? "]}" : "}");
+}
+
 char *record_status_text(const struct status_key *status)
 {
 	struct buf out = { 0 };
 
-	buf_printf(&out, "{\"optime\":%" PRIu64, status->optime_lsn);
-	for (uint32_t i = 0; i < status->nslots; i++) {
-		buf_str(&out, i == 0 ? ",\"slots\":{" : ",");
-		jtext_add_string(&out, status->slots[i].name, strlen(status->slots[i].name));
-		buf_printf(&out, ":%" PRIu64, status->slots[i].lsn);
-	}
-	buf_str(&out, status->nslots > 0 ? "}" : "");
-	for (uint32_t i = 0; i < status->nretain; i++) {
-		buf_str(&out, i == 0 ? ",\"retain_slots\":[" : ",");
-		jtext_add_string(&out, status->retain[i], strlen(status->retain[i]));
-	}
-	buf_str(&out, status->nretain > 0 ? "]}" : "}");
+	record_status_print(status, &out);
 	return buf_take(&out);
 }
 

@@ -50,6 +50,7 @@ struct member_out {
 };
 
 char *record_member_text(const struct member_out *out);
+void record_member_print(const struct member_out *out, struct buf *ret); /* added to it */
 /* The object of pending_restart_reason: name -> old_value, new_value. Heap. */
 char *record_changes_text(const struct setting_change *changes, uint32_t n);
 /* `name` is the last part of the key. Accepts the legacy "postgres://..." text as well. */
@@ -80,6 +81,7 @@ struct status_key {
 /* The "slots" of a parsed JSON object, a json_t, behind those that are there. */
 void record_slots_parse(const void *object, struct status_key *status);
 char *record_status_text(const struct status_key *status);
+void record_status_print(const struct status_key *status, struct buf *ret); /* added to it */
 int record_status_parse(const char *text, size_t len, struct status_key *ret,
 			struct err *err) _must_check_;
 

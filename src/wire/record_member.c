@@ -78,11 +78,12 @@ static void add_json(struct buf *out, const char *key, const char *json)
 
 static void add_urls(struct buf *out, const struct member_out *member)
 {
-	_cleanup_(freep) char *conn_url = NULL;
+	char conn_url[2 * URL_SIZE]; /* names of hosts and databases are shorter */
 	bool v6 = strchr(member->conn_host, ':') != NULL;
 
-	conn_url = str_dupf("postgres://%s%s%s:%u/%s", v6 ? "[" : "", member->conn_host,
-			    v6 ? "]" : "", (unsigned int)member->conn_port, member->database);
+	(void)str_printf(conn_url, sizeof(conn_url), "postgres://%s%s%s:%u/%s", v6 ? "[" : "",
+			 member->conn_host, v6 ? "]" : "", (unsigned int)member->conn_port,
+			 member->database);
 	add_text(out, "conn_url", conn_url);
 	add_text(out, "api_url", member->api_url);
 }
@@ -118,40 +119,45 @@ char *record_changes_text(const struct setting_change *changes, uint32_t n)
 	return buf_take(&text);
 }
 
+void record_member_print(const struct member_out *out, struct buf *text)
+{
+	buf_ch(text, '{');
+	add_urls(text, out);
+	add_text(text, "state", state_texts[out->state]);
+	add_text(text, "role", role_texts[out->role]);
+	add_text(text, "version", PATRONI_VERSION);
+	if (out->proxy_url)
+		add_text(text, "proxy_url", out->proxy_url);
+	if (out->checkpoint_pending)
+		buf_str(text, ",\"checkpoint_after_promote\":false");
+	add_json(text, "tags", out->tags_json);
+	if (out->pending_restart)
+		buf_str(text, ",\"pending_restart\":true");
+	if (out->pending_restart)
+		add_json(text, "pending_restart_reason", out->pending_restart_reason_json);
+	add_position(text, out);
+	add_json(text, "scheduled_restart", out->scheduled_restart_json);
+	if (out->pause)
+		buf_str(text, ",\"pause\":true");
+	if (out->pgha_version) {
+		buf_str(text, ",\"pgha\":{\"version\":");
+		jtext_add_string(text, out->pgha_version, strlen(out->pgha_version));
+		if (out->trouble && *out->trouble)
+			add_text(text, "trouble", out->trouble);
+		if (out->sealed != 0)
+			buf_printf(text, ",\"sealed\":%" PRId64, out->sealed);
+		if (out->fence)
+			jtext_add_field(text, "fence", out->fence, JTEXT_COMPACT);
+		buf_ch(text, '}');
+	}
+	buf_ch(text, '}');
+}
+
 char *record_member_text(const struct member_out *out)
 {
 	struct buf text = { 0 };
 
-	buf_ch(&text, '{');
-	add_urls(&text, out);
-	add_text(&text, "state", state_texts[out->state]);
-	add_text(&text, "role", role_texts[out->role]);
-	add_text(&text, "version", PATRONI_VERSION);
-	if (out->proxy_url)
-		add_text(&text, "proxy_url", out->proxy_url);
-	if (out->checkpoint_pending)
-		buf_str(&text, ",\"checkpoint_after_promote\":false");
-	add_json(&text, "tags", out->tags_json);
-	if (out->pending_restart)
-		buf_str(&text, ",\"pending_restart\":true");
-	if (out->pending_restart)
-		add_json(&text, "pending_restart_reason", out->pending_restart_reason_json);
-	add_position(&text, out);
-	add_json(&text, "scheduled_restart", out->scheduled_restart_json);
-	if (out->pause)
-		buf_str(&text, ",\"pause\":true");
-	if (out->pgha_version) {
-		buf_str(&text, ",\"pgha\":{\"version\":");
-		jtext_add_string(&text, out->pgha_version, strlen(out->pgha_version));
-		if (out->trouble && *out->trouble)
-			add_text(&text, "trouble", out->trouble);
-		if (out->sealed != 0)
-			buf_printf(&text, ",\"sealed\":%" PRId64, out->sealed);
-		if (out->fence)
-			jtext_add_field(&text, "fence", out->fence, JTEXT_COMPACT);
-		buf_ch(&text, '}');
-	}
-	buf_ch(&text, '}');
+	record_member_print(out, &text);
 	return buf_take(&text);
 }
 

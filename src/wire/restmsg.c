@@ -23,9 +23,7 @@ struct status *status_new(void)
 {
 	struct status *status = mem_new(1, sizeof(*status));
 
-	status->state = STATE_UNKNOWN;
-	status->tags.failover_priority = 1;
-	status->tags.sync_priority = 1;
+	status_clear(status);
 	return status;
 }
 
@@ -33,17 +31,37 @@ void status_free(struct status *status)
 {
 	if (!status)
 		return;
-	free(status->tags_json);
-	free(status->pending_restart_reason_json);
-	free(status->scheduled_restart_json);
-	free(status->cluster_json);
-	free(status->history_json);
-	free(status->config_json);
-	free(status->explain_json);
-	free(status->fence_json);
-	free(status->seal_json);
-	free(status->failsafe_json);
+#define X(name) free(status->name);
+	STATUS_TEXTS(X)
+#undef X
 	free(status);
+}
+
+void status_clear(struct status *status)
+{
+#define X(name) char *name = status->name;
+	STATUS_TEXTS(X)
+#undef X
+	memset(status, 0, sizeof(*status));
+#define X(name) status->name = name;
+	STATUS_TEXTS(X)
+#undef X
+	status->state = STATE_UNKNOWN;
+	status->tags.failover_priority = 1;
+	status->tags.sync_priority = 1;
+}
+
+void status_copy(struct status *dst, const struct status *src)
+{
+#define X(name) char *name = dst->name;
+	STATUS_TEXTS(X)
+#undef X
+	*dst = *src;
+#define X(name)              \
+	dst->name = name;    \
+	str_set(&dst->name, src->name);
+	STATUS_TEXTS(X)
+#undef X
 }
 
 void rest_answer_done(struct rest_answer *answer)

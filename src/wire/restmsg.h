@@ -26,9 +26,28 @@ struct walsender {
 	int64_t pid; /* 0: not known */
 };
 
+/* Texts of a status. */
+/* clang-format off */
+#define STATUS_TEXTS(X)                                                                        \
+	X(tags_json)                   /* "{}" when none */                                    \
+	X(pending_restart_reason_json)                                                         \
+	X(scheduled_restart_json)                                                              \
+	X(cluster_json)                /* body of GET /cluster */                              \
+	X(history_json)                /* the `history` array or "[]" */                       \
+	X(config_json)                 /* dynamic configuration; NULL: absent or invalid */    \
+	X(explain_json)                /* votes, ranks: object; NULL none */                   \
+	X(seal_json)                   /* the promise that holds: object; NULL none */         \
+	X(failsafe_json)               /* the `failsafe` key; NULL: there is none */           \
+	X(fence_json)                  /* guardian and lease page: object; NULL none */
+/* clang-format on */
+
 /* What this member says of itself and of the cluster; replaced whole by the loop after every
  * cycle, read by the REST thread. Strings are owned (NULL: absent). */
 struct status {
+#define X(name) char *name;
+	STATUS_TEXTS(X)
+#undef X
+
 	char scope[NAME_SIZE];
 	char name[NAME_SIZE];
 	int64_t made_at_ms;
@@ -65,14 +84,8 @@ struct status {
 	bool quorum_standby;
 	uint64_t optime_lsn;   /* the leader's published position */
 	struct tags tags;
-	char *tags_json;       /* "{}" when none */
 	bool pending_restart;
-	char *pending_restart_reason_json;
-	char *scheduled_restart_json;
 
-	char *cluster_json; /* body of GET /cluster */
-	char *history_json; /* the `history` array or "[]" */
-	char *config_json;  /* dynamic configuration; NULL: absent or invalid */
 
 	/* Beyond Patroni: what the decision table says, for GET /patroni ("pgha" object) and
 	 * hactl explain. */
@@ -92,16 +105,12 @@ struct status {
 	int64_t fence_succeeded; /* runs of fence.command */
 	int64_t fence_failed;
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
-	char *explain_json;     /* votes, ranks: object; NULL none */
 	int64_t sealed_ballot;  /* > 0: receives from nobody, by a promise of this ballot */
-	char *seal_json;        /* the promise that holds: object; NULL none */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
 	char store_why[REASON_SIZE];
-	char *failsafe_json;    /* the `failsafe` key; NULL: there is none */
 	bool failsafe_enabled;
 	bool failsafe_member;       /* this member stands in it */
 	int64_t failsafe_until_ms;  /* active until then: by what was promised to us, or by us */
-	char *fence_json;       /* guardian and lease page: object; NULL none */
 	bool guard_alive;
 	bool watchdog_active;
 	bool watchdog_failed; /* required, and cannot be used */
@@ -112,6 +121,10 @@ struct status {
 
 struct status *status_new(void);
 void status_free(struct status *status);
+/* As new, but for its texts. */
+void status_clear(struct status *status);
+/* Into memory that dst has already, where that is enough. */
+void status_copy(struct status *dst, const struct status *src);
 
 /* A health check or other answer that needs only the status. */
 struct rest_answer {
@@ -186,6 +199,10 @@ struct member_text {
 char *restmsg_cluster_json_full(const char *scope, const struct cluster *cluster,
 				const struct member_text *texts, size_t ntexts, bool pause,
 				bool sync_mode);
+/* The same, added to a buffer. */
+void restmsg_cluster_print(const char *scope, const struct cluster *cluster,
+			   const struct member_text *texts, size_t ntexts, bool pause,
+			   bool sync_mode, struct buf *ret);
 
 enum command_type {
 	CMD_NONE = 0,

@@ -126,27 +126,34 @@ static void add_switchover(struct buf *out, const struct request *request)
 	buf_ch(out, '}');
 }
 
+void restmsg_cluster_print(const char *scope, const struct cluster *cluster,
+			   const struct member_text *texts, size_t ntexts, bool pause,
+			   bool sync_mode, struct buf *out)
+{
+	buf_str(out, "{\"members\": [");
+	for (uint32_t i = 0; i < cluster->nmembers; i++) {
+		const struct member *member = &cluster->members[i];
+		_cleanup_(jtext_unrefp) json_t *key = load_key(member->name, texts, ntexts);
+
+		if (i > 0)
+			buf_str(out, ", ");
+		add_member(out, cluster, member, key, sync_mode);
+	}
+	buf_ch(out, ']');
+	if (pause)
+		buf_str(out, ", \"pause\": true");
+	add_switchover(out, &cluster->request);
+	add_text(out, "scope", scope);
+	buf_ch(out, '}');
+}
+
 char *restmsg_cluster_json_full(const char *scope, const struct cluster *cluster,
 				const struct member_text *texts, size_t ntexts, bool pause,
 				bool sync_mode)
 {
 	struct buf out = { 0 };
 
-	buf_str(&out, "{\"members\": [");
-	for (uint32_t i = 0; i < cluster->nmembers; i++) {
-		const struct member *member = &cluster->members[i];
-		_cleanup_(jtext_unrefp) json_t *key = load_key(member->name, texts, ntexts);
-
-		if (i > 0)
-			buf_str(&out, ", ");
-		add_member(&out, cluster, member, key, sync_mode);
-	}
-	buf_ch(&out, ']');
-	if (pause)
-		buf_str(&out, ", \"pause\": true");
-	add_switchover(&out, &cluster->request);
-	add_text(&out, "scope", scope);
-	buf_ch(&out, '}');
+	restmsg_cluster_print(scope, cluster, texts, ntexts, pause, sync_mode, &out);
 	return buf_take(&out);
 }
 

@@ -71,6 +71,7 @@ static void publish(struct server *s, int64_t leader_until_ms)
 	status->pg.role = ROLE_PRIMARY;
 	status->pg.run = PG_UP;
 	board_publish(s->board, status);
+	status_free(status);
 }
 
 static struct server *server_new(int port)

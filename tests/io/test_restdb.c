@@ -62,6 +62,7 @@ static void publish(struct server *s, bool writable)
 	status->pg.role = ROLE_PRIMARY;
 	status->pg.run = PG_UP;
 	board_publish(s->board, status);
+	status_free(status);
 }
 
 static struct server *server_new(int port)

@@ -43,6 +43,7 @@ static void server_start(struct server *s, int port)
 	status->leader_until_ms = loop_now_ms() + 120000;
 	status->writable = true;
 	board_publish(s->board, status);
+	status_free(status);
 	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
 	CHECK(http_new(s->loop, &s->http, &err) == 0, "%s", err.msg);
 	CHECK(rest_new(s->loop, http_resolve(s->http), s->board, on_command, s, &s->rest, &err) ==
@@ -262,6 +263,7 @@ static void a_stream_ends_with_its_certificates(void)
 	char *old_ca = s.config.cafile, *alien = rig_certificate("alien.pem");
 	struct visit visit = { .priorities = versions[0], .method = "GET" };
 	_cleanup_(buf_done) struct buf got = { 0 };
+	struct status *news = status_new();
 	gnutls_session_t session;
 	int fd, rc;
 
@@ -276,7 +278,8 @@ static void a_stream_ends_with_its_certificates(void)
 	} while (rc < 0 && !gnutls_error_is_fatal(rc));
 	CHECK(rc == 0 && gnutls_record_send(session, request, sizeof(request) - 1) > 0);
 	read_until(session, &got, "event: state");
-	board_publish(s.board, status_new());
+	board_publish(s.board, news);
+	status_free(news);
 	read_until(session, &got, "event: lease");
 	read_until(session, &got, "\"held\": false");
 	s.config.cafile = alien;

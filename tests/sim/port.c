@@ -379,8 +379,9 @@ static void port_publish(void *ctx, struct status *status)
 		node->last_rule = status->rule_id;
 		oracle_rule(node->world, node->id, status->rule_id);
 	}
-	status_free(node->status);
-	node->status = status;
+	if (!node->status)
+		node->status = status_new();
+	status_copy(node->status, status);
 }
 
 static void port_answer(void *ctx, uint64_t command_id, int code, const char *content_type,

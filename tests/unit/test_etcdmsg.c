@@ -87,6 +87,33 @@ Test(etcdmsg, writes_a_transaction_with_every_compare_and_operation)
 	etcd_req_done(&copy);
 }
 
+Test(etcdmsg, a_request_owns_texts_of_any_length)
+{
+	char text[2 * ETCD_ROOM_SIZE];
+	struct etcd_req req;
+	struct etcd_req copy;
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	etcd_req_init_txn(&req, 1500);
+	etcd_cmp_value(&req, "/k", "short");
+	etcd_then_put(&req, "/k", text, 0);
+	text[ETCD_ROOM_SIZE - sizeof("short") - 1] = '\0';
+	etcd_then_put(&req, "/k", text, 0); /* fills what is left */
+	etcd_then_put(&req, "/k", "", 0);
+	etcd_req_copy(&copy, &req);
+	memset(text, 'y', sizeof(text));
+	cr_assert_str_eq(req.cmps[0].text, "short");
+	cr_assert_eq(strspn(req.then_ops[0].value, "x"), sizeof(text) - 1);
+	cr_assert_eq(strspn(req.then_ops[1].value, "x"), ETCD_ROOM_SIZE - sizeof("short") - 1);
+	cr_assert_str_eq(req.then_ops[2].value, "");
+	etcd_req_done(&req);
+	cr_assert_str_eq(copy.cmps[0].text, "short");
+	cr_assert_eq(strspn(copy.then_ops[0].value, "x"), sizeof(text) - 1);
+	cr_assert_str_eq(copy.then_ops[2].value, "");
+	etcd_req_done(&copy);
+}
+
 Test(etcdmsg, knows_the_path_of_every_operation)
 {
 	cr_assert_str_eq(etcdmsg_path(ETCD_RANGE), "/kv/range");

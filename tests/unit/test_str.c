@@ -10,6 +10,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+Test(str, a_text_is_set_in_its_own_memory_where_that_is_enough)
+{
+	char *text = NULL;
+	char *before;
+
+	str_set(&text, NULL);
+	cr_assert_null(text);
+	str_set(&text, "four");
+	cr_assert_str_eq(text, "four");
+	before = text;
+	str_set(&text, "one");
+	cr_assert_eq(text, before);
+	cr_assert_str_eq(text, "one");
+	str_set(&text, "a longer one");
+	cr_assert_str_eq(text, "a longer one");
+	str_set(&text, NULL);
+	cr_assert_null(text);
+}
+
 Test(str, printf_fits_exactly_and_one_byte_more_is_an_error)
 {
 	char dst[6] = "old";
