@@ -525,6 +525,14 @@ void keys_fold_read(struct agent *a, const struct etcd_rep *rep)
 	a->cluster_dirty = true;
 }
 
+/* In GET /cluster. Beats come several times in a term. */
+static bool is_shown(const struct agent *a, const struct etcd_kv *kv)
+{
+	size_t skip = strlen(a->config->prefix);
+
+	return str_starts(kv->key, a->config->prefix) && !str_starts(kv->key + skip, "pgha/");
+}
+
 /* Only what came counts as seen: the header of a message without events, the first one of a watch
  * above all, names a revision whose events are still to come. */
 void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg)
@@ -539,7 +547,7 @@ void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg)
 			continue;
 		fold_kv(a, kv, 0);
 		newest = MAX_OF(newest, kv->mod_revision);
-		a->cluster_dirty = true;
+		a->cluster_dirty = a->cluster_dirty || is_shown(a, kv);
 	}
 	a->stream_revision = newest;
 	a->view.cluster.revision = a->stream_revision;

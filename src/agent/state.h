@@ -307,6 +307,7 @@ struct agent {
 	uint32_t nchanges; /* settings that wait for a restart */
 	struct setting_change changes[SETTING_CHANGES_MAX];
 	int64_t slots_at_ms;
+	int64_t slots_asked_at_ms;
 	bool apply_wanted;
 	bool armed; /* so was the newest APPLY of this life of Postgres */
 	bool checkpoint_pending; /* none on this timeline since the promotion */
@@ -408,6 +409,8 @@ struct pending *txn_send(struct agent *a, enum ticket_kind kind, int64_t number,
 
 /* term.c: the lease and its proof */
 void term_cycle(struct agent *a);
+/* Proof and keepalive fall due together. */
+void term_join(struct agent *a);
 void term_grant(struct agent *a);
 void term_granted(struct agent *a, const struct event *ev);
 void term_kept(struct agent *a, const struct pending *p, const struct event *ev);

@@ -413,9 +413,12 @@ void store_cycle(struct agent *a)
 	struct view *v = &a->view;
 	bool ours = str_eq(v->cluster.leader, v->name) || !v->cluster.leader_known;
 	bool renew = a->plan.lease_verb == LV_KEEP || a->plan.lease_verb == LV_RELEASE;
+	bool proves = v->lease.epoch != 0 && ours && renew && !v->regressed;
 
+	if (proves)
+		term_join(a);
 	term_cycle(a);
-	if (v->lease.epoch != 0 && ours && renew && !v->regressed && v->now_ms >= a->next_proof_ms)
+	if (proves && v->now_ms >= a->next_proof_ms)
 		term_prove(a);
 	read_cycle(a);
 }

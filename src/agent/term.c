@@ -40,6 +40,21 @@ static void keep_alive(struct agent *a)
 	txn_send(a, TICKET_KEEPALIVE, a->session.lease_id, &req);
 }
 
+/* The term counts from the older of the two, so one that goes alone buys nothing. */
+void term_join(struct agent *a)
+{
+	struct session *s = &a->session;
+	int64_t now = a->view.now_ms;
+	int64_t soon = now + s->ttl_ms / LEASE_RENEWALS / 2;
+
+	if (s->lease_id == 0 || (now < s->next_keep_ms && now < a->next_proof_ms))
+		return;
+	if (s->next_keep_ms <= soon)
+		s->next_keep_ms = MIN_OF(s->next_keep_ms, now);
+	if (a->next_proof_ms <= soon)
+		a->next_proof_ms = MIN_OF(a->next_proof_ms, now);
+}
+
 void term_cycle(struct agent *a)
 {
 	struct session *s = &a->session;

@@ -10,6 +10,7 @@
 #include "core/vitals.h"
 
 #define CHECKPOINT_RETRY_MS 5000
+#define SLOTS_EVERY_MS      10000
 
 /* A leader's write: only under its own epoch. */
 static void leader_put(struct agent *a, enum ticket_kind kind, const char *name, const char *value)
@@ -168,6 +169,30 @@ static uint64_t published_slot(const struct agent *a, const char *slot)
 	return 0;
 }
 
+/* By the newest probe. What it does not tell, a slot that is lost above all, is looked after now and
+ * then. */
+static bool slots_in_order(const struct agent *a, const struct pg_req *req)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < a->nslots; i++) {
+		bool wanted = !req->drop_others;
+
+		for (uint32_t k = 0; k < req->nslots; k++) {
+			if (!str_eq(req->slots[k].name, a->slots[i].name))
+				continue;
+			if (a->slots[i].lsn == 0 ? req->slots[k].advance_lsn != 0 :
+						   a->slots[i].lsn < req->slots[k].advance_lsn)
+				return false;
+			wanted = true;
+			found++;
+		}
+		if (!wanted)
+			return false;
+	}
+	return found == req->nslots;
+}
+
 /* Every node keeps a slot for every other member, so that the next leader has WAL for all. */
 static void slots_cycle(struct agent *a)
 {
@@ -193,6 +218,9 @@ static void slots_cycle(struct agent *a)
 			want->advance_lsn = published_slot(a, want->name);
 		req.nslots++;
 	}
+	if (slots_in_order(a, &req) && a->view.now_ms - a->slots_asked_at_ms < SLOTS_EVERY_MS)
+		return;
+	a->slots_asked_at_ms = a->view.now_ms;
 	job_ask(a, TICKET_SLOTS, &req);
 }
 

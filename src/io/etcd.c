@@ -166,10 +166,10 @@ static void call_expire(struct etcd_call *call)
 }
 
 static void pump(struct etcd_call *call);
+static void tell_over(struct etcd *etcd);
 
-static void on_attempt(void *ctx, const struct http_rep *http_rep)
+static void take_attempt(struct etcd_attempt *attempt, const struct http_rep *http_rep)
 {
-	struct etcd_attempt *attempt = ctx;
 	struct etcd_call *call = attempt->call;
 	struct etcdnode *node = etcdnode_by_id(&call->etcd->nodes, attempt->node_id);
 	enum etcd_verdict verdict = VERDICT_NEXT;
@@ -201,6 +201,16 @@ static void on_attempt(void *ctx, const struct http_rep *http_rep)
 		break;
 	}
 	pump(call);
+}
+
+static void on_attempt(void *ctx, const struct http_rep *http_rep)
+{
+	struct etcd_attempt *attempt = ctx;
+	struct etcd *etcd = attempt->call->etcd;
+
+	take_attempt(attempt, http_rep);
+	/* Here nobody is inside of a call of this module. */
+	tell_over(etcd);
 }
 
 static bool is_urgent(const struct etcd_call *call)
@@ -620,9 +630,8 @@ static struct etcd_call *take_over_call(struct etcd *etcd)
 	return NULL;
 }
 
-static void on_defer(void *ctx)
+static void tell_over(struct etcd *etcd)
 {
-	struct etcd *etcd = ctx;
 	struct etcd_call *call;
 
 	/* Calls made by a handler cannot be over before the loop ran, so this ends. */
@@ -630,6 +639,13 @@ static void on_defer(void *ctx)
 		call->finish(call);
 		call_free(call);
 	}
+}
+
+static void on_defer(void *ctx)
+{
+	struct etcd *etcd = ctx;
+
+	tell_over(etcd);
 	etcd_watch_tell_lost(etcd);
 }
 

@@ -25,6 +25,7 @@
 
 #define PROGRAM    "pgha-guard"
 #define CHECK_MS   500
+#define SLACK_MS   1000 /* the agent wakes more often than that by itself */
 #define STARTUP_MS 20   /* between two looks while one is starting */
 #define SILENT_MS  1500 /* six beats */
 #define RETRY_MS   100  /* doubled with each start that fails */
@@ -332,7 +333,7 @@ static void check(struct guardian *g)
 	/* A device that is being armed holds a promotion up where it is required. */
 	hurry = g->told.presence == GUARD_STARTING || arms_device(g);
 	loop_timer_within(g->timer, loop_now_ms() + (hurry ? STARTUP_MS : CHECK_MS),
-			  hurry ? 0 : CHECK_MS);
+			  hurry ? 0 : SLACK_MS);
 }
 
 static void on_timer(void *ctx)

@@ -24,6 +24,7 @@
 /* Calls that are kept, with what libcurl was told, for the next request like them. */
 #define HTTP_KEPT_CALLS  4
 #define HTTP_KEPT_ANSWER (64 * 1024)
+#define HTTP_STEPS_MAX   4 /* of libcurl with a request at its beginning */
 
 enum call_state { CALL_RESOLVING = 0, CALL_RUNNING, CALL_ENDED };
 
@@ -64,6 +65,8 @@ struct http {
 	struct http_call *kept;
 	uint32_t nkept;
 	struct buf kind; /* of the request at hand */
+	bool driving;    /* a request is being handed over ... */
+	bool more;       /* ... and libcurl wants to go on with it at once */
 	bool curl_ready; /* curl_global_init() done */
 };
 
@@ -334,6 +337,9 @@ static int set_timer(CURLM *multi _unused_, long timeout_ms, void *ctx)
 {
 	struct http *http = ctx;
 
+	http->more = timeout_ms == 0;
+	if (timeout_ms == 0 && http->driving)
+		return 0;
 	if (timeout_ms < 0)
 		loop_timer_off(http->curl_timer);
 	else
@@ -537,11 +543,26 @@ static void set_ways(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)HTTP_BUFFER_BYTES);
 }
 
+/* What was handed over leaves now where a connection is open, not with libcurl's timer. */
+static void push(struct http *http)
+{
+	int running;
+
+	http->driving = true;
+	for (int i = 0; i < HTTP_STEPS_MAX && (i == 0 || http->more); i++) {
+		http->more = false;
+		curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	http->driving = false;
+	if (http->more)
+		loop_timer_at(http->curl_timer, 0);
+	reap(http);
+}
+
 /* Hands the call to libcurl. `addrs` NULL: the URL's host is numeric. */
 static void run(struct http_call *call, const char *addrs)
 {
 	CURLMcode rc;
-	int running;
 
 	if (addrs) {
 		_cleanup_(freep) char *entry =
@@ -555,9 +576,7 @@ static void run(struct http_call *call, const char *addrs)
 	rc = curl_multi_add_handle(call->http->multi, call->easy);
 	if (rc == CURLM_OK) {
 		call->state = CALL_RUNNING;
-		/* It leaves now where a connection is open, not with libcurl's timer. */
-		curl_multi_socket_action(call->http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-		reap(call->http);
+		push(call->http);
 		return;
 	}
 	err_set(&call->err, ERR_STATE, "%s", curl_multi_strerror(rc));
