@@ -169,8 +169,8 @@ static uint64_t published_slot(const struct agent *a, const char *slot)
 	return 0;
 }
 
-/* By the newest probe. What it does not tell, a slot that is lost above all, is looked after now and
- * then. */
+/* By the newest probe. What it does not tell, a slot that is lost above all, is looked after now
+ * and then. */
 static bool slots_in_order(const struct agent *a, const struct pg_req *req)
 {
 	uint32_t found = 0;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * agents - many agents in one process, all against one real etcd
+ * agents - one of many agents against one real etcd
  *
- * usage: agents URL CLUSTERS SECONDS [busy]
+ * usage: agents HOST:PORT CLUSTER NUMBER BEGIN_MS END_MS BUSY [LEASE EPOCH ASKED_MS]
  *
- * Three agents a cluster, each with its own connections to etcd, and a Postgres that answers at
- * once and well. `busy`: its WAL moves, so that positions are published in every cycle. Prints
- * "begin" when every cluster has its leader and its members, "end" so many seconds later, and what
- * became of the leases in between. tests/bench/agents.py starts it, and asks etcd what it counted.
+ * The real agent with its connections to etcd, and a Postgres that answers at once and well.
+ * Number 0 of a cluster leads, under a lease that it is given as one of an earlier life; the
+ * others follow. BUSY 1: WAL moves, so that positions are published in every cycle.
+ * At the end, by CLOCK_BOOTTIME, it tells what became of its lease since
+ * the begin, how long etcd took, and what of its heap was in use at both times.
+ * tests/bench/agents.py starts many.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "agent/agent.h"
 #include "base/log.h"
@@ -22,17 +24,13 @@
 #include "io/etcd.h"
 #include "wire/conffile.h"
 
-#define MEMBERS      3
-#define CLUSTERS_MAX 2000
-#define STAGGER_MS   20 /* between two that begin */
-#define SETTLE_MS    15000
-#define BEGIN_MS     180000 /* then they have not all begun, and never will */
-#define ANSWERS_MAX  32
-#define FILES_WANTED 65536
+#define MEMBERS     3
+#define FOLLOW_MS   8000
+#define ANSWERS_MAX 32
 
 struct answer {
 	uint64_t ticket;
-	bool saved;
+	enum event_type type; /* SAVED, PEER; else of Postgres */
 	enum pg_op op;
 };
 
@@ -45,11 +43,12 @@ struct sim {
 	struct loop_source *begin;
 	struct loop_source *timer;
 	struct loop_source *answering;
-	uint32_t number; /* of its cluster; the first leads */
+	uint32_t number; /* in its cluster */
 	bool busy;
 	bool started;
 	bool info_known;
 	struct etcd_info info;
+	struct start_facts facts;
 	uint64_t lsn;
 	uint32_t nanswers;
 	struct answer answers[ANSWERS_MAX];
@@ -184,11 +183,12 @@ static void on_answering(void *ctx)
 	memcpy(answers, s->answers, n * sizeof(answers[0]));
 	s->nanswers = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		struct event saved = { .type = EVENT_SAVED, .at_ms = loop_now_ms(),
-				       .ticket = answers[i].ticket };
+		struct event ev = { .type = answers[i].type, .at_ms = loop_now_ms(),
+				    .ticket = answers[i].ticket };
 
-		if (answers[i].saved)
-			step(s, &saved);
+		ev.result = ev.type == EVENT_PEER ? -(int)ERR_CONNECT : 0;
+		if (ev.type == EVENT_SAVED || ev.type == EVENT_PEER)
+			step(s, &ev);
 		else
 			tell_pg(s, &answers[i]);
 	}
@@ -231,12 +231,12 @@ static void port_watch(void *ctx, const char *prefix, int64_t start)
 
 static void port_pg(void *ctx, uint64_t ticket, const struct pg_req *req)
 {
-	later(ctx, (struct answer){ .ticket = ticket, .op = req->op });
+	later(ctx, (struct answer){ .ticket = ticket, .type = EVENT_PG_DONE, .op = req->op });
 }
 
 static void port_save(void *ctx, uint64_t ticket, const struct durable *durable _unused_)
 {
-	later(ctx, (struct answer){ .ticket = ticket, .saved = true });
+	later(ctx, (struct answer){ .ticket = ticket, .type = EVENT_SAVED });
 }
 
 static void port_publish(void *ctx, struct status *status)
@@ -244,10 +244,10 @@ static void port_publish(void *ctx, struct status *status)
 	board_publish(((struct sim *)ctx)->board, status);
 }
 
-static void port_peer(void *ctx _unused_, uint64_t ticket _unused_,
-		      const struct peer_req *req _unused_)
+/* While no leader is there yet. */
+static void port_peer(void *ctx, uint64_t ticket, const struct peer_req *req _unused_)
 {
-	die("a peer was asked, so somebody lost its leader", NULL);
+	later(ctx, (struct answer){ .ticket = ticket, .type = EVENT_PEER });
 }
 
 static void port_configure(void *ctx, const struct config *c)
@@ -305,10 +305,9 @@ static void on_begin(void *ctx)
 {
 	struct sim *s = ctx;
 	struct pg_state pg = postgres(s);
-	struct start_facts facts = { 0 };
 	struct guard_state guard = { .presence = GUARD_ALIVE, .pid = 12 };
 	struct event ev = { .type = EVENT_START, .at_ms = loop_now_ms(), .pg = &pg,
-			    .start = &facts };
+			    .start = &s->facts };
 	struct event guarded = { .type = EVENT_GUARD, .at_ms = ev.at_ms, .guard = &guard };
 
 	step(s, &ev);
@@ -336,8 +335,7 @@ static struct confdoc *local_file(const char *url, uint32_t cluster, uint32_t nu
 	return doc;
 }
 
-static void sim_begin(struct sim *s, struct loop *loop, const char *url, uint32_t cluster,
-		      int64_t at_ms)
+static void sim_begin(struct sim *s, const char *url, uint32_t cluster)
 {
 	const struct etcd_handler handler = { .ctx = s, .answer = on_etcd, .watch = on_watch,
 					      .watch_lost = on_watch_lost, .info = on_info };
@@ -351,121 +349,102 @@ static void sim_begin(struct sim *s, struct loop *loop, const char *url, uint32_
 	};
 	struct err err = { 0 };
 
-	s->loop = loop;
 	s->board = board_new();
-	if (http_new(loop, &s->http, &err) < 0 ||
-	    etcd_new(loop, s->http, &handler, &s->etcd, &err) < 0 ||
-	    loop_timer_new(loop, "agent", on_timer, s, &s->timer, &err) < 0 ||
-	    loop_timer_new(loop, "begin", on_begin, s, &s->begin, &err) < 0 ||
-	    loop_defer_new(loop, "answers", on_answering, s, &s->answering, &err) < 0)
+	if (loop_new(&s->loop, &err) < 0 || http_new(s->loop, &s->http, &err) < 0 ||
+	    etcd_new(s->loop, s->http, &handler, &s->etcd, &err) < 0 ||
+	    loop_timer_new(s->loop, "agent", on_timer, s, &s->timer, &err) < 0 ||
+	    loop_timer_new(s->loop, "begin", on_begin, s, &s->begin, &err) < 0 ||
+	    loop_defer_new(s->loop, "answers", on_answering, s, &s->answering, &err) < 0)
 		die("cannot begin", &err);
 	s->agent = agent_new(&port, local_file(url, cluster, s->number), NULL, NULL,
 			     (uint64_t)cluster * MEMBERS + s->number + 1, &err);
 	if (s->agent == NULL)
 		die("cannot begin", &err);
-	loop_timer_at(s->begin, at_ms);
+	/* Who follows finds a leader. */
+	loop_timer_at(s->begin, loop_now_ms() + (s->number > 0 ? FOLLOW_MS : 0));
 }
 
 static void sim_end(struct sim *s)
 {
 	agent_free(s->agent);
-	etcd_free(s->etcd);
-	http_free(s->http);
-	board_free(s->board);
 	loop_source_free(s->begin);
 	loop_source_free(s->timer);
 	loop_source_free(s->answering);
+	etcd_free(s->etcd);
+	http_free(s->http);
+	board_free(s->board);
+	loop_free(s->loop);
 }
 
-static bool is_whole(const struct sim *sims, uint32_t n)
+static bool is_whole(const struct sim *s)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		const struct view *v = agent_view(sims[i].agent);
+	const struct view *v = agent_view(s->agent);
 
-		if (!sims[i].started || !str_eq(v->cluster.leader, "n0") ||
-		    v->cluster.nmembers != MEMBERS)
-			return false;
-	}
-	return true;
+	return s->started && str_eq(v->cluster.leader, "n0") && v->cluster.nmembers == MEMBERS;
 }
 
 static void run_until(struct loop *loop, int64_t at_ms)
 {
-	while (loop_now_ms() < at_ms)
-		(void)loop_step(loop, at_ms - loop_now_ms());
+	for (int64_t left_ms; (left_ms = at_ms - loop_now_ms()) > 0;)
+		(void)loop_step(loop, left_ms);
 }
 
-static void forget(struct sim *sims, uint32_t n)
+static size_t heap_bytes(void)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		sims[i].oldest_ms = 0;
-		sims[i].lost = 0;
-	}
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
 }
 
-static void report(struct sim *sims, uint32_t n)
+static void report(const struct sim *s, size_t heap_before)
 {
-	uint64_t classes[TELEMETRY_CLASSES] = { 0 };
-	uint64_t lost = 0;
-	int64_t oldest_ms = 0;
+	struct etcd_telemetry told = { 0 };
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct etcd_telemetry told = { 0 };
-
-		etcd_tell(sims[i].etcd, &told);
-		for (int k = 0; k < TELEMETRY_CLASSES; k++)
-			classes[k] += told.latency[k];
-		lost += sims[i].lost;
-		oldest_ms = MAX_OF(oldest_ms, sims[i].oldest_ms);
-	}
-	printf("oldest_proof_ms %" PRId64 "\nlost %" PRIu64 "\nlatency", oldest_ms, lost);
+	etcd_tell(s->etcd, &told);
+	printf("%" PRId64 " %" PRIu64 " %zu %zu", s->oldest_ms, s->lost, heap_before,
+	       heap_bytes());
 	for (int k = 0; k < TELEMETRY_CLASSES; k++)
-		printf(" %" PRIu64, classes[k]);
+		printf(" %" PRIu64, told.latency[k]);
 	printf("\n");
+}
+
+static bool read_numbers(char **texts, int n, int64_t *ret)
+{
+	for (int i = 0; i < n; i++)
+		if (parse_int(texts[i], 0, INT64_MAX, &ret[i], NULL) < 0)
+			return false;
+	return true;
 }
 
 int main(int argc, char **argv)
 {
-	struct rlimit files = { FILES_WANTED, FILES_WANTED };
-	uint64_t clusters = 0, seconds = 0;
-	struct err err = { 0 };
-	struct loop *loop = NULL;
-	struct sim *sims;
-	uint32_t n;
-	int64_t now;
+	enum { CLUSTER = 0, NUMBER, BEGIN, END, BUSY, LEASE, EPOCH, ASKED, NUMBERS };
+	struct sim s = { .lsn = UINT64_C(0x3000000) };
+	int64_t given[NUMBERS] = { 0 };
+	size_t heap;
 
-	if (argc < 4 || parse_uint(argv[2], CLUSTERS_MAX, &clusters, &err) < 0 ||
-	    parse_uint(argv[3], 3600, &seconds, &err) < 0 || clusters == 0) {
-		fprintf(stderr, "usage: agents HOST:PORT CLUSTERS SECONDS [busy]\n");
+	if ((argc != NUMBERS + 2 && argc != LEASE + 2) ||
+	    !read_numbers(argv + 2, argc - 2, given)) {
+		fprintf(stderr, "usage: agents HOST:PORT CLUSTER NUMBER BEGIN_MS END_MS BUSY "
+				"[LEASE EPOCH ASKED_MS]\n");
 		return 2;
 	}
-	(void)setrlimit(RLIMIT_NOFILE, &files);
 	log_level_set(LOG_ERROR);
-	if (loop_new(&loop, &err) < 0)
-		die("cannot begin", &err);
-	n = (uint32_t)clusters * MEMBERS;
-	sims = mem_new(n, sizeof(*sims));
-	now = loop_now_ms();
-	for (uint32_t i = 0; i < n; i++) {
-		sims[i] = (struct sim){ .number = i % MEMBERS, .lsn = UINT64_C(0x3000000),
-					.busy = argc > 4 && str_eq(argv[4], "busy") };
-		sim_begin(&sims[i], loop, argv[1], i / MEMBERS, now + (int64_t)i * STAGGER_MS);
-	}
-	while (!is_whole(sims, n)) {
-		if (loop_now_ms() > now + BEGIN_MS + (int64_t)n * STAGGER_MS)
-			die("some cluster has no leader", NULL);
-		run_until(loop, loop_now_ms() + 500);
-	}
-	run_until(loop, loop_now_ms() + SETTLE_MS);
-	forget(sims, n);
-	printf("begin\n");
-	fflush(stdout);
-	run_until(loop, loop_now_ms() + (int64_t)seconds * 1000);
-	printf("end\n");
-	report(sims, n);
-	for (uint32_t i = 0; i < n; i++)
-		sim_end(&sims[i]);
-	free(sims);
-	loop_free(loop);
+	(void)mallopt(M_ARENA_MAX, 1);
+	s.number = (uint32_t)given[NUMBER];
+	s.busy = given[BUSY] != 0;
+	s.facts = (struct start_facts){ .lease_id = given[LEASE], .lease_epoch = given[EPOCH],
+					.lease_asked_at_ms = given[ASKED], .lease_ttl_ms = 5000,
+					.page_found = given[EPOCH] != 0 };
+	sim_begin(&s, argv[1], (uint32_t)given[CLUSTER]);
+	run_until(s.loop, given[BEGIN]);
+	if (!is_whole(&s))
+		die("this cluster has no leader, or too few members", NULL);
+	s.oldest_ms = 0;
+	s.lost = 0;
+	heap = heap_bytes();
+	run_until(s.loop, given[END]);
+	report(&s, heap);
+	sim_end(&s);
 	return 0;
 }

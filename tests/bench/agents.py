@@ -3,16 +3,20 @@
 """How many clusters one etcd carries: real agents, three a cluster, with a Postgres that is none,
 against one real etcd: scripts/bench agents
 
-usage: agents.py BUILD_DIR [--seconds S] [--busy] CLUSTERS...
+usage: agents.py BUILD_DIR [--seconds S] [--busy] [--under COMMAND] CLUSTERS...
 
 etcd counts what it was asked, and what became an entry of its log. One row for each number of
-clusters, each with an etcd of its own below /tmp, on this machine's disk."""
+clusters, each with an etcd of its own below /tmp, on this machine's disk. COMMAND, a profiler of the
+heap with its options, starts the leader of the first cluster."""
 
 import argparse
+import base64
+import json
 import os
 import re
-import signal
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,10 +24,14 @@ import time
 import urllib.request
 
 PORT = 25079
-ROW = "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |"
+SETTLE_S = 25
+STAGGER_MS = 40  # between two that begin
+# What one of them tells; a profiler may say more.
+NUMBERS = re.compile(r"^\d+( \d+){15}$", re.M)
+ROW = "|" + " %s |" * 12
 HEAD = ("clusters", "agents", "requests a minute and cluster", "entries a minute and cluster",
         "entries a second", "WAL syncs a second", "etcd's processor time, %", "etcd's memory, MB",
-        "answers: median, p99, ms", "oldest proof of a leader, ms", "leases lost")
+        "answers: median, p99, ms", "oldest proof of a leader, ms", "leases lost", "heap grown by, kB, at most")
 CLASSES = ("1", "2", "5", "10", "25", "50", "100", "250", "500", "1000", "2500", "more")
 
 
@@ -70,23 +78,65 @@ def quantile(classes, share):
     return "-"
 
 
-def measure(build, clusters, seconds, busy):
+def boottime_ms():
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
+
+
+def ask(path, body):
+    request = urllib.request.Request("http://127.0.0.1:%d/v3%s" % (PORT, path),
+                                     json.dumps(body).encode())
+    return json.load(urllib.request.urlopen(request, timeout=60))
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def leadership(cluster):
+    """Of its first member: lease, epoch, and when it was asked for."""
+    asked = boottime_ms()
+    lease = ask("/lease/grant", {"TTL": "5"})["ID"]
+    ask("/kv/put", {"key": b64("/service/c%d/initialize" % cluster),
+                    "value": b64("7710500522913725001")})
+    told = ask("/kv/put", {"key": b64("/service/c%d/leader" % cluster), "value": b64("n0"),
+                           "lease": lease})
+    return [lease, told["header"]["revision"], str(asked)]
+
+
+def run_agents(build, clusters, seconds, busy, under):
+    """What each of them told at its end, and what etcd counted between begin and end."""
+    program = os.path.join(build, "tests/bench/agents")
+    begin = boottime_ms() + 1000 * SETTLE_S + 3 * clusters * STAGGER_MS
+    end = begin + 1000 * seconds
+    agents = []
+    try:
+        for i in range(3 * clusters):
+            agents.append(subprocess.Popen(
+                (under if i == 0 else []) +
+                [program, "127.0.0.1:%d" % PORT, str(i // 3), str(i % 3), str(begin), str(end),
+                 str(int(busy))] + (leadership(i // 3) if i % 3 == 0 else []),
+                stdout=subprocess.PIPE, text=True))
+            time.sleep(STAGGER_MS / 2000)
+        time.sleep(max(0, begin - boottime_ms()) / 1000)
+        before, since = metrics(), time.monotonic()
+        time.sleep(max(0, end - 500 - boottime_ms()) / 1000)
+        after, took = metrics(), time.monotonic() - since
+        told = [[int(n) for n in re.search(NUMBERS, a.communicate(timeout=60)[0]).group().split()]
+                for a in agents]
+        if any(a.returncode for a in agents):
+            raise SystemExit("some agents failed, see above")
+    finally:
+        for a in agents:
+            a.kill()
+    return told, before, after, took
+
+
+def measure(build, clusters, seconds, busy, under):
     directory = tempfile.mkdtemp(prefix="pgha-agents-", dir="/tmp")
     etcd = start_etcd(directory)
-    command = [os.path.join(build, "tests/bench/agents"), "127.0.0.1:%d" % PORT, str(clusters),
-               str(seconds)] + (["busy"] if busy else [])
-    agents = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        if agents.stdout.readline() != "begin\n":
-            raise SystemExit("the agents did not begin, see above")
-        before, since = metrics(), time.monotonic()
-        agents.stdout.readline()
-        after, took = metrics(), time.monotonic() - since
-        rest = dict(re.match(r"(\w+) (.*)", line).groups() for line in agents.stdout)
-        if agents.wait() != 0:
-            raise SystemExit("the agents failed")
+        told, before, after, took = run_agents(build, clusters, seconds, busy, under)
     finally:
-        agents.kill()
         etcd.send_signal(signal.SIGTERM)
         etcd.wait()
         shutil.rmtree(directory)
@@ -95,14 +145,15 @@ def measure(build, clusters, seconds, busy):
         return (after[name] - before[name]) / took
 
     entries = rate("etcd_server_proposals_applied_total")
-    classes = [int(n) for n in rest["latency"].split()]
+    classes = [sum(column) for column in zip(*(t[4:] for t in told))]
+    grown = max(t[3] - t[2] for t in told)
     return (clusters, 3 * clusters, "%.0f" % (rate("requests") * 60 / clusters),
             "%.0f" % (entries * 60 / clusters), "%.0f" % entries,
             "%.0f" % rate("etcd_disk_wal_fsync_duration_seconds_count"),
             "%.0f" % (100 * rate("process_cpu_seconds_total")),
             "%.0f" % (after["process_resident_memory_bytes"] / 1e6),
             "%s, %s" % (quantile(classes, 0.5), quantile(classes, 0.99)),
-            rest["oldest_proof_ms"], rest["lost"])
+            max(t[0] for t in told), sum(t[1] for t in told), "%.1f" % (grown / 1024))
 
 
 def main():
@@ -110,6 +161,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--under", default="")
     parser.add_argument("clusters", type=int, nargs="+")
     args = parser.parse_args()
     print("%s, %s; load average %.1f" % (
@@ -119,7 +171,8 @@ def main():
     print(ROW % HEAD)
     print("|" + " --- |" * len(HEAD))
     for clusters in args.clusters:
-        print(ROW % measure(args.build, clusters, args.seconds, args.busy))
+        print(ROW % measure(args.build, clusters, args.seconds, args.busy,
+                             shlex.split(args.under)))
         sys.stdout.flush()
     print("load average %.1f" % os.getloadavg()[0])
 

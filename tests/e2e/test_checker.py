@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from lib import rounds
+from lib.benchdoc import with_section
 from lib.checker import Op, check, parse
 from lib.measure import (ARMED, GATE_AT, PAGE_BYTES, REASON, REASON_PAUSED, SEQUENCE, WORDS,
                          WRITTEN_AT, Gate, branches, latest_past_gate, lost_though_received,
@@ -182,3 +183,10 @@ def test_table_of_rounds():
     assert lines[2].split(" | ")[1:] == ["5", "3", "1", "20", "0", "4", "0", "200 / 300",
                                          "300 / 300", "200 / 200", "12", "2-4 |"]
     assert lines[3].split(" | ")[1:7] == ["3", "1", "0", "10", "1", "0"]
+
+
+def test_a_benchmark_takes_the_place_of_the_one_before():
+    text = "# M\n\n## one\n\nold\n\n## two\n\nkept\n"
+    assert with_section(text, "one", "new") == "# M\n\n## one\n\nnew\n\n## two\n\nkept\n"
+    assert with_section(text, "two", "new") == "# M\n\n## one\n\nold\n\n## two\n\nnew\n"
+    assert with_section(text, "three", "new") == text + "\n## three\n\nnew\n"
