@@ -10,6 +10,7 @@ dist_noinst_SCRIPTS += \
 	scripts/check-tidy.sh \
 	scripts/demo \
 	scripts/faults \
+	scripts/fuzz \
 	scripts/install-deps \
 	scripts/test \
 	scripts/test-checks.sh

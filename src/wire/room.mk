@@ -157,7 +157,15 @@ tests_unit_test_yamltree_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_yamltree_LDADD = $(WIRE_TEST_LIBS)
 endif
 
-# Fuzz targets over their corpus; the driver is ours, so that no special compiler is needed.
+# Fuzz targets over their corpus; the driver is ours, so that no special compiler is needed. With
+# --enable-fuzzers it is clang's, which looks for inputs that reach more of the code: scripts/fuzz.
+if FUZZERS
+FUZZ_DRIVER =
+FUZZ_LINK = -fsanitize=fuzzer
+else
+FUZZ_DRIVER = tests/fuzz/driver.c
+FUZZ_LINK =
+endif
 wire_fuzzers = \
 	tests/fuzz/fuzz_conffile \
 	tests/fuzz/fuzz_etcdmsg \
@@ -168,17 +176,22 @@ check_PROGRAMS += $(wire_fuzzers)
 TESTS += $(wire_fuzzers)
 EXTRA_DIST += tests/fuzz/corpus
 
-tests_fuzz_fuzz_conffile_SOURCES = tests/fuzz/fuzz_conffile.c tests/fuzz/driver.c
+tests_fuzz_fuzz_conffile_SOURCES = tests/fuzz/fuzz_conffile.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_conffile_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_conffile_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
-tests_fuzz_fuzz_etcdmsg_SOURCES = tests/fuzz/fuzz_etcdmsg.c tests/fuzz/driver.c
+tests_fuzz_fuzz_etcdmsg_SOURCES = tests/fuzz/fuzz_etcdmsg.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_etcdmsg_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_etcdmsg_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
-tests_fuzz_fuzz_jtext_SOURCES = tests/fuzz/fuzz_jtext.c tests/fuzz/driver.c
+tests_fuzz_fuzz_jtext_SOURCES = tests/fuzz/fuzz_jtext.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_jtext_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_jtext_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
-tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_record_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 
-tests_fuzz_fuzz_restmsg_SOURCES = tests/fuzz/fuzz_restmsg.c tests/fuzz/driver.c
+tests_fuzz_fuzz_restmsg_SOURCES = tests/fuzz/fuzz_restmsg.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_restmsg_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_restmsg_LDADD = src/libwire.a $(CORE_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)

@@ -1,5 +1,6 @@
 # One adapter against a real server. Needs etcd and loopback, so it is no part of `make check`.
 check_io_programs = \
+	tests/fuzz/fuzz_http \
 	tests/io/test_canary \
 	tests/io/test_child \
 	tests/io/test_fencehook \
@@ -31,6 +32,10 @@ CLEANFILES += $(check_io_programs) tests/io/bench_values
 # Prints times, judges none.
 tests_io_bench_values_SOURCES = tests/io/bench_values.c
 tests_io_bench_values_LDADD = $(WIRE_LIBS)
+
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_http_LDADD = $(IO_TEST_LIBS)
 
 tests_io_test_canary_SOURCES = tests/io/test_canary.c tests/io/rig.c tests/io/rig.h
 tests_io_test_canary_LDADD = $(IO_TEST_LIBS)
@@ -103,6 +108,7 @@ tests_io_test_fencehook_LDADD = $(IO_TEST_LIBS)
 
 check-io: $(check_io_programs) pgha-guard
 	@n=0; bad=0; for t in $(check_io_programs); do \
-		echo "== $$t"; n=$$((n + 1)); ./$$t || { echo "FAILED $$t"; bad=$$((bad + 1)); }; \
+		echo "== $$t"; n=$$((n + 1)); \
+		srcdir='$(srcdir)' PGHA_FUZZ_ROUNDS=200 ./$$t || { echo "FAILED $$t"; bad=$$((bad + 1)); }; \
 	done; echo "check-io: $$((n - bad)) programs passed, $$bad failed"; test $$bad = 0
 .PHONY: check-io
