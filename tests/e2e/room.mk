@@ -53,6 +53,7 @@ EXTRA_DIST += \
 	tests/e2e/test_proxy.py \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_rest.py \
+	tests/e2e/test_resttls.py \
 	tests/e2e/test_restore.py \
 	tests/e2e/test_runbook.py \
 	tests/e2e/test_scenarios.py \

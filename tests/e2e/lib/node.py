@@ -87,6 +87,7 @@ class Node(Host):
         self.bind(("/run/postgresql", self.sock_dir), ("/run/pgha", run_dir),
                   *([(pg_lib(), fence_lib)] if fence_lib else []))
         self.config = {}
+        self.tls = None  # an ssl.SSLContext where REST is https
 
     # -- configuration
 
@@ -267,10 +268,10 @@ class Node(Host):
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        req = urllib.request.Request("http://%s:%d%s" % (self.addr, REST_PORT, path), data,
-                                     headers or {}, method=method)
+        url = "%s://%s:%d%s" % ("https" if self.tls else "http", self.addr, REST_PORT, path)
+        req = urllib.request.Request(url, data, headers or {}, method=method)
         try:
-            with urllib.request.urlopen(req, timeout=timeout) as r:
+            with urllib.request.urlopen(req, timeout=timeout, context=self.tls) as r:
                 return Answer(r.status, r.read().decode("utf-8", "replace"))
         except urllib.error.HTTPError as e:
             return Answer(e.code, e.read().decode("utf-8", "replace"))

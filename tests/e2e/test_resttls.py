@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A cluster whose REST asks for certificates, also for reads, and for a password besides"""
+
+import os
+import signal
+import socket
+import ssl
+
+from lib.cluster import PATIENCE
+from lib.node import REST_PORT, chown_postgres
+from lib.proc import run, wait_for
+
+USER, PASSWORD = "operator", "rest secret"
+
+
+class Authority:
+    """Issues certificates below a directory that the postgres user can read."""
+
+    def __init__(self, where):
+        self.where = where
+        os.makedirs(where)
+        os.chmod(where, 0o755)
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+            "/CN=ca", "-keyout", self.path("ca.key"), "-out", self.path("ca.crt"))
+
+    def path(self, name):
+        return os.path.join(self.where, name)
+
+    def issue(self, name, addr):
+        """name.crt and name.key; another serial number each time."""
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + name, "-keyout",
+            self.path(name + ".key"), "-out", self.path(name + ".csr"))
+        with open(self.path("ext"), "w", encoding="ascii") as f:
+            f.write("subjectAltName = IP:%s\n" % addr)
+        run("openssl", "x509", "-req", "-days", "2", "-in", self.path(name + ".csr"), "-CA",
+            self.path("ca.crt"), "-CAkey", self.path("ca.key"), "-CAcreateserial", "-extfile",
+            self.path("ext"), "-out", self.path(name + ".crt"))
+        chown_postgres(self.path(name + ".key"))
+        os.chmod(self.path(name + ".key"), 0o600)
+
+    def context(self, name=None):
+        """Of a client that verifies; with a certificate of its own, if it has one."""
+        ctx = ssl.create_default_context(cafile=self.path("ca.crt"))
+        if name:
+            ctx.load_cert_chain(self.path(name + ".crt"), self.path(name + ".key"))
+        return ctx
+
+    def serial_of(self, node):
+        with socket.create_connection((node.addr, REST_PORT), 5) as s, \
+                self.context("client").wrap_socket(s, server_hostname=node.addr) as tls:
+            return tls.getpeercert()["serialNumber"]
+
+
+def configure(cluster, ca):
+    ca.issue("client", "127.0.0.1")
+    for n in cluster.nodes:
+        ca.issue(n.name, n.addr)
+        n.tls = ca.context("client")
+        n.change_config(
+            restapi={"certfile": ca.path(n.name + ".crt"), "keyfile": ca.path(n.name + ".key"),
+                     "cafile": ca.path("ca.crt"), "verify_client": "required",
+                     "authentication": {"username": USER, "password": PASSWORD}},
+            ctl={"cacert": ca.path("ca.crt"), "certfile": ca.path("client.crt"),
+                 "keyfile": ca.path("client.key")})
+
+
+def test_members_know_each_other_by_certificate(fresh, hosts):
+    cluster = fresh
+    ca = Authority(os.path.join(hosts[1], "ca"))
+    configure(cluster, ca)
+    cluster.start()
+    leader = cluster.leader()
+
+    # Without a certificate there is not even a read; with one, a write still needs the password.
+    leader.tls = ca.context()
+    assert leader.rest("/primary").code == 0
+    leader.tls = ca.context("client")
+    assert leader.rest("/primary").code == 200
+    assert leader.rest("/reload", "POST", {}).code == 401
+    assert cluster.key("members/" + leader.name).count("https://") == 1
+
+    new = cluster.replicas()[0]
+    cluster.hactl("switchover", "--candidate", new.name, "--force")
+    cluster.wait_leader(other_than=leader)
+    assert cluster.wait_whole() is new
+
+    # The candidates seal for each other: certificate and password are what peers want.
+    new.kill_all()
+    newest = cluster.wait_leader(other_than=new)
+    assert "POST /seal" not in newest.agent_log(), "somebody refused to seal"
+    new.start_agent()
+    cluster.wait_whole()
+
+    # A new certificate is taken up by a reload; nothing is restarted, nobody loses the lease.
+    pids = {n.name: (n.agent.pid, n.postmaster_pid()) for n in cluster.nodes}
+    before = {n.name: ca.serial_of(n) for n in cluster.nodes}
+    for n in cluster.nodes:
+        ca.issue(n.name, n.addr)
+        n.agent.kill(signal.SIGHUP)
+    for n in cluster.nodes:
+        wait_for("%s shows its new certificate" % n.name,
+                 lambda n=n: ca.serial_of(n) != before[n.name], 20 * PATIENCE)
+    assert cluster.wait_whole() is newest
+    assert {n.name: (n.agent.pid, n.postmaster_pid()) for n in cluster.nodes} == pids
