@@ -17,13 +17,14 @@
 #include "io/fsx.h"
 #include "io/journal.h"
 #include "io/ports.h"
+#include "io/replay.h"
 
 #define EXIT_USAGE  2
 #define EXIT_CONFIG 3
 
 #define FILES_WANTED 4096
 
-enum what { WHAT_RUN = 0, WHAT_VALIDATE, WHAT_SAMPLE, WHAT_KEYS };
+enum what { WHAT_RUN = 0, WHAT_VALIDATE, WHAT_SAMPLE, WHAT_KEYS, WHAT_REPLAY };
 
 struct front {
 	struct loop *loop;
@@ -38,11 +39,13 @@ static const char usage[] =
 	"Usage: pghad [FILE|DIRECTORY]\n"
 	"       pghad --validate-config [FILE|DIRECTORY]\n"
 	"       pghad --generate-sample-config [FILE]\n"
+	"       pghad --replay FILE\n"
 	"Keeps one Postgres of a cluster under a leader lease in etcd.\n"
 	"\n"
 	"  --validate-config         print every problem of the file, with its line, and end\n"
 	"  --generate-sample-config  print an example configuration, or write it to FILE\n"
 	"  --describe-config         print every key: type, default, range, meaning\n"
+	"  --replay                  make the decisions of a flight recorder's FILE again\n"
 	"  --version                 print the version\n"
 	"  --help                    print this\n"
 	"\n"
@@ -102,6 +105,18 @@ static int print_texts(enum what what, const char *path)
 		conf_print_keys(&text);
 	print_buf(&text);
 	return 0;
+}
+
+static int replay(const char *path)
+{
+	struct buf text = { 0 };
+	struct err err = { 0 };
+	int r = replay_file(path, &text, &err);
+
+	print_buf(&text);
+	if (r < 0)
+		(void)fprintf(stderr, "pghad: %s\n", err.msg);
+	return r == 0 ? 0 : 1;
 }
 
 /* Without a file all settings may come from variables. */
@@ -211,6 +226,7 @@ static int parse_options(int argc, char **argv, enum what *ret)
 		{ "validate-config", no_argument, NULL, 'v' },
 		{ "generate-sample-config", no_argument, NULL, 's' },
 		{ "describe-config", no_argument, NULL, 'd' },
+		{ "replay", no_argument, NULL, 'r' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -227,6 +243,9 @@ static int parse_options(int argc, char **argv, enum what *ret)
 			break;
 		case 'd':
 			*ret = WHAT_KEYS;
+			break;
+		case 'r':
+			*ret = WHAT_REPLAY;
 			break;
 		case 'V':
 			(void)printf("pghad %s\n", PACKAGE_VERSION);
@@ -255,12 +274,15 @@ int main(int argc, char **argv)
 		return r;
 	path = optind < argc ? argv[optind] : NULL;
 	if (optind + 1 < argc || (what == WHAT_KEYS && path != NULL) ||
+	    (what == WHAT_REPLAY && path == NULL) ||
 	    ((what == WHAT_RUN || what == WHAT_VALIDATE) && path == NULL && !any_variable())) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	if (what == WHAT_SAMPLE || what == WHAT_KEYS)
 		return print_texts(what, path);
+	if (what == WHAT_REPLAY)
+		return replay(path);
 	if (what == WHAT_VALIDATE)
 		return validate(path);
 

@@ -173,6 +173,7 @@ void agent_free(struct agent *a)
 	free(a->member_text);
 	free(a->trace_text);
 	free(a->decision_text);
+	recorder_done(&a->recorder);
 	free(a->status_text);
 	status_free(a->status);
 	buf_done(&a->scratch);
@@ -548,6 +549,7 @@ static void decide_and_act(struct agent *a)
 		model_refresh(a);
 		seal_refresh(a);
 		decide(&a->view, &a->plan);
+		recorder_decision(a);
 		act_run(a);
 		command_cycle(a);
 	} while (a->again && ++decisions < DECISIONS_MAX);

@@ -507,6 +507,14 @@ static void accept_store(struct agent *a, uint64_t id)
 		command_answer(a, id, 200, "etcd is accepted as it is now");
 }
 
+static void tell_recorder(struct agent *a, uint64_t id)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	recorder_text(&a->recorder, &text);
+	a->port.answer(a->port.ctx, id, 200, "text/plain", text.data != NULL ? text.data : "");
+}
+
 void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 {
 	if (a->stopping) {
@@ -552,6 +560,9 @@ void command_run(struct agent *a, uint64_t id, const struct command *cmd)
 		return;
 	case CMD_DOCTOR:
 		doctor_command(a, id);
+		return;
+	case CMD_RECORDER:
+		tell_recorder(a, id);
 		return;
 	case CMD_NONE:
 	case CMD__MAX:

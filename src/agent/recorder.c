@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "wire/viewtext.h"
+
 static const char *const event_names[EVENT__MAX] = {
 #define X(n, t) [EVENT_##n] = t,
 	EVENT_TYPES(X)
@@ -39,18 +41,49 @@ void recorder_event(struct recorder *r, const struct event *ev)
 		     event_names[ev->type], ev->ticket, ev->result, text);
 }
 
-void recorder_dump(struct agent *a, const char *why)
+void recorder_decision(struct agent *a)
 {
 	struct recorder *r = &a->recorder;
+	struct buf *line = &r->views[r->next_view];
+
+	if (a->plan.rule->id == r->view_rule)
+		return;
+	r->view_rule = a->plan.rule->id;
+	r->next_view = (r->next_view + 1) % RECORDER_VIEWS;
+	buf_clear(line);
+	buf_printf(line, "%" PRId64 " view %u ", a->view.now_ms, a->plan.rule->id);
+	viewtext_add(&a->view, line);
+	buf_ch(line, '\n');
+}
+
+void recorder_text(const struct recorder *r, struct buf *ret_text)
+{
 	uint32_t n = r->total < RECORDER_LINES ? (uint32_t)r->total : RECORDER_LINES;
-	struct buf text = { 0 };
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t k = (r->next + RECORDER_LINES - n + i) % RECORDER_LINES;
 
-		buf_str(&text, r->lines[k]);
-		buf_ch(&text, '\n');
+		buf_str(ret_text, r->lines[k]);
+		buf_ch(ret_text, '\n');
 	}
+	for (uint32_t i = 0; i < RECORDER_VIEWS; i++) {
+		const struct buf *line = &r->views[(r->next_view + i) % RECORDER_VIEWS];
+
+		buf_add(ret_text, line->data != NULL ? line->data : "", line->len);
+	}
+}
+
+void recorder_dump(struct agent *a, const char *why)
+{
+	struct buf text = { 0 };
+
+	recorder_text(&a->recorder, &text);
 	a->port.dump(a->port.ctx, why, text.data != NULL ? text.data : "", text.len);
 	buf_done(&text);
+}
+
+void recorder_done(struct recorder *r)
+{
+	for (uint32_t i = 0; i < RECORDER_VIEWS; i++)
+		buf_done(&r->views[i]);
 }

@@ -229,7 +229,13 @@ struct doctor {
 #define RECORDER_LINES 256
 #define RECORDER_WIDTH 200
 
+/* Decisions whose views are kept whole, so that they can be made again. */
+#define RECORDER_VIEWS 16
+
 struct recorder {
+	struct buf views[RECORDER_VIEWS];
+	uint32_t next_view;
+	uint16_t view_rule; /* of the newest of them */
 	char lines[RECORDER_LINES][RECORDER_WIDTH];
 	uint32_t next;
 	uint64_t total;
@@ -610,6 +616,11 @@ void trace_cycle(struct agent *a);
 /* recorder.c */
 void recorder_add(struct recorder *r, int64_t at_ms, const char *fmt, ...) _printf_(3, 4);
 void recorder_event(struct recorder *r, const struct event *ev);
+/* The decision that was just made, where it is another rule than the last. Before it is acted
+ * upon, for that may change the view. */
+void recorder_decision(struct agent *a);
+void recorder_text(const struct recorder *r, struct buf *ret_text);
 void recorder_dump(struct agent *a, const char *why);
+void recorder_done(struct recorder *r);
 
 #endif

@@ -13,6 +13,7 @@
 
 /* The two sides of one hand-over begin within this. */
 #define SAME_MS 60000
+#define ANSWER_MS 5000
 
 static void print_line(const char *label, const char *text)
 {
@@ -159,6 +160,26 @@ static const char *newest(const struct picture *picture)
 	return found;
 }
 
+static int print_recorder(struct cli *cli, const struct picture *picture, const char *name,
+			  struct err *err)
+{
+	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
+	const struct tree_node *member = picture_member(picture, name);
+	int r;
+
+	if (member == NULL)
+		return err_set(err, ERR_PARSE, "%s is not a member of cluster %s", name,
+			       picture->name);
+	r = cli_request(cli, member, "POST", "recorder", NULL, ANSWER_MS, &reply, err);
+	if (r < 0)
+		return r;
+	if (reply.code != 200)
+		return err_set(err, ERR_STATE, "%s answers HTTP %d, %.200s", name, reply.code,
+			       api_text(&reply));
+	printf("%s", api_text(&reply));
+	return 0;
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
@@ -172,6 +193,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		r = cli_picture_dcs(cli, name, &picture, err);
 	if (r < 0)
 		return r;
+	if (args_has(args, "--recorder"))
+		return print_recorder(cli, &picture, args_value(args, "--recorder"), err);
 	timeline = timeline != NULL ? timeline : newest(&picture);
 	if (timeline == NULL)
 		return err_set(err, ERR_STATE, "no change of the leader is recorded in cluster %s",
@@ -191,6 +214,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 static const struct args_option options[] = {
 	{ .name = "--cluster", .value = "NAME", .kind = ARGS_CLUSTER,
 	  .help = "Another cluster than the configured one." },
+	{ .name = "--recorder", .value = "MEMBER", .kind = ARGS_MEMBER,
+	  .help = "Print that member's flight recorder instead, for pghad --replay." },
 	CMD_END,
 };
 

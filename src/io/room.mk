@@ -50,6 +50,7 @@ src_libio_a_SOURCES += \
 	src/io/pgdoor.c src/io/pgdoor.h \
 	src/io/pgdsn.c src/io/pgdsn.h \
 	src/io/pgexamine.c \
+	src/io/replay.c src/io/replay.h \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \
 	src/io/pgfork.c src/io/pgfork.h \

@@ -220,6 +220,7 @@ enum command_type {
 	CMD_FAILSAFE, /* json: the question of a leader without etcd */
 	CMD_EXPLAIN,
 	CMD_DOCTOR,
+	CMD_RECORDER,
 	CMD__MAX
 };
 

@@ -397,6 +397,7 @@ static const struct {
 	[ROUTE_DCS_ACCEPT]        = { CMD_ACCEPT_STORE,      fill_nothing },
 	[ROUTE_EXPLAIN]           = { CMD_EXPLAIN,           fill_explain },
 	[ROUTE_DOCTOR]            = { CMD_DOCTOR,            fill_nothing },
+	[ROUTE_RECORDER]          = { CMD_RECORDER,          fill_nothing },
 };
 /* clang-format on */
 

@@ -130,6 +130,9 @@ static const struct restroute routes[] = {
 	{ .id = ROUTE_DOCTOR, .method = "POST", .path = "/doctor", .own = true, .auth = true,
 	  .answer = ANSWER_JSON, .codes = { 200, 401, 403, 413, 503 },
 	  .summary = "Facts about this member, its host and its ways to the others." },
+	{ .id = ROUTE_RECORDER, .method = "POST", .path = "/recorder", .own = true, .auth = true,
+	  .answer = ANSWER_TEXT, .codes = { 200, 401, 403, 413, 503 },
+	  .summary = "The flight recorder as of now, for pghad --replay." },
 };
 /* clang-format on */
 

@@ -43,6 +43,7 @@ enum restroute_id {
 	ROUTE_DCS_ACCEPT,
 	ROUTE_EXPLAIN,
 	ROUTE_DOCTOR,
+	ROUTE_RECORDER,
 	ROUTE__MAX
 };
 

@@ -46,6 +46,7 @@ src_libwire_a_SOURCES = \
 	src/wire/tree.c src/wire/tree.h \
 	src/wire/treedump.c src/wire/treedump.h \
 	src/wire/treejson.c \
+	src/wire/viewtext.c src/wire/viewtext.h \
 	src/wire/yamlscalar.c src/wire/yamlscalar.h \
 	src/wire/yamltree.c src/wire/yamltree.h
 
@@ -69,6 +70,7 @@ wire_tests = \
 	tests/unit/test_restroute \
 	tests/unit/test_tree \
 	tests/unit/test_treedump \
+	tests/unit/test_viewtext \
 	tests/unit/test_yamltree
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
@@ -150,6 +152,9 @@ tests_unit_test_tree_LDADD = $(WIRE_TEST_LIBS)
 tests_unit_test_treedump_SOURCES = tests/unit/test_treedump.c
 tests_unit_test_treedump_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_treedump_LDADD = $(WIRE_TEST_LIBS)
+tests_unit_test_viewtext_SOURCES = tests/unit/test_viewtext.c
+tests_unit_test_viewtext_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_viewtext_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_yamltree_SOURCES = tests/unit/test_yamltree.c
 tests_unit_test_yamltree_CPPFLAGS = $(CONF_TEST_CPPFLAGS)

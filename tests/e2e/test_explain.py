@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -185,3 +186,28 @@ def test_why_a_timeline_began(cluster):
     assert re.search(r"key free$", text, re.M) and re.search(r"open for writes$", text, re.M)
     done = cluster.hactl("why", "999", check=False)
     assert done.returncode == 1 and "timeline 999 did not begin" in done.stdout
+
+
+def test_recorded_decisions_come_out_the_same(cluster, programs, tmp_path):
+    new = cluster.replicas()[0]
+    cluster.hactl("switchover", "--candidate", new.name, "--force")
+    cluster.wait_whole()
+    for name in ("n1", new.name):
+        text = cluster.hactl("why", "--recorder", name).stdout
+        assert " view " in text
+        path = tmp_path / name
+        path.write_text(text)
+        done = subprocess.run([programs.pghad, "--replay", str(path)], capture_output=True,
+                              text=True, timeout=20, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.search(r"^\d+ decisions made again, 0 differ$", done.stdout, re.M)
+        assert "rule 512 follow" in done.stdout or "rule 321 lead" in done.stdout
+    state = os.path.join(os.path.dirname(new.sql1("SHOW data_directory")),
+                         "pgha.e2e.%s.recorder" % new.name)
+    done = subprocess.run([programs.pghad, "--replay", state], capture_output=True, text=True,
+                          timeout=20, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    path.write_text("nothing\n")
+    done = subprocess.run([programs.pghad, "--replay", str(path)], capture_output=True, text=True,
+                          timeout=20, check=False)
+    assert done.returncode == 1 and "holds no decision" in done.stderr
