@@ -112,10 +112,10 @@ run_fence() {
 
 # Programs that play one test after the other on real servers: it has to be that one which fails.
 run_steps() {
-	program=$1
+	binary=$1
 	step=$2
 	chmod -R a+rX "$work"
-	! (cd "$work" && "$program") >"$work/log" 2>&1 &&
+	! (cd "$work" && "$binary") >"$work/log" 2>&1 &&
 		[ "$(sed -n 's/^-- //p' "$work/log" | tail -n 1)" = "$step" ]
 }
 

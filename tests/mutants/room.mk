@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/mutants/rank-no-timeline.mut \
 	tests/mutants/rank-old-timeline.mut \
 	tests/mutants/regressed-accepted.mut \
+	tests/mutants/regressed-all-accepted.mut \
 	tests/mutants/release-without-proof.mut \
 	tests/mutants/rest-by-role.mut \
 	tests/mutants/seal-skipped.mut \
