@@ -4,6 +4,7 @@
  */
 #include "io/rest.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -471,6 +472,38 @@ static void remember(struct rest *rest, const struct config_restapi *config)
 	rest->bound_port = config->listen_port;
 }
 
+static bool is_loopback(const char *host)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (inet_pton(AF_INET6, host, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6);
+	return str_eq(host, "localhost");
+}
+
+bool rest_is_open(const struct config_restapi *config)
+{
+	return !config->username && config->verify_client == VERIFY_NONE &&
+	       config->allowlist.n == 0 && !config->allowlist_include_members &&
+	       !is_loopback(config->listen_host);
+}
+
+/* A file of Patroni's goes on working as it is, but not unnoticed. */
+static void tell_open(struct rest *rest, const struct config_restapi *config)
+{
+	bool open = rest_is_open(config);
+
+	if (open && !rest->told_open)
+		log_warning("whoever reaches '%s' port %u may send commands, and by them run "
+			    "programs as this user: set restapi.authentication, verify_client or "
+			    "allowlist",
+			    config->listen_host, (unsigned)config->listen_port);
+	rest->told_open = open;
+}
+
 int rest_bind(struct rest *rest, const struct config_restapi *config, struct err *err)
 {
 	int rc = resttls_load(config, &rest->tls, err);
@@ -481,6 +514,7 @@ int rest_bind(struct rest *rest, const struct config_restapi *config, struct err
 	if (rc < 0)
 		return rc;
 	remember(rest, config);
+	tell_open(rest, config);
 	return 0;
 }
 
@@ -551,6 +585,7 @@ void rest_configure(struct rest *rest, const struct config_restapi *config)
 		rest->bound_port = old_port;
 	}
 	send_settings(rest, fd);
+	tell_open(rest, config);
 }
 
 void rest_members(struct rest *rest, const char hosts[][HOST_SIZE], uint32_t n)

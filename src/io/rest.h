@@ -49,6 +49,9 @@ void rest_db(struct rest *rest, const struct rest_db *answer);
 /* Ends the thread; clients still waiting get a 503. */
 void rest_free(struct rest *rest);
 
+/* Whether anybody who reaches the address may send commands, and others than this host do. */
+bool rest_is_open(const struct config_restapi *config);
+
 /* Before rest_start(): reads the certificates and takes the address, so that a wrong file or a
  * port in use is found at once. Connections are refused until rest_start(). */
 int rest_bind(struct rest *rest, const struct config_restapi *config,

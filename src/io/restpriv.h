@@ -65,6 +65,7 @@ struct rest {
 	uint32_t nmembers;
 	char (*members)[HOST_SIZE];
 	bool started;
+	bool told_open;
 	pthread_t thread;
 
 	/* shared */

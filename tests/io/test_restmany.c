@@ -189,6 +189,53 @@ static void configured_headers_go_with_every_answer(void)
 	server_done(&s);
 }
 
+static int nwarnings;
+
+static void take_line(void *ctx _unused_, const struct log_line *line)
+{
+	nwarnings += line->level == LOG_WARNING && strstr(line->text, "may send commands") != NULL;
+}
+
+/* Told at the start, and again when it becomes so, not with each reload. */
+static void who_may_send_commands_is_told(void)
+{
+	static const char *const own[] = { "127.0.0.1", "127.1.2.3", "::1", "localhost" };
+	static struct server s;
+	struct config_restapi c = { .listen_port = 8008 };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		str_clip(c.listen_host, sizeof(c.listen_host), own[i]);
+		CHECK(!rest_is_open(&c), "%s", own[i]);
+	}
+	str_clip(c.listen_host, sizeof(c.listen_host), "0.0.0.0");
+	CHECK(rest_is_open(&c));
+	c.username = (char *)"u";
+	CHECK(!rest_is_open(&c));
+	c.username = NULL;
+	c.verify_client = VERIFY_OPTIONAL;
+	CHECK(!rest_is_open(&c));
+	c.verify_client = VERIFY_NONE;
+	c.allowlist_include_members = true;
+	CHECK(!rest_is_open(&c));
+
+	log_level_set(LOG_WARNING);
+	log_sink_set(take_line, NULL);
+	server_init(&s, PORT + 2);
+	CHECK(nwarnings == 0);
+	str_clip(s.config.listen_host, sizeof(s.config.listen_host), "0.0.0.0");
+	rest_configure(s.rest, &s.config);
+	CHECK(nwarnings == 1);
+	rest_configure(s.rest, &s.config);
+	CHECK(nwarnings == 1);
+	s.config.username = (char *)"u";
+	s.config.password = (char *)"p";
+	rest_configure(s.rest, &s.config);
+	s.config.username = s.config.password = NULL;
+	rest_configure(s.rest, &s.config);
+	CHECK(nwarnings == 2);
+	server_done(&s);
+}
+
 int main(void)
 {
 	struct rlimit files = { .rlim_cur = 8192, .rlim_max = 8192 };
@@ -197,5 +244,6 @@ int main(void)
 	log_level_set(LOG_ERROR);
 	RUN(thousands_of_silent_clients_keep_nobody_out);
 	RUN(configured_headers_go_with_every_answer);
+	RUN(who_may_send_commands_is_told);
 	return 0;
 }
