@@ -7,7 +7,7 @@ usage: agents.py BUILD_DIR [--seconds S] [--busy] [--under COMMAND] CLUSTERS...
 
 etcd counts what it was asked, and what became an entry of its log. One row for each number of
 clusters, each with an etcd of its own below /tmp, on this machine's disk. COMMAND, a profiler of the
-heap with its options, starts the leader of the first cluster."""
+heap with its options, starts the first standby."""
 
 import argparse
 import base64
@@ -112,7 +112,7 @@ def run_agents(build, clusters, seconds, busy, under):
     try:
         for i in range(3 * clusters):
             agents.append(subprocess.Popen(
-                (under if i == 0 else []) +
+                (under if i == 1 else []) +
                 [program, "127.0.0.1:%d" % PORT, str(i // 3), str(i % 3), str(begin), str(end),
                  str(int(busy))] + (leadership(i // 3) if i % 3 == 0 else []),
                 stdout=subprocess.PIPE, text=True))
