@@ -56,6 +56,7 @@ base/base       close __errno_location
 base/err        __errno_location
 base/leasepage  open pread read close stat fstat mkdir flock posix_fallocate mmap munmap getpid
 base/leasepage  sched_yield __errno_location
+base/program    readlink
 core            $pure
 wire            $pure $heap $print qsort strtod gmtime_r timegm $ctype json_* jsonp_* yaml_*
 agent           $pure $heap $print qsort gmtime_r timegm $ctype
@@ -71,7 +72,7 @@ guard/guard     getpid poll sigemptyset sigaddset sigprocmask signal signalfd
 guard/procs     open openat fstatat readlinkat lseek syscall getpid
 guard/say       getenv poll write gmtime_r strftime
 guard/self      open pread write sched_setscheduler setpriority mlockall munlock madvise prctl mallopt sysconf
-guard/strike    poll
+guard/strike    open poll write
 guard/wake      clock_gettime timerfd_create timerfd_settime
 END
 

@@ -15,8 +15,8 @@
 #   catalog    explains each message id of src/agent/publish.c, and no other
 #   systemd    finds the units closed enough, and understands them
 #   unclaimed  pgha-unclaimed knows the directories that agents have
-#   agents     pgha-units kills an agent whose program was replaced and no other, and lets go only
-#              in a pause
+#   agents     pgha-units has agents and guardians whose program was replaced execute the new one, and
+#              no others, and lets go only in a pause
 #
 # No package is built for it.
 set -eu
@@ -351,32 +351,62 @@ check_removal() {
 		fault "pgha-units: does not say that PostgreSQL is left running"
 }
 
+# Runs NAME, whose file is another one then: on SIGUSR2 it executes that. Sets $old.
+start_old() {
+	cp "$(readlink -f /bin/sh)" "$tmp/host/$1"
+	# shellcheck disable=SC2016
+	"$tmp/host/$1" -c 'trap "exec $1 -c \"sleep 60\"" USR2; while :; do sleep 0.05; done' x \
+		"$tmp/host/$1" &
+	old=$!
+	# Replaced only once it runs: until then the process is still this shell.
+	tries=0
+	until [ "$(readlink /proc/$old/exe)" = "$tmp/host/$1" ] || [ $tries -gt 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+	cp "$tmp/host/$1" "$tmp/host/$1.new"
+	mv "$tmp/host/$1.new" "$tmp/host/$1"
+}
+
+is_old() {
+	case $(readlink "/proc/$1/exe") in
+	*' (deleted)') return 0 ;;
+	esac
+	return 1
+}
+
 check_upgraded() {
 	make_host
-	cp "$(command -v sleep)" "$tmp/host/replaced"
-	"$tmp/host/replaced" 60 &
-	old=$!
+	printf '#!/bin/sh\nexit 127\n' >"$tmp/host/bin/pghad"
+	printf '#!/bin/sh\n' >"$tmp/host/bin/pgha-guard"
+	chmod 755 "$tmp/host/bin/pghad" "$tmp/host/bin/pgha-guard"
+	start_old guard
+	guard=$old
+	start_old agent
 	sleep 60 &
 	same=$!
 	echo $old >"$tmp/host/pghad.service"
 	echo $same >"$tmp/host/pghad@b.service"
-	echo $same >"$tmp/host/pgha-guard@s-n.service"
-	# Replaced only once it runs: until then the process is still the shell.
-	tries=0
-	until [ "$(readlink /proc/$old/exe)" = "$tmp/host/replaced" ] || [ $tries -gt 100 ]; do
-		tries=$((tries + 1))
-		sleep 0.05
-	done
-	rm "$tmp/host/replaced"
+	echo $guard >"$tmp/host/pgha-guard@s-n.service"
+	run_units upgraded
+	if ! grep -q 'cannot be executed here' "$tmp/out" || ! is_old $old || ! is_old $guard; then
+		fault "pgha-units: executes what does not run: $(cat "$tmp/out")"
+	fi
+	printf '#!/bin/sh\n' >"$tmp/host/bin/pghad"
+	: >"$tmp/host/asked"
 	run_units upgraded
 	[ $status -eq 0 ] || fault "pgha-units: an upgrade fails: $(cat "$tmp/out")"
-	grep -q '^pgha: pghad.service runs the new version' "$tmp/out" ||
-		fault "pgha-units: an agent of before is left: $(cat "$tmp/out")"
+	printf 'pgha: %s runs the new version; its PostgreSQL went on\n' pghad.service \
+		pgha-guard@s-n.service >"$tmp/a"
+	cmp -s "$tmp/a" "$tmp/out" || fault "pgha-units: an agent of before is left: $(cat "$tmp/out")"
+	if is_old $old || is_old $guard; then
+		fault "pgha-units: says what it did not do"
+	fi
 	kill -0 $same 2>/dev/null || fault "pgha-units: kills an agent that is up to date"
 	[ "$(cat "$tmp/host/asked")" = daemon-reload ] ||
 		fault "pgha-units: an upgrade did $(cat "$tmp/host/asked")"
-	kill $same $old 2>/dev/null || :
-	wait $same $old 2>/dev/null || :
+	kill $same $old $guard 2>/dev/null || :
+	wait $same $old $guard 2>/dev/null || :
 }
 
 check_agents() {

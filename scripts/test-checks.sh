@@ -585,7 +585,9 @@ test_packages() {
 	packages_find "a removal that does not look" agents "lets an agent go that is not paused" \
 		packaging/pgha-units 's/if ! is_paused .*/if false; then/'
 	packages_find "an upgrade that does nothing" agents "an agent of before is left" \
-		packaging/pgha-units 's/^\tkill -KILL.*/\treturn 0/'
+		packaging/pgha-units 's/^\tkill -USR2.*/\treturn 0/'
+	packages_find "an upgrade to what cannot run" agents "executes what does not run" \
+		packaging/pgha-units 's/ || ! pghad --version >.dev.null//'
 	packages_find "an upgrade that kills all" agents "kills an agent that is up to date" \
 		packaging/pgha-units 's/ || ! is_outdated "$pid"//'
 }

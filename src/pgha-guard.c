@@ -3,8 +3,11 @@
  * pgha-guard - kills a Postgres whose lease is over: options, exit code
  */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/program.h"
 #include "guard/guard.h"
 #include "guard/self.h"
 
@@ -54,6 +57,19 @@ static int parse_options(int argc, char **argv, bool *ret_by_agent)
 	return EXIT_USAGE;
 }
 
+/* Returns when that fails: nothing was given up for it. */
+static void execute_anew(char **argv)
+{
+	char program[PATH_MAX];
+	struct err err = { 0 };
+
+	if (program_path(argv[0], program, sizeof(program), &err) == 0) {
+		(void)execve(program, argv, environ);
+		(void)err_set(&err, ERR_IO, "cannot execute '%s'", program);
+	}
+	(void)fprintf(stderr, "pgha-guard: %s: this one goes on\n", err.msg);
+}
+
 int main(int argc, char **argv)
 {
 	struct guard *guard = NULL;
@@ -69,7 +85,8 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "pgha-guard: %s\n", err.msg);
 		return r == -ERR_STATE ? EXIT_TAKEN : 1;
 	}
-	r = guard_run(guard);
+	while ((r = guard_run(guard)) == GUARD_ANEW)
+		execute_anew(argv);
 	guard_free(guard);
 	return r;
 }

@@ -11,8 +11,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/leasepage.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "io/anew.h"
 #include "io/confread.h"
 #include "io/fsx.h"
 #include "io/journal.h"
@@ -24,7 +26,14 @@
 
 #define FILES_WANTED 4096
 
-enum what { WHAT_RUN = 0, WHAT_VALIDATE, WHAT_SAMPLE, WHAT_KEYS, WHAT_REPLAY };
+enum what {
+	WHAT_RUN = 0,
+	WHAT_VALIDATE,
+	WHAT_TAKE_OVER,
+	WHAT_SAMPLE,
+	WHAT_KEYS,
+	WHAT_REPLAY
+};
 
 struct front {
 	struct loop *loop;
@@ -33,16 +42,19 @@ struct front {
 	struct loop_source *term;
 	struct loop_source *interrupt;
 	struct loop_source *hangup;
+	struct loop_source *renew;
+	struct anew *anew;
 };
 
 static const char usage[] =
 	"Usage: pghad [FILE|DIRECTORY]\n"
-	"       pghad --validate-config [FILE|DIRECTORY]\n"
+	"       pghad --validate-config|--can-take-over [FILE|DIRECTORY]\n"
 	"       pghad --generate-sample-config [FILE]\n"
 	"       pghad --replay FILE\n"
 	"Keeps one Postgres of a cluster under a leader lease in etcd.\n"
 	"\n"
 	"  --validate-config         print every problem of the file, with its line, and end\n"
+	"  --can-take-over           the same, and whether SIGUSR2 can have this program executed\n"
 	"  --generate-sample-config  print an example configuration, or write it to FILE\n"
 	"  --describe-config         print every key: type, default, range, meaning\n"
 	"  --replay                  make the decisions of a flight recorder's FILE again\n"
@@ -58,7 +70,21 @@ static void print_buf(struct buf *text)
 	buf_done(text);
 }
 
-static int validate(const char *path)
+/* The page that the agent shares with its guardian has a version: see doc/fencing.md. */
+static int check_page(const struct config *config, struct err *err)
+{
+	_cleanup_(leasepage_done) struct leasepage page = LEASEPAGE_CLOSED;
+	struct leasepage_facts facts = { 0 };
+
+	if (leasepage_open_reader(&page, config->run_dir, config->scope, config->name, NULL) < 0 ||
+	    leasepage_read(&page, &facts) != LEASEPAGE_OTHER_VERSION)
+		return 0;
+	return err_set(err, ERR_STATE,
+		       "the lease page of the agent that runs has another version: pause the "
+		       "cluster (hactl pause --wait), then restart guardian and agent");
+}
+
+static int validate(const char *path, enum what what)
 {
 	struct confdoc *doc = NULL;
 	struct config *config = NULL;
@@ -70,6 +96,8 @@ static int validate(const char *path)
 	print_buf(&text);
 	if (r == 0)
 		r = conf_build(doc, NULL, &config, &problems, &err);
+	if (r == 0 && what == WHAT_TAKE_OVER)
+		r = check_page(config, &err);
 	if (r < 0)
 		(void)fprintf(stderr, "pghad: %s\n", err.msg);
 	else
@@ -144,6 +172,14 @@ static void on_hangup(void *ctx, int signo)
 	ports_reload(front->ports);
 }
 
+static void on_renew(void *ctx, int signo)
+{
+	struct front *front = ctx;
+
+	(void)signo;
+	anew_ask(front->anew);
+}
+
 static int catch_signals(struct front *f, struct err *err)
 {
 	int r = loop_signal_new(f->loop, "SIGTERM", SIGTERM, on_end, f, &f->term, err);
@@ -152,6 +188,8 @@ static int catch_signals(struct front *f, struct err *err)
 		r = loop_signal_new(f->loop, "SIGINT", SIGINT, on_end, f, &f->interrupt, err);
 	if (r == 0)
 		r = loop_signal_new(f->loop, "SIGHUP", SIGHUP, on_hangup, f, &f->hangup, err);
+	if (r == 0)
+		r = loop_signal_new(f->loop, "SIGUSR2", SIGUSR2, on_renew, f, &f->renew, err);
 	return r;
 }
 
@@ -161,10 +199,12 @@ static void front_done(struct front *f)
 	loop_source_free(f->term);
 	loop_source_free(f->interrupt);
 	loop_source_free(f->hangup);
+	loop_source_free(f->renew);
+	anew_free(f->anew);
 	loop_free(f->loop);
 }
 
-static int run(const char *path, struct journal *journal)
+static int run(const char *path, char **argv, struct journal *journal)
 {
 	struct front front = { .journal = journal };
 	struct confdoc *doc = NULL;
@@ -183,6 +223,8 @@ static int run(const char *path, struct journal *journal)
 	}
 	r = loop_new(&front.loop, &err);
 	if (r == 0)
+		r = anew_new(front.loop, argv, path, &front.anew, &err);
+	if (r == 0)
 		r = catch_signals(&front, &err);
 	if (r == 0)
 		r = ports_new(front.loop, front.journal, path, doc, &front.ports, &err);
@@ -193,6 +235,7 @@ static int run(const char *path, struct journal *journal)
 	}
 	log_notice("pghad %s begins, configuration '%s'", PACKAGE_VERSION,
 		   path != NULL ? path : "environment");
+	ports_watch(front.ports, front.anew);
 	code = loop_run(front.loop);
 	log_notice("pghad ends");
 	front_done(&front);
@@ -224,6 +267,7 @@ static int parse_options(int argc, char **argv, enum what *ret)
 {
 	static const struct option options[] = {
 		{ "validate-config", no_argument, NULL, 'v' },
+		{ "can-take-over", no_argument, NULL, 't' },
 		{ "generate-sample-config", no_argument, NULL, 's' },
 		{ "describe-config", no_argument, NULL, 'd' },
 		{ "replay", no_argument, NULL, 'r' },
@@ -237,6 +281,9 @@ static int parse_options(int argc, char **argv, enum what *ret)
 		switch (c) {
 		case 'v':
 			*ret = WHAT_VALIDATE;
+			break;
+		case 't':
+			*ret = WHAT_TAKE_OVER;
 			break;
 		case 's':
 			*ret = WHAT_SAMPLE;
@@ -275,7 +322,7 @@ int main(int argc, char **argv)
 	path = optind < argc ? argv[optind] : NULL;
 	if (optind + 1 < argc || (what == WHAT_KEYS && path != NULL) ||
 	    (what == WHAT_REPLAY && path == NULL) ||
-	    ((what == WHAT_RUN || what == WHAT_VALIDATE) && path == NULL && !any_variable())) {
+	    (what < WHAT_SAMPLE && path == NULL && !any_variable())) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
@@ -283,8 +330,8 @@ int main(int argc, char **argv)
 		return print_texts(what, path);
 	if (what == WHAT_REPLAY)
 		return replay(path);
-	if (what == WHAT_VALIDATE)
-		return validate(path);
+	if (what == WHAT_VALIDATE || what == WHAT_TAKE_OVER)
+		return validate(path, what);
 
 	journal = journal_new();
 	if (geteuid() == 0) {
@@ -293,7 +340,7 @@ int main(int argc, char **argv)
 			     "or by its systemd unit");
 		r = 1;
 	} else {
-		r = run(path, journal);
+		r = run(path, argv, journal);
 	}
 	journal_free(journal);
 	return r;

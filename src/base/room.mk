@@ -6,6 +6,7 @@ src_libbase_a_SOURCES = \
 	src/base/leasepage.c src/base/leasepage.h \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h src/base/parsetime.c \
+	src/base/program.c src/base/program.h \
 	src/base/str.c src/base/str.h
 
 if HAVE_CRITERION

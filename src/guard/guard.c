@@ -47,6 +47,7 @@ struct guard {
 	int timer_fd;
 	int signal_fd;
 	bool ending;
+	bool renewing; /* a newer program is to go on with it */
 	bool killing; /* the episode in facts.kill_* is not proven yet */
 	int empty_looks;
 	int64_t next_ms;
@@ -102,6 +103,7 @@ static int catch_signals(struct guard *g, struct err *err)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR2);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_set(err, ERR_IO, "cannot block signals");
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -378,7 +380,9 @@ static void take_signals(struct guard *g)
 	struct signalfd_siginfo info;
 
 	while (read(g->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP || g->ending)
+		if (info.ssi_signo == SIGUSR2)
+			g->renewing = true;
+		if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR2 || g->ending)
 			continue;
 		g->ending = true;
 		say_line(&g->say, SAY_NOTICE, "asked to end%s",
@@ -396,10 +400,21 @@ static bool may_end(const struct guard *g, int64_t now)
 	return !needed && (g->ending || (gone && g->facts.by_agent));
 }
 
-int guard_run(struct guard *g)
+/* The next program knows what is on the two pages and no more: not while this one kills, nor while
+ * it stands by what it has read before. */
+static bool may_renew(struct guard *g)
 {
-	uint64_t expired;
+	bool stands_by = g->fresh || (g->watch.known && g->lease_state != LEASEPAGE_GOOD);
 
+	if (!g->renewing || g->killing || stands_by)
+		return false;
+	g->renewing = false;
+	say_line(&g->say, SAY_NOTICE, "executes the program that is installed now");
+	return true;
+}
+
+static void begin(struct guard *g)
+{
 	g->facts.strengths = self_strengthen();
 	say_line(&g->say, SAY_NOTICE, "begins: pid %" PRId64 ", memory %s, priority %s, %s",
 		 g->facts.pid, g->facts.strengths & GUARDPAGE_LOCKED ? "locked" : "not locked",
@@ -408,6 +423,13 @@ int guard_run(struct guard *g)
 							   "usual",
 		 g->facts.strengths & GUARDPAGE_OOM_SAFE ? "safe from the OOM killer" :
 							   "not safe from the OOM killer");
+}
+
+int guard_run(struct guard *g)
+{
+	uint64_t expired;
+
+	begin(g);
 	turn(g);
 	while (!may_end(g, wake_now_ms())) {
 		struct pollfd fds[2] = { { .fd = g->timer_fd, .events = POLLIN },
@@ -418,6 +440,8 @@ int guard_run(struct guard *g)
 		(void)!read(g->timer_fd, &expired, sizeof(expired));
 		take_signals(g);
 		turn(g);
+		if (may_renew(g))
+			return GUARD_ANEW;
 	}
 	dog_release(&g->dog, &g->say);
 	say_line(&g->say, SAY_NOTICE, "ends");

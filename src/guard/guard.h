@@ -19,7 +19,9 @@ struct guard;
  * -ERR_STATE: another guardian has this page. -ERR_RANGE: not a place. */
 int guard_new(const char *place, bool by_agent, struct guard **ret, struct err *err) _must_check_;
 void guard_free(struct guard *guard);
-/* Until it was asked to end and the page is disarmed, or Postgres dead. The exit code. */
+/* Until it was asked to end and the page is disarmed, or Postgres dead: the exit code. GUARD_ANEW:
+ * asked by SIGUSR2 to go on as the program that is installed now; it may be run again. */
 int guard_run(struct guard *guard);
+#define GUARD_ANEW (-1)
 
 #endif

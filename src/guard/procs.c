@@ -18,6 +18,10 @@
 #include "base/parse.h"
 #include "base/str.h"
 
+/* See io/pggroup.h. */
+#define GROUP_MOUNT "/sys/fs/cgroup"
+#define GROUP_NAME  "/pgha-postgres"
+
 /* Which Postgres is looked for. */
 struct target {
 	bool postmaster; /* the named one lives */
@@ -191,6 +195,29 @@ bool procs_sleeps(const struct procs *procs, const struct proc *proc)
 
 	return read_stat(procs, proc->pid, &now) && now.start_ticks == proc->start_ticks &&
 	       now.state == 'S';
+}
+
+/* "0::/system.slice/pghad.service/pgha-postgres" and a newline; other lines are of version 1. */
+bool procs_group(const struct procs *procs, const struct proc *proc, char *dst, size_t size)
+{
+	_cleanup_(closep) int fd = -1;
+	char text[4096];
+	char *group, *end;
+	ssize_t len;
+
+	(void)str_printf(text, sizeof(text), "%d/cgroup", (int)proc->pid);
+	fd = openat(procs->dir_fd, text, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	group = strstr(text, "0::/");
+	end = group ? strchr(group, '\n') : NULL;
+	if (!end || (group != text && group[-1] != '\n'))
+		return false;
+	*end = '\0';
+	return str_ends(group, GROUP_NAME) &&
+	       str_printf(dst, size, GROUP_MOUNT "%s", group + strlen("0::")) > 0;
 }
 
 bool procs_lives(const struct procs *procs, const struct proc *proc)

@@ -43,6 +43,9 @@ bool procs_is_parent(const struct procs *procs, const struct proc *proc);
 bool procs_signal(const struct procs *procs, const struct proc *proc, int signo);
 /* It lives and waits for nothing but an event: it is asleep, and not on a disk. */
 bool procs_sleeps(const struct procs *procs, const struct proc *proc);
+/* The control group that the agent has made for this Postgres alone, as a directory; false: this
+ * process is in no such group. */
+bool procs_group(const struct procs *procs, const struct proc *proc, char *dst, size_t size);
 /* Does exactly this process still live? */
 bool procs_lives(const struct procs *procs, const struct proc *proc);
 

@@ -4,10 +4,13 @@
  */
 #include "guard/strike.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/str.h"
 #include "guard/wake.h"
 
 #define DRAIN_MS      100
@@ -25,6 +28,7 @@ void strike_begin(struct strike *strike)
 {
 	strike->nstruck = 0;
 	strike->killed = 0;
+	strike->group[0] = '\0';
 }
 
 static bool is_postmaster(const struct strike *s, const struct leasepage_facts *facts, size_t i)
@@ -140,6 +144,20 @@ static bool has_senders(const struct strike *s, const struct leasepage_facts *fa
 	return false;
 }
 
+/* Since Linux 5.14; the proof stays what a look around finds. */
+static void kill_group(const struct strike *s)
+{
+	_cleanup_(closep) int fd = -1;
+	char path[sizeof(s->group) + 16];
+
+	if (s->group[0] == '\0')
+		return;
+	(void)str_printf(path, sizeof(path), "%s/cgroup.kill", s->group);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!write(fd, "1", 1);
+}
+
 int strike_round(struct strike *s, const struct leasepage_facts *facts, strike_due_fn due,
 		 void *ctx)
 {
@@ -150,6 +168,8 @@ int strike_round(struct strike *s, const struct leasepage_facts *facts, strike_d
 	forget_dead(s);
 	if (found == 0)
 		return (int)s->nstruck;
+	if (s->group[0] == '\0')
+		(void)procs_group(&s->procs, &s->procs.items[0], s->group, sizeof(s->group));
 	stop_postmasters(s, facts);
 	/* We may have been frozen for any time since the page was read: this is the last look,
 	 * and what was done so far can be undone. */
@@ -162,5 +182,6 @@ int strike_round(struct strike *s, const struct leasepage_facts *facts, strike_d
 		drain(s, facts);
 	kill_all(s, facts, VICTIM_SENDER);
 	kill_all(s, facts, VICTIM_POSTMASTER);
+	kill_group(s);
 	return found;
 }

@@ -4,8 +4,10 @@
  *
  * A round stops the postmaster first, so that nothing more is forked, asks once more whether the
  * term is over, kills the children, then the postmaster. The walsenders among them live some
- * milliseconds longer, where the gate is far enough: what was acknowledged last is sent. Rounds go
- * on until a look around finds nothing and everything that was killed is seen dead.
+ * milliseconds longer, where the gate is far enough: what was acknowledged last is sent. Where this
+ * Postgres has a control group of its own, all that is in it is killed at last, such as what
+ * archive_command has started. Rounds go on until a look around finds nothing and everything that
+ * was killed is seen dead.
  */
 #ifndef PGHA_GUARD_STRIKE_H
 #define PGHA_GUARD_STRIKE_H
@@ -18,6 +20,7 @@ struct strike {
 	struct proc struck[PROCS_MAX]; /* killed, and not seen dead yet */
 	bool stopped[PROCS_MAX]; /* item of the same index was stopped by this round */
 	int64_t killed; /* since strike_begin() */
+	char group[1024]; /* its own control group; "": none */
 };
 
 /* True while the term is over by the page as it is now. */

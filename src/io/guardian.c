@@ -401,6 +401,14 @@ void guardian_dismiss(struct guardian *g)
 		(void)child_pidfd_signal(g->pidfd, SIGTERM);
 }
 
+void guardian_anew(struct guardian *g)
+{
+	struct guardpage_facts facts = { 0 };
+
+	if (g->pidfd >= 0 && read_page(g, &facts) && facts.pid == g->pid && facts.by_agent)
+		(void)child_pidfd_signal(g->pidfd, SIGUSR2);
+}
+
 void guardian_free(struct guardian *g)
 {
 	if (g == NULL)

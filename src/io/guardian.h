@@ -28,6 +28,9 @@ void guardian_want(struct guardian *guardian, bool wanted);
 /* At the agent's orderly end: a guardian that an agent has started ends as soon as the page is
  * disarmed. */
 void guardian_dismiss(struct guardian *guardian);
+/* A guardian that an agent has started executes the program that is installed now. One of a unit is
+ * its unit's. */
+void guardian_anew(struct guardian *guardian);
 void guardian_free(struct guardian *guardian);
 
 #endif

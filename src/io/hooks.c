@@ -121,3 +121,11 @@ void hooks_run(struct hooks *hooks, enum callback what, enum member_role role)
 	}
 	words_done(&words);
 }
+
+bool hooks_busy(const struct hooks *hooks)
+{
+	for (int i = 0; i < PLACE__MAX; i++)
+		if (hooks->running[i].child != NULL)
+			return true;
+	return false;
+}

@@ -19,5 +19,6 @@ struct hooks *hooks_new(struct loop *loop);
 void hooks_free(struct hooks *hooks); /* ends callbacks that run */
 void hooks_configure(struct hooks *hooks, const struct config *config);
 void hooks_run(struct hooks *hooks, enum callback what, enum member_role role);
+bool hooks_busy(const struct hooks *hooks); /* one runs */
 
 #endif

@@ -16,6 +16,7 @@
 #include "io/pgfence.h"
 #include "io/pgfiles.h"
 #include "io/pgfork.h"
+#include "io/pggroup.h"
 #include "io/pgkinds.h"
 #include "io/pgnumber.h"
 #include "io/pgtool.h"
@@ -275,6 +276,9 @@ static int step_spawn(struct pgwork *work, struct err *err)
 	rc = child_detach(&spec, log_fd, &proc.pid, &proc.pidfd, err);
 	if (rc < 0)
 		return rc;
+	/* It has not read its settings yet, so it has forked nothing. */
+	if (pggroup_add(proc.pid, err) < 0)
+		log_warning("Postgres gets no control group of its own: %s", err->msg);
 	rc = pgwatch_adopt(pg, &proc, err);
 	if (rc < 0) {
 		(void)child_pidfd_signal(proc.pidfd, SIGKILL);

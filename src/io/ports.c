@@ -537,6 +537,7 @@ static void on_alone(void *ctx)
 	struct ports *p = ctx;
 	struct err err = { 0 };
 
+	rest_ask(p->rest, on_ask, p);
 	if (rest_start(p->rest, &err) == 0)
 		return;
 	log_critical("cannot start: %s", err.msg);
@@ -550,6 +551,11 @@ void ports_stop(struct ports *p)
 	notify_stopping(p->notify);
 	p->stop_wanted = true;
 	step(p, &ev);
+}
+
+void ports_watch(struct ports *p, struct anew *anew)
+{
+	anew_watch(anew, &(struct anew_world){ p->agent, p->hooks, p->guardian, &p->started });
 }
 
 static int open_outside(struct ports *p, struct err *err)
@@ -566,25 +572,20 @@ static int open_outside(struct ports *p, struct err *err)
 		r = loop_timer_new(p->loop, "agent", on_timer, p, &p->timer, err);
 	if (r == 0)
 		r = loop_timer_new(p->loop, "reload", on_reload, p, &p->reload, err);
-	if (r < 0)
-		return r;
-	r = loop_defer_new(p->loop, "fences", on_fences, p, &p->fences, err);
+	if (r == 0)
+		r = loop_defer_new(p->loop, "fences", on_fences, p, &p->fences, err);
 	if (r < 0)
 		return r;
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
 	p->peers = peers_new(p->http, on_peer, on_promise, p);
 	p->hooks = hooks_new(p->loop);
 	r = fencehook_new(p->loop, on_fenced, p, &p->fencehook, err);
-	if (r < 0)
-		return r;
-	r = bouncers_new(p->loop, http_resolve(p->http), on_poolers, p, &p->bouncers, err);
+	if (r == 0)
+		r = bouncers_new(p->loop, http_resolve(p->http), on_poolers, p, &p->bouncers, err);
 	if (r < 0)
 		return r;
 	p->board = board_new();
-	r = rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
-	if (r == 0)
-		rest_ask(p->rest, on_ask, p);
-	return r;
+	return rest_new(p->loop, http_resolve(p->http), p->board, on_command, p, &p->rest, err);
 }
 
 static int open_own(struct ports *p, const struct config *c, struct err *err)

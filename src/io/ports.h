@@ -9,6 +9,7 @@
 #define PGHA_IO_PORTS_H
 
 #include "base/err.h"
+#include "io/anew.h"
 #include "io/journal.h"
 #include "io/loop.h"
 #include "wire/conffile.h"
@@ -29,5 +30,8 @@ void ports_free(struct ports *ports);
 void ports_stop(struct ports *ports);
 /* Reads the file again; nothing is applied when it has a fatal problem. */
 void ports_reload(struct ports *ports);
+
+/* What another program is to take over; `anew` looks at it until then. */
+void ports_watch(struct ports *ports, struct anew *anew);
 
 #endif

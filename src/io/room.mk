@@ -5,6 +5,7 @@ src_libio_a_SOURCES =
 src_libio_a_SOURCES += src/io/loop.c src/io/loop.h
 src_libio_a_SOURCES += src/io/fsx.c src/io/fsx.h
 src_libio_a_SOURCES += src/io/canary.c src/io/canary.h
+src_libio_a_SOURCES += src/io/anew.c src/io/anew.h
 
 # Postgres: programs, SQL, files, processes.
 SQL_FILES = \
@@ -54,6 +55,7 @@ src_libio_a_SOURCES += \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \
 	src/io/pgfork.c src/io/pgfork.h \
+	src/io/pggroup.c src/io/pggroup.h \
 	src/io/pgguc.c src/io/pgguc.h \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \

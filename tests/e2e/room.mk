@@ -60,6 +60,7 @@ EXTRA_DIST += \
 	tests/e2e/test_seal.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_switchover.py \
+	tests/e2e/test_upgrade.py \
 	tests/e2e/test_sync.py \
 	tests/e2e/test_vip.py \
 	tests/e2e/wallclock.c

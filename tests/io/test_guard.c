@@ -397,6 +397,44 @@ static void a_page_of_another_version_is_not_acted_on(void)
 	rig_kill(guard, SIGKILL);
 }
 
+/* SIGUSR2, as an upgrade does it. What one killed itself tells the two programs apart. */
+static void executed_anew_it_goes_on_where_it_was(void)
+{
+	pid_t guard = guard_start(false);
+	struct leasepage_facts facts;
+
+	start(one);
+	arm(one, 300);
+	CHECK(guard_until(GUARDPAGE_FENCED, guard).kills == 1 && living(one) == 0);
+	kill(guard, SIGUSR2);
+	while (guard_says().kills != 0)
+		pause_ms(5);
+	CHECK(guard_until(GUARDPAGE_FENCED, guard).kill_epoch == 77);
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+
+	start(one);
+	facts = arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	kill(guard, SIGUSR2);
+	pause_ms((int)(facts.kill_at_ms - loop_now_ms()) - 100);
+	CHECK(living(one) > 3);
+	CHECK(guard_until(GUARDPAGE_FENCED, guard).kills == 1 && living(one) == 0);
+
+	/* Not while it stands by a page that cannot be read any more. */
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	start(one);
+	arm(one, TERM_MS);
+	guard_until(GUARDPAGE_ARMED, guard);
+	page.words[LEASEPAGE_WORD_VERSION] = LEASEPAGE_VERSION + 1;
+	kill(guard, SIGUSR2);
+	CHECK(guard_until(GUARDPAGE_FENCED, guard).kills == 2 && living(one) == 0);
+	disarm(LEASEPAGE_STOPPED);
+	guard_until(GUARDPAGE_DISARMED, guard);
+	rig_kill(guard, SIGKILL);
+}
+
 static void it_ends_only_when_it_is_not_needed(void)
 {
 	pid_t guard = guard_start(true);
@@ -486,6 +524,7 @@ int main(void)
 	RUN(a_torn_page_leaves_the_deadline_standing);
 	RUN(a_page_made_anew_leaves_the_deadline_standing);
 	RUN(a_page_of_another_version_is_not_acted_on);
+	RUN(executed_anew_it_goes_on_where_it_was);
 	RUN(it_ends_only_when_it_is_not_needed);
 	RUN(it_may_run_before_any_agent);
 	RUN(it_allocates_nothing_while_it_kills);
