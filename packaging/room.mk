@@ -2,8 +2,10 @@
 dist_noinst_SCRIPTS += \
 	packaging/build-deb \
 	packaging/install-files \
+	packaging/make-root \
 	packaging/pgha-unclaimed \
-	packaging/pgha-units
+	packaging/pgha-units \
+	packaging/test
 EXTRA_DIST += \
 	packaging/createcluster.conf \
 	packaging/debian \

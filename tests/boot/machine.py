@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: PostgreSQL
+"""machine - a booted Debian: a root folder of its own over the cached one, systemd as its process 1"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+
+from lib.proc import alive, kill, run, wait_for
+
+BOOT_S = 60
+
+
+class Machine:
+    """Files below `root` can be read and written from outside at any time."""
+
+    def __init__(self, net, name, octet, lower, work):
+        self.net = net
+        self.name = name
+        self.addr = net.add(name, octet)
+        self.dir = os.path.join(work, name)
+        self.root = os.path.join(self.dir, "root")
+        self.console = os.path.join(self.dir, "console.log")
+        self.nspawn = None
+        self.init = 0
+        for d in ("root", "upper", "work"):
+            os.makedirs(os.path.join(self.dir, d))
+        run("mount", "-t", "overlay", "overlay", "-o", "lowerdir=%s,upperdir=%s/upper,workdir=%s/work"
+            % (lower, self.dir, self.dir), self.root)
+
+    # -- power
+
+    def boot(self):
+        assert self.nspawn is None
+        with open(self.console, "ab") as f:
+            self.nspawn = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot",
+                 "--register=no", "--keep-unit", "--directory=" + self.root,
+                 "--capability=CAP_IPC_LOCK",
+                 "--machine=" + self.name, "--resolv-conf=off", "--timezone=off",
+                 "--link-journal=no", "--network-namespace-path=" + self.net.ns_path(self.name)],
+                stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
+                env=dict(os.environ, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1"))
+        self.init = wait_for("%s has a process 1" % self.name, self._find_init, BOOT_S)
+        wait_for("%s is up" % self.name, lambda: self.run(
+            "systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"),
+            BOOT_S)
+
+    def _find_init(self):
+        with open("/proc/%d/task/%d/children" % (self.nspawn.pid, self.nspawn.pid)) as f:
+            return next(p for p in map(int, f.read().split())
+                        if os.readlink("/proc/%d/exe" % p).endswith("/systemd"))
+
+    def power_off(self):
+        """The plug is pulled: nothing in it gets a chance to end."""
+        if self.nspawn is None:
+            return
+        init = self.init
+        kill(self.init)
+        self.nspawn.kill()
+        self.nspawn.wait(20)
+        wait_for("%s is off" % self.name, lambda: not alive(init), 20)
+        self.nspawn = None
+
+    def remove(self):
+        self.power_off()
+        run("umount", "-l", self.root, check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    # -- looking inside
+
+    def run(self, *argv, user=None, **kw):
+        inside = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid",
+                  "--cgroup", "--root", "--wdns=/", "env", "-i", "LC_ALL=C.UTF-8",
+                  "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive"]
+        if user:
+            inside += ["setpriv", "--reuid=" + user, "--regid=" + user, "--init-groups"]
+        return run(*inside, *argv, **kw)
+
+    def show(self, unit, what):
+        return self.run("systemctl", "show", "--property=" + what, "--value", unit).stdout.strip()
+
+    def main_pid(self, unit):
+        """As processes inside know it; 0: none."""
+        return int(self.show(unit, "MainPID"))
+
+    def journal(self, *args):
+        lines = self.run("journalctl", "--output=json", "--all", *args).stdout.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def said(self, unit, text):
+        return any(text in str(e.get("MESSAGE")) for e in self.journal("--unit", unit))
+
+    def path(self, place):
+        return self.root + place
+
+    def read(self, place):
+        with open(self.path(place), encoding="utf-8") as f:
+            return f.read()
+
+    def write(self, place, text):
+        os.makedirs(os.path.dirname(self.path(place)), exist_ok=True)
+        with open(self.path(place), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def apt(self, *args, check=True):
+        """From what was downloaded into the root folder; there is no way out."""
+        return self.run("apt-get", "-q", "-y", *args, check=check, timeout=300)
+
+    def kill_main(self, unit, sig=signal.SIGKILL):
+        self.run("systemctl", "kill", "--kill-whom=main", "--signal=" + sig.name, unit)
+
+    # -- what runs on it
+
+    def status(self):
+        with urllib.request.urlopen("http://%s:8008/patroni" % self.addr, timeout=3) as r:
+            return json.load(r)
+
+    def health(self, path="/primary"):
+        try:
+            with urllib.request.urlopen("http://%s:8008%s" % (self.addr, path), timeout=3) as r:
+                return r.status
+        except urllib.error.HTTPError as e:
+            return e.code
+        except OSError:
+            return 0
+
+    def sql(self, statement):
+        return self.run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, "postgres",
+                        user="postgres").stdout.strip()
+
+    def postmaster(self, data_dir):
+        """Its pid; 0 when it does not live."""
+        try:
+            pid = int(self.read(data_dir + "/postmaster.pid").split()[0])
+        except (FileNotFoundError, IndexError):
+            return 0
+        state = self.run("cat", "/proc/%d/stat" % pid, check=False).stdout.rpartition(")")[2].split()
+        return pid if state and state[0] not in "ZX" else 0

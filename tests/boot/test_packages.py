@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: PostgreSQL
+"""From an empty host to a cluster, through everything that units and packages promise, to the end"""
+
+import os
+import signal
+import stat
+import time
+
+from fleet import CONFIG, TTL_S, Writer
+from lib.proc import stays, wait_for
+
+AGENT = "pghad.service"
+KILL_S = 0.75 * TTL_S
+
+
+def epochs(fleet):
+    return fleet.leader().name, fleet.epoch()
+
+
+def restarted(m, unit, old, deadline_s=20):
+    return wait_for("%s of %s has another process" % (unit, m.name),
+                    lambda: m.main_pid(unit) not in (0, old) and m.main_pid(unit), deadline_s, 0.02)
+
+
+# ---- installation
+
+def test_packages_install_and_start_nothing(fleet):
+    def install(m):
+        agent, fence = fleet.packages("old"), [p for p in fleet.packages("old") if "fence" in p]
+        m.apt("install", *(p for p in agent if p not in fence))
+        m.apt("install", "postgresql-" + fleet.major, *fence)
+        assert m.run("systemctl", "is-enabled", AGENT, check=False).stdout.strip() == "disabled"
+        assert m.show(AGENT, "ActiveState") == "inactive"
+        assert not os.path.exists(m.path(fleet.data_dir)), "Debian has made a cluster of its own"
+        assert not m.run("pgrep", "-f", "^[^ ]*(postgres|pghad|pgha-guard) ", check=False).stdout
+        info = os.stat(m.path("/etc/pgha"))
+        group = m.run("getent", "group", "postgres").stdout.split(":")[2]
+        assert (stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid) == (0o750, 0, int(group))
+    fleet.each(install)
+
+
+def test_without_a_configuration_nothing_starts(fleet):
+    m = fleet.machines[0]
+    m.run("systemctl", "start", AGENT)
+    assert m.show(AGENT, "ConditionResult") == "no"
+    assert m.show(AGENT, "ActiveState") == "inactive"
+
+
+def test_configuration_that_cannot_be_used_fails_the_unit(fleet):
+    m = fleet.machines[0]
+    m.write(CONFIG, "scope: main\n")
+    try:
+        assert m.run("systemctl", "start", AGENT, check=False).returncode != 0
+        wait_for("it has failed for good", lambda: m.show(AGENT, "ActiveState") == "failed", 10)
+        assert m.show(AGENT, "NRestarts") == "0"
+    finally:
+        os.unlink(m.path(CONFIG))
+        m.run("systemctl", "reset-failed", AGENT)
+
+
+def test_cluster_forms_from_the_example(fleet):
+    fleet.each(fleet.configure)
+    fleet.each(fleet.start)
+    leader = fleet.wait_whole(90)
+    listed = fleet.hactl("list").stdout
+    assert all(m.name in listed for m in fleet.machines)
+    assert "guard" in fleet.hactl("explain", leader.name).stdout
+    for m in fleet.machines:
+        fence = m.status()["pgha"]["fence"]
+        assert fence["guard"] == "alive" and fence["pid"] == m.main_pid(fleet.guard(m))
+        assert m.show(AGENT, "StatusText") != ""
+    fence = leader.status()["pgha"]["fence"]
+    assert fence["page"] == "armed"
+
+
+def test_guardian_has_what_its_unit_gives(fleet):
+    for m in fleet.machines:
+        pid = m.main_pid(fleet.guard(m))
+        status = dict(line.split(":", 1) for line in
+                      m.run("cat", "/proc/%d/status" % pid).stdout.splitlines())
+        assert int(status["VmLck"].split()[0]) > 0, "memory is not locked"
+        # Below 0 needs CAP_SYS_RESOURCE, which this machine may not have to give.
+        assert m.show(fleet.guard(m), "OOMScoreAdjust") == "-1000"
+        assert "SCHED_RR" in m.run("chrt", "--pid", str(pid)).stdout
+
+
+# ---- journal
+
+def test_journal_has_fields_and_explains(fleet):
+    leader = fleet.leader()
+    entries = leader.journal("--unit", AGENT)
+    rules = [e for e in entries if e.get("PGHA_RULE")]
+    assert rules and all(e.get("PGHA_SITUATION") and e.get("MESSAGE_ID") for e in rules)
+    assert any(e.get("PGHA_LEADER") == leader.name for e in entries)
+    explained = leader.run("journalctl", "--no-pager", "--catalog", "--unit", AGENT).stdout
+    assert "Subject: The leader of the cluster changed" in explained
+    assert "PRIORITY" in rules[0] and rules[0]["_SYSTEMD_UNIT"] == AGENT
+
+
+# ---- what units do
+
+def test_switchover(fleet):
+    old = fleet.leader()
+    with Writer(fleet) as w:
+        fleet.hactl("switchover", "--candidate", fleet.replicas()[0].name, "--force", timeout=60)
+        fleet.wait_leader(other_than=old)
+        fleet.wait_whole()
+    assert not w.missing()
+    print("longest time without an acknowledgement %.2f s" % w.gap_s())
+
+
+def test_killed_agent_is_started_and_takes_up_the_lease(fleet):
+    leader, was = fleet.leader(), epochs(fleet)
+    postmaster = leader.postmaster(fleet.data_dir)
+    agent = leader.main_pid(AGENT)
+    with Writer(fleet) as w:
+        leader.kill_main(AGENT)
+        restarted(leader, AGENT, agent)
+        stays("no failover", lambda: leader.postmaster(fleet.data_dir) == postmaster, TTL_S)
+        wait_for("it leads", lambda: leader.health() == 200, 10)
+    assert epochs(fleet) == was
+    assert not w.missing() and w.gap_s() < 1
+
+
+def test_frozen_agent_its_guardian_acts_and_the_watchdog_starts_another(fleet):
+    old = fleet.leader()
+    old.write("/etc/systemd/system/pghad.service.d/watchdog.conf", "[Service]\nWatchdogSec=8\n")
+    old.run("systemctl", "daemon-reload")
+    old.kill_main(AGENT)  # for the new time to hold
+    wait_for("it leads again", lambda: old.health() == 200, 20)
+    agent = old.main_pid(AGENT)
+    with Writer(fleet) as w:
+        at = time.monotonic()
+        old.kill_main(AGENT, signal.SIGSTOP)
+        wait_for("its Postgres is dead", lambda: not old.postmaster(fleet.data_dir), KILL_S + 2, 0.02)
+        print("Postgres dead after %.2f s" % (time.monotonic() - at))
+        assert time.monotonic() - at < KILL_S + 1
+        fleet.wait_leader(other_than=old)
+        restarted(old, AGENT, agent, 30)
+        fleet.wait_whole()
+    assert old.said(fleet.guard(old), "no process of Postgres is left")
+    assert old.show(AGENT, "NRestarts") != "0"
+    print("longest time without an acknowledgement %.2f s" % w.gap_s())
+
+
+def test_restart_of_a_standby_restarts_its_postgres(fleet):
+    m = fleet.replicas()[0]
+    before = m.postmaster(fleet.data_dir)
+    m.run("systemctl", "restart", AGENT, timeout=120)
+    fleet.wait_whole()
+    assert m.postmaster(fleet.data_dir) != before
+
+
+def test_restart_of_the_primary_hands_over(fleet):
+    old = fleet.leader()
+    with Writer(fleet) as w:
+        old.run("systemctl", "restart", AGENT, timeout=120)
+        fleet.wait_leader(other_than=old)
+        fleet.wait_whole()
+    assert not w.missing()
+
+
+def test_stop_in_a_pause_leaves_postgres(fleet):
+    leader = fleet.leader()
+    before = leader.postmaster(fleet.data_dir)
+    fleet.hactl("pause", "--wait")
+    try:
+        leader.run("systemctl", "stop", AGENT, timeout=120)
+        assert leader.show(AGENT, "ActiveState") == "inactive"
+        stays("Postgres lives", lambda: leader.postmaster(fleet.data_dir) == before, TTL_S)
+        assert leader.sql("SELECT NOT pg_is_in_recovery()") == "t"
+        leader.run("systemctl", "start", AGENT, timeout=120)
+        wait_for("it leads", lambda: leader.health() == 200, 30)
+    finally:
+        fleet.hactl("resume", "--wait")
+    assert leader.postmaster(fleet.data_dir) == before
+    fleet.wait_whole()
+
+
+# ---- upgrade
+
+def processes(fleet, m):
+    return {"agent": m.main_pid(AGENT), "guard": m.main_pid(fleet.guard(m)),
+            "postgres": m.postmaster(fleet.data_dir)}
+
+
+def install(fleet, m, which):
+    before, was = processes(fleet, m), epochs(fleet)
+    option = ["--allow-downgrades"] if which == "old" else []
+    out = m.apt("install", *option, *fleet.packages(which)).stdout
+    assert "pghad.service runs the new version; its PostgreSQL went on" in out
+    assert "%s runs the new version" % fleet.guard(m) in out
+    for unit in (AGENT, fleet.guard(m)):
+        exe = m.run("readlink", "/proc/%d/exe" % m.main_pid(unit)).stdout
+        assert "deleted" not in exe, unit
+    assert processes(fleet, m) == before and epochs(fleet) == was
+    wait_for("it answers", lambda: m.status()["pgha"]["fence"]["guard"] == "alive", 10)
+    version = m.run("dpkg-query", "-W", "-f", "${Version}", "pgha").stdout.partition("-")[0]
+    assert m.status()["pgha"]["version"] == version
+
+
+def test_upgrade_of_a_running_cluster(fleet):
+    leader = fleet.leader()
+    with Writer(fleet) as w:
+        for m in fleet.replicas() + [leader]:
+            install(fleet, m, "new")
+        stays("it leads", lambda: leader.health() == 200, TTL_S)
+        fleet.wait_whole()
+    print("longest time without an acknowledgement %.2f s" % w.gap_s())
+    assert not w.missing() and w.gap_s() < 1
+
+
+def test_downgrade_and_mixed_versions(fleet):
+    old = fleet.leader()
+    with Writer(fleet) as w:
+        install(fleet, old, "old")
+        fleet.hactl("switchover", "--candidate", fleet.replicas()[0].name, "--force", timeout=60)
+        fleet.wait_leader(other_than=old)
+        fleet.wait_whole()
+        fleet.hactl("switchover", "--candidate", old.name, "--force", timeout=60)
+        wait_for("it leads again", lambda: fleet.leader() is old, 30)
+        fleet.wait_whole()
+    assert not w.missing()
+    install(fleet, old, "new")
+
+
+# ---- the machine, and the end
+
+def test_power_loss_of_the_primary(fleet):
+    old = fleet.leader()
+    with Writer(fleet) as w:
+        at = time.monotonic()
+        old.power_off()
+        fleet.wait_leader(other_than=old)
+        wait_for("writes are taken", lambda: w.acks[-1][0] > at + 1, 30)
+        print("longest time without an acknowledgement %.2f s" % w.gap_s())
+        old.boot()
+        fleet.wait_whole(90)
+    assert old.main_pid(fleet.guard(old)) and old.health("/replica") == 200
+
+
+def test_orderly_shutdown_of_the_primary_hands_over(fleet):
+    old = fleet.leader()
+    with Writer(fleet) as w:
+        old.run("systemctl", "poweroff", "--no-block")
+        old.nspawn.wait(120)
+        old.nspawn = None
+        fleet.wait_leader(other_than=old)
+        old.boot()
+        fleet.wait_whole(90)
+    assert not w.missing()
+
+
+def test_distribution_keeps_its_hands_off(fleet):
+    m = fleet.replicas()[0]
+    postmaster = m.postmaster(fleet.data_dir)
+    config = "/etc/postgresql/%s/main" % fleet.major
+    m.run("install", "-d", "-o", "postgres", config)
+    m.run("cp", fleet.data_dir + "/postgresql.conf", config)
+    m.write(config + "/start.conf", "auto\n")
+    with open(m.path(config + "/postgresql.conf"), "a", encoding="ascii") as f:
+        f.write("data_directory = '%s'\n" % fleet.data_dir)
+    unit = "postgresql@%s-main.service" % fleet.major
+    m.run("systemctl", "daemon-reload")
+    m.run("systemctl", "start", unit, check=False)
+    assert m.show(unit, "ActiveState") == "inactive" and m.said(unit, "an agent of pgha has")
+    m.run("systemctl", "stop", "postgresql.service", unit)
+    m.run("systemctl", "restart", "postgresql.service")
+    assert m.postmaster(fleet.data_dir) == postmaster
+    m.run("rm", "-r", config)
+
+
+def test_removal_is_refused_outside_of_a_pause(fleet):
+    leader = fleet.leader()
+    before = processes(fleet, leader)
+    done = leader.apt("remove", "pgha", check=False)
+    assert done.returncode != 0
+    assert "runs and its cluster is not paused" in done.stdout
+    assert processes(fleet, leader) == before
+    assert fleet.wait_whole() is leader
+
+
+def test_removal_in_a_pause_and_purge_leave_the_data(fleet):
+    leader = fleet.leader()
+    before = leader.postmaster(fleet.data_dir)
+    fleet.hactl("pause", "--wait")
+    out = leader.apt("remove", "pgha").stdout
+    assert "PostgreSQL was left running" in out
+    assert leader.postmaster(fleet.data_dir) == before
+    assert leader.sql("SELECT NOT pg_is_in_recovery()") == "t"
+    out = leader.apt("purge", "pgha", "pgha-client").stdout
+    assert "/etc/pgha holds configurations and is left" in out
+    assert os.path.exists(leader.path(CONFIG))
+    assert leader.postmaster(fleet.data_dir) == before
+    assert leader.sql("SELECT NOT pg_is_in_recovery()") == "t"
