@@ -138,5 +138,6 @@ class Machine:
             pid = int(self.read(data_dir + "/postmaster.pid").split()[0])
         except (FileNotFoundError, IndexError):
             return 0
-        state = self.run("cat", "/proc/%d/stat" % pid, check=False).stdout.rpartition(")")[2].split()
-        return pid if state and state[0] not in "ZX" else 0
+        stat = self.run("cat", "/proc/%d/stat" % pid, check=False)
+        lives = stat.returncode == 0 and stat.stdout.rpartition(")")[2].split()[0] not in "ZX"
+        return pid if lives else 0
