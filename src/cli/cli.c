@@ -22,6 +22,7 @@
 const struct cli_command *const cli_commands[] = {
 	&cmd_list,
 	&cmd_topology,
+	&cmd_watch,
 	&cmd_switchover,
 	&cmd_failover,
 	&cmd_pause,
@@ -36,6 +37,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_explain,
 	&cmd_doctor,
 	&cmd_why,
+	&cmd_drill,
 	&cmd_dsn,
 	&cmd_query,
 	&cmd_remove,

@@ -22,6 +22,7 @@ struct loop;
 /* What a command did, collected for --json; see report.h. */
 struct report {
 	struct tree results;
+	struct tree facts; /* numbers beside them */
 	size_t nrefused; /* what a --dry-run found in the way */
 };
 
@@ -37,6 +38,7 @@ struct cli {
 	struct api *api;
 	bool dry;  /* --dry-run: nothing may be changed, and nothing can be: requests are refused */
 	bool json; /* --json */
+	bool quiet; /* the readers say nothing on the standard error output */
 	struct report report;
 };
 

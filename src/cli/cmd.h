@@ -54,6 +54,8 @@ extern const struct cli_command cmd_proxy;
 extern const struct cli_command cmd_version;
 extern const struct cli_command cmd_completion;
 extern const struct cli_command cmd_query;
+extern const struct cli_command cmd_watch;
+extern const struct cli_command cmd_drill;
 extern const struct cli_command cmd_demote_cluster;
 extern const struct cli_command cmd_promote_cluster;
 

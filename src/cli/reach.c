@@ -128,7 +128,7 @@ int cli_picture_dcs(struct cli *cli, const char *name, struct picture *ret, stru
 		return r;
 	picture_from_kvs(name, prefix, &kvs, ret);
 	etcd_kvs_done(&kvs);
-	if (ret->notes.len > 0)
+	if (ret->notes.len > 0 && !cli->quiet)
 		fprintf(stderr, "%s", ret->notes.data);
 	return 0;
 }
@@ -225,7 +225,7 @@ int cli_picture(struct cli *cli, const char *name, struct picture *ret, struct e
 	if (picture_by_rest(cli, name, ret, &from, &stale, &rest_err) < 0)
 		return err_set(err, ERR_CONNECT, "%s; nor does the REST API help: %s", err->msg,
 			       rest_err.msg);
-	if (has_etcd(cli) || stale)
+	if ((has_etcd(cli) || stale) && !cli->quiet)
 		fprintf(stderr, "%s\nShown is what the member at %s %s.\n", err->msg, from,
 			stale ? "saw last; it does not reach etcd either" : "knows");
 	return 0;

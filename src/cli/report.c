@@ -19,6 +19,7 @@ static const char *const outcomes[REPORT__MAX] = {
 void report_done(struct report *report)
 {
 	tree_done(&report->results);
+	tree_done(&report->facts);
 }
 
 static _printf_(1, 0) char *print_text(const char *fmt, va_list ap)
@@ -62,6 +63,15 @@ void report_add(struct cli *cli, const char *member, enum report_outcome outcome
 	else
 		printf("%s\n", text);
 	(void)fflush(stdout);
+}
+
+void report_fact(struct cli *cli, const char *name, int64_t number)
+{
+	struct tree *facts = &cli->report.facts;
+
+	if (facts->root == NULL)
+		(void)node_add(facts, NULL, NULL, TREE_MAP);
+	node_add_int(facts, facts->root, name, number);
 }
 
 void report_line(struct cli *cli, const char *fmt, ...)
@@ -130,6 +140,11 @@ void report_print(struct cli *cli, int r, const struct err *err)
 		return;
 	if (cli->dry)
 		node_add_bool(&doc, root, "dry_run", true);
+	for (const struct tree_node *f = cli->report.facts.root != NULL ?
+						 cli->report.facts.root->first :
+						 NULL;
+	     f != NULL; f = f->next)
+		node_add_copy(&doc, root, f->key, f);
 	if (cli->report.results.root != NULL)
 		node_add_copy(&doc, root, "results", cli->report.results.root);
 	if (r < 0)

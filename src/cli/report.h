@@ -33,6 +33,8 @@ void report_done(struct report *report);
 /* member NULL: of the cluster. code: HTTP, 0 none. The sentence is a line of its own. */
 void report_add(struct cli *cli, const char *member, enum report_outcome outcome, int code,
 		const char *fmt, ...) _printf_(5, 6);
+/* A number of its own in the object of --json. */
+void report_fact(struct cli *cli, const char *name, int64_t number);
 /* A line for people only. */
 void report_line(struct cli *cli, const char *fmt, ...) _printf_(2, 3);
 /* The member table, for people only. */

@@ -8,6 +8,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_completion.c \
 	src/cli/cmd_config.c \
 	src/cli/cmd_dcs.c \
+	src/cli/cmd_drill.c \
 	src/cli/cmd_dsn.c \
 	src/cli/cmd_explain.c \
 	src/cli/cmd_flush.c \
@@ -25,6 +26,7 @@ src_libcli_a_SOURCES = \
 	src/cli/cmd_switchover.c \
 	src/cli/cmd_version.c \
 	src/cli/cmd_why.c \
+	src/cli/cmd_watch.c \
 	src/cli/complete.c src/cli/complete.h \
 	src/cli/confdir.c src/cli/confdir.h \
 	src/cli/dcs.c src/cli/dcs.h \
@@ -35,6 +37,8 @@ src_libcli_a_SOURCES = \
 	src/cli/doctor_host.c \
 	src/cli/doctor_links.c \
 	src/cli/doctor_member.c \
+	src/cli/drillload.c src/cli/drillload.h \
+	src/cli/drillwindow.c src/cli/drillwindow.h \
 	src/cli/each.c src/cli/each.h \
 	src/cli/finding.c src/cli/finding.h \
 	src/cli/dsn.c src/cli/dsn.h \
@@ -51,9 +55,11 @@ src_libcli_a_SOURCES = \
 	src/cli/proxy.c src/cli/proxy.h \
 	src/cli/reach.c \
 	src/cli/report.c src/cli/report.h \
+	src/cli/screen.c src/cli/screen.h \
 	src/cli/select.c src/cli/select.h \
 	src/cli/setup.c src/cli/setup.h \
 	src/cli/table.c src/cli/table.h \
+	src/cli/watchview.c src/cli/watchview.h \
 	src/cli/when.c src/cli/when.h
 
 bin_PROGRAMS += hactl
@@ -79,6 +85,7 @@ cli_tests = \
 	tests/unit/test_args \
 	tests/unit/test_cli \
 	tests/unit/test_diff \
+	tests/unit/test_drillwindow \
 	tests/unit/test_edit \
 	tests/unit/test_listing \
 	tests/unit/test_migrate \
@@ -101,6 +108,10 @@ tests_unit_test_cli_LDADD = $(CLI_LIBS) $(CRITERION_LIBS)
 tests_unit_test_diff_SOURCES = tests/unit/test_diff.c
 tests_unit_test_diff_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_diff_LDADD = src/libcli.a $(BASE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_drillwindow_SOURCES = tests/unit/test_drillwindow.c
+tests_unit_test_drillwindow_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_drillwindow_LDADD = src/libcli.a $(BASE_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_edit_SOURCES = tests/unit/test_edit.c
 tests_unit_test_edit_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

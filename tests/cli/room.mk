@@ -3,7 +3,8 @@ EXTRA_DIST += \
 	tests/cli/test_commands.py \
 	tests/cli/test_data.py \
 	tests/cli/test_doctor.py \
-	tests/cli/test_dryrun.py
+	tests/cli/test_dryrun.py \
+	tests/cli/test_watch.py
 
 # hactl against a real etcd and false members on loopback; part of check-io.
 check-cli: hactl

@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/e2e/test_bootstrap.py \
 	tests/e2e/test_checker.py \
 	tests/e2e/test_crash.py \
+	tests/e2e/test_drill.py \
 	tests/e2e/test_etcd.py \
 	tests/e2e/test_explain.py \
 	tests/e2e/test_failover.py \

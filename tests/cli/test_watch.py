@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: PostgreSQL
+"""hactl watch on a terminal and without one."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from conftest import program
+from test_dryrun import fit
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, world, *args, env=None, rows=24, columns=100):
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.slave = slave
+        self.before = termios.tcgetattr(slave)
+        environ = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "TZ": "UTC",
+                   "PATRONI_SCOPE": world.scope}
+        environ.update(env or {})
+        self.process = subprocess.Popen(
+            [program(), "-d", "etcd3://127.0.0.1:%d" % world.etcd.port, *args], env=environ,
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.text = ""
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def wait(self, text, limit_s=20):
+        os.set_blocking(self.master, False)
+        deadline = time.monotonic() + limit_s
+        while text not in self.text:
+            assert time.monotonic() < deadline, (text, self.text[-2000:])
+            try:
+                self.text += os.read(self.master, 65536).decode()
+            except BlockingIOError:
+                time.sleep(0.02)
+
+    def end(self, code):
+        assert self.process.wait(timeout=20) == code
+        self.wait("\033[?1049l", 2)
+        assert self.text.endswith("\033[0m\033[?25h\033[?1049l"), self.text[-100:]
+        assert termios.tcgetattr(self.slave) == self.before
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def terminal(world):
+    opened = []
+
+    def make(*args, **more):
+        opened.append(Terminal(world, *args, **more))
+        return opened[-1]
+
+    fit(world)
+    yield make
+    for t in opened:
+        t.close()
+
+
+@pytest.mark.parametrize("way,code", [("q", 0), ("\x03", 0), (signal.SIGTERM, 143),
+                                      (signal.SIGHUP, 129)])
+def test_the_terminal_is_given_back(terminal, way, code):
+    t = terminal("watch")
+    t.wait("node2")
+    assert t.text.startswith("\033[?1049h\033[?25l")
+    if isinstance(way, str):
+        os.write(t.master, way.encode())
+    else:
+        t.process.send_signal(way)
+    t.end(code)
+
+
+def test_what_changes_is_an_event(world, terminal):
+    t = terminal("watch", "-n", "0.2")
+    t.wait("EVENTS")
+    world.show("node1", state="stopped", replication_state=None)
+    t.wait("node1: stopped, was streaming")
+    world.put("leader", "node2")
+    t.wait("node2 leads; before it was node0")
+    world.members["node0"].stop()
+    t.wait("node0 does not answer")
+    world.etcd.call("/kv/deleterange", key=world.key("members/node1"))
+    t.wait("node1 has left")
+    t.resize(30, 40)
+    t.process.send_signal(signal.SIGWINCH)
+    seen = len(t.text)
+    t.wait("\033[2J")
+    time.sleep(0.5)
+    t.wait("node2")
+    lines = re.sub(r"\033\[[0-9;?]*[A-Za-z]", "\n", t.text[seen:]).split("\n")
+    assert max(len(line) for line in lines[-20:]) <= 40
+    os.write(t.master, b"q")
+    t.end(0)
+
+
+def test_a_copy_shows_its_bytes(world, terminal):
+    world.members["node1"].answers["GET", "/patroni"][1]["pgha"] = {
+        "name": "clone", "job": {"name": "clone", "for_ms": 7000, "done_bytes": 512 * 2 ** 20,
+                                 "total_bytes": 2 ** 30}}
+    t = terminal("watch")
+    t.wait("node1: clone, 7 s  ██████████░░░░░░░░░░ 50 %, 512 MB of 1.0 GB")
+    plain = terminal("watch", env={"LC_ALL": "C", "NO_COLOR": "1"})
+    plain.wait("##########.......... 50 %")
+    assert "\033[1m" in t.text and "\033[1m" not in plain.text and "\033[32m" not in plain.text
+
+
+def test_without_a_terminal(world):
+    fit(world)
+    done = world.hactl("watch", "--count", "2", "-n", "0.1")
+    assert "\033" not in done.stdout and done.stdout.count("MEMBER") == 2
+    lines = world.hactl("watch", "--json", "--count", "2", "-n", "0.1").stdout.splitlines()
+    assert [json.loads(line)["leader"] for line in lines] == ["node0", "node0"]
+    # It goes on where nobody answers.
+    done = world.hactl("watch", "--count", "2", "-n", "0.1", options=["-d", "etcd3://127.0.0.1:1"])
+    assert done.stdout.count("the cluster cannot be seen: cannot reach etcd") == 2
+    assert "Error: --interval" in world.hactl("watch", "-n", "soon", code=1).stderr
