@@ -18,6 +18,7 @@
 #include "io/confread.h"
 #include "io/fsx.h"
 #include "io/journal.h"
+#include "io/portcheck.h"
 #include "io/ports.h"
 #include "io/replay.h"
 
@@ -30,9 +31,16 @@ enum what {
 	WHAT_RUN = 0,
 	WHAT_VALIDATE,
 	WHAT_TAKE_OVER,
+	WHAT_PRINT,
 	WHAT_SAMPLE,
 	WHAT_KEYS,
 	WHAT_REPLAY
+};
+
+struct wish {
+	enum what what;
+	bool print; /* the configuration, after it was checked */
+	bool ignore_ports;
 };
 
 struct front {
@@ -48,13 +56,17 @@ struct front {
 
 static const char usage[] =
 	"Usage: pghad [FILE|DIRECTORY]\n"
-	"       pghad --validate-config|--can-take-over [FILE|DIRECTORY]\n"
+	"       pghad --validate-config [--ignore-listen-port] [--print] [FILE|DIRECTORY]\n"
+	"       pghad --can-take-over|--print [FILE|DIRECTORY]\n"
 	"       pghad --generate-sample-config [FILE]\n"
 	"       pghad --replay FILE\n"
 	"Keeps one Postgres of a cluster under a leader lease in etcd.\n"
 	"\n"
 	"  --validate-config         print every problem of the file, with its line, and end\n"
 	"  --can-take-over           the same, and whether SIGUSR2 can have this program executed\n"
+	"  -i, --ignore-listen-port  with it: do not look whether the ports can be used\n"
+	"  -p, --print               print the local configuration, variables merged in, as YAML;\n"
+	"                            passwords too\n"
 	"  --generate-sample-config  print an example configuration, or write it to FILE\n"
 	"  --describe-config         print every key: type, default, range, meaning\n"
 	"  --replay                  make the decisions of a flight recorder's FILE again\n"
@@ -84,7 +96,42 @@ static int check_page(const struct config *config, struct err *err)
 		       "cluster (hactl pause --wait), then restart guardian and agent");
 }
 
-static int validate(const char *path, enum what what)
+/* A server or an agent that runs already uses its port: that is told, and no fault. */
+static void look_at_ports(const struct config *config)
+{
+	struct err err = { 0 };
+
+	if (portcheck_bind(config->restapi.listen_host, config->restapi.listen_port, &err) < 0)
+		(void)fprintf(stderr,
+			      "restapi.listen: warning: %s; so it is while pghad runs, -i leaves "
+			      "this out\n",
+			      err.msg);
+	err = (struct err){ 0 };
+	if (portcheck_bind(config->pg.listen, config->pg.port, &err) < 0)
+		(void)fprintf(stderr,
+			      "postgresql.listen: warning: %s; so it is while Postgres runs, -i "
+			      "leaves this out\n",
+			      err.msg);
+}
+
+static int print_config(const char *path)
+{
+	struct confdoc *doc = NULL;
+	struct buf text = { 0 };
+	struct err err = { 0 };
+	int r = confread_parse(path, &doc, &err);
+
+	if (r < 0) {
+		(void)fprintf(stderr, "pghad: %s\n", err.msg);
+		return 1;
+	}
+	confdoc_print(doc, &text);
+	print_buf(&text);
+	confdoc_free(doc);
+	return 0;
+}
+
+static int validate(const char *path, const struct wish *wish)
 {
 	struct confdoc *doc = NULL;
 	struct config *config = NULL;
@@ -96,12 +143,17 @@ static int validate(const char *path, enum what what)
 	print_buf(&text);
 	if (r == 0)
 		r = conf_build(doc, NULL, &config, &problems, &err);
-	if (r == 0 && what == WHAT_TAKE_OVER)
+	if (r == 0 && wish->what == WHAT_TAKE_OVER)
 		r = check_page(config, &err);
 	if (r < 0)
 		(void)fprintf(stderr, "pghad: %s\n", err.msg);
 	else
 		(void)printf("%s: can be used\n", path != NULL ? path : "environment");
+	if (r >= 0 && !wish->ignore_ports && wish->what == WHAT_VALIDATE)
+		look_at_ports(config);
+	if (r >= 0 && wish->print)
+		confdoc_print(doc, &text);
+	print_buf(&text);
 	conf_problems_done(&problems);
 	config_free(config);
 	confdoc_free(doc);
@@ -263,11 +315,13 @@ static void tune_process(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static int parse_options(int argc, char **argv, enum what *ret)
+static int parse_options(int argc, char **argv, struct wish *ret)
 {
 	static const struct option options[] = {
 		{ "validate-config", no_argument, NULL, 'v' },
 		{ "can-take-over", no_argument, NULL, 't' },
+		{ "print", no_argument, NULL, 'p' },
+		{ "ignore-listen-port", no_argument, NULL, 'i' },
 		{ "generate-sample-config", no_argument, NULL, 's' },
 		{ "describe-config", no_argument, NULL, 'd' },
 		{ "replay", no_argument, NULL, 'r' },
@@ -277,22 +331,28 @@ static int parse_options(int argc, char **argv, enum what *ret)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "hVpi", options, NULL)) >= 0) {
 		switch (c) {
 		case 'v':
-			*ret = WHAT_VALIDATE;
+			ret->what = WHAT_VALIDATE;
 			break;
 		case 't':
-			*ret = WHAT_TAKE_OVER;
+			ret->what = WHAT_TAKE_OVER;
 			break;
 		case 's':
-			*ret = WHAT_SAMPLE;
+			ret->what = WHAT_SAMPLE;
 			break;
 		case 'd':
-			*ret = WHAT_KEYS;
+			ret->what = WHAT_KEYS;
+			break;
+		case 'p':
+			ret->print = true;
+			break;
+		case 'i':
+			ret->ignore_ports = true;
 			break;
 		case 'r':
-			*ret = WHAT_REPLAY;
+			ret->what = WHAT_REPLAY;
 			break;
 		case 'V':
 			(void)printf("pghad %s\n", PACKAGE_VERSION);
@@ -310,15 +370,17 @@ static int parse_options(int argc, char **argv, enum what *ret)
 
 int main(int argc, char **argv)
 {
-	enum what what = WHAT_RUN;
+	struct wish wish = { 0 };
+	enum what what;
 	const char *path;
 	struct journal *journal;
 	int r;
 
 	tune_process();
-	r = parse_options(argc, argv, &what);
+	r = parse_options(argc, argv, &wish);
 	if (r >= 0)
 		return r;
+	what = wish.what == WHAT_RUN && wish.print ? WHAT_PRINT : wish.what;
 	path = optind < argc ? argv[optind] : NULL;
 	if (optind + 1 < argc || (what == WHAT_KEYS && path != NULL) ||
 	    (what == WHAT_REPLAY && path == NULL) ||
@@ -331,7 +393,9 @@ int main(int argc, char **argv)
 	if (what == WHAT_REPLAY)
 		return replay(path);
 	if (what == WHAT_VALIDATE || what == WHAT_TAKE_OVER)
-		return validate(path, what);
+		return validate(path, &wish);
+	if (what == WHAT_PRINT)
+		return print_config(path);
 
 	journal = journal_new();
 	if (geteuid() == 0) {

@@ -134,6 +134,7 @@ static void fill_rule(struct agent *a, struct status *st)
 	st->rule_since_wall_us = a->rule_since_wall_us;
 	st->lease_epoch = a->view.lease.epoch;
 	st->job = a->job.ticket != 0 ? pg_op_name(a->job.op) : NULL;
+	st->job_since_ms = a->job.since_ms;
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
 	str_clip(st->trouble, sizeof(st->trouble), vitals_trouble(&a->view.pg));
 	st->sealed_ballot = a->view.sealed ? a->view.promised : 0;

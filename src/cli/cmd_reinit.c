@@ -9,11 +9,13 @@
 #include "cli/cmd.h"
 #include "cli/node.h"
 #include "cli/report.h"
+#include "cli/screen.h"
 #include "cli/select.h"
 
 #define REQUEST_TIMEOUT_MS 30000
 #define STATUS_TIMEOUT_MS  5000
 #define LOOK_MS            2000
+#define MIB                (1024 * 1024)
 #define LOST_LOOKS_MAX     30 /* looks in a row without an answer, then we stop waiting */
 
 struct reinit {
@@ -71,6 +73,32 @@ static int reinit_member(struct cli *cli, const struct reinit *reinit,
 	return r;
 }
 
+static bool shows_progress(const struct cli *cli)
+{
+	return !cli->json && screen_is_terminal(cli->setup_args.env);
+}
+
+/* One line that is written over and over; a program that reads along gets none of it. */
+static void print_progress(struct cli *cli, const struct tree_node *member,
+			   const struct tree_node *job)
+{
+	int64_t done = 0, total = 0;
+
+	if (!shows_progress(cli) || !node_int(job, "done_bytes", &done) ||
+	    !node_int(job, "total_bytes", &total) || total <= 0)
+		return;
+	printf("\r\033[K%s: %lld of %lld MB, %lld %%", node_str(member, "name"),
+	       (long long)(done / MIB), (long long)(total / MIB),
+	       (long long)(MIN_OF(done, total) * 100 / total));
+	(void)fflush(stdout);
+}
+
+static void clear_progress(const struct cli *cli)
+{
+	if (shows_progress(cli))
+		printf("\r\033[K");
+}
+
 /* True when the member no longer copies. */
 static bool is_over(struct cli *cli, const struct tree_node *member, unsigned *lost)
 {
@@ -87,8 +115,11 @@ static bool is_over(struct cli *cli, const struct tree_node *member, unsigned *l
 		return *lost >= LOST_LOOKS_MAX;
 	}
 	*lost = 0;
-	if (str_eq(node_str(status.root, "state"), "creating replica"))
+	if (str_eq(node_str(status.root, "state"), "creating replica")) {
+		print_progress(cli, member, tree_child(tree_child(status.root, "pgha"), "job"));
 		return false;
+	}
+	clear_progress(cli);
 	printf("Reinitialize is completed on: %s\n", node_str(member, "name"));
 	return true;
 }

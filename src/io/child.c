@@ -311,6 +311,17 @@ static void drain(struct child *child)
 	}
 }
 
+void child_tail(const struct child *child, char *dst, size_t size)
+{
+	const struct buf *from = child->capture.tail.len > 0 ? &child->capture.tail :
+							       &child->capture.head;
+	const size_t n = MIN_OF(from->len, size - 1);
+
+	if (n > 0)
+		memcpy(dst, from->data + from->len - n, n);
+	dst[n] = '\0';
+}
+
 static void on_output(void *ctx, int fd _unused_, uint32_t ready _unused_)
 {
 	drain(ctx);

@@ -54,6 +54,8 @@ void child_stop(struct child *child);
  * has ended. NULL is fine. */
 void child_free(struct child *child);
 bool child_running(const struct child *child);
+/* The newest of what it wrote so far, as a string of less than size bytes. */
+void child_tail(const struct child *child, char *dst, size_t size);
 /* Also the id of its session. */
 pid_t child_pid(const struct child *child);
 

@@ -114,7 +114,7 @@ static int read_one(const char *path, struct confdoc **ret, struct err *err)
 	return r < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
-static int read_any(const char *path, struct confdoc **ret, struct err *err)
+int confread_parse(const char *path, struct confdoc **ret, struct err *err)
 {
 	struct stat st;
 
@@ -132,7 +132,7 @@ int confread_load(const char *path, struct confdoc **ret, struct buf *ret_text, 
 	_cleanup_(conf_problems_done) struct conf_problems problems = { 0 };
 	const char *name = path != NULL ? path : "environment";
 	struct confdoc *doc = NULL;
-	int r = read_any(path, &doc, err);
+	int r = confread_parse(path, &doc, err);
 
 	if (r < 0)
 		return r;

@@ -16,5 +16,7 @@
  * added to ret_text (NULL: nobody wants it), a line each, also when it is a warning only. */
 int confread_load(const char *path, struct confdoc **ret, struct buf *ret_text,
 		  struct err *err) _must_check_;
+/* The same without looking at what the keys say. */
+int confread_parse(const char *path, struct confdoc **ret, struct err *err) _must_check_;
 
 #endif

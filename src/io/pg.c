@@ -16,9 +16,12 @@
 #include "io/pgdir.h"
 #include "io/pgdoor.h"
 #include "io/pgkinds.h"
+#include "io/pgprogress.h"
 #include "io/pgready.h"
 #include "io/pgtool.h"
 #include "io/pgwatch.h"
+
+#define PROGRESS_TAIL 512 /* bytes: the last lines of a program */
 
 /* clang-format off */
 static const struct pgwork_kind *const kinds[PGOP__MAX] = {
@@ -128,6 +131,18 @@ void pg_configure(struct pg *pg, const struct config *config)
 	pg->settings_at_ms = 0;
 	if (!pg->mended)
 		mend(pg);
+}
+
+void pg_progress(const struct pg *pg, int64_t *ret_done_bytes, int64_t *ret_total_bytes)
+{
+	char text[PROGRESS_TAIL];
+
+	*ret_done_bytes = 0;
+	*ret_total_bytes = 0;
+	if (pg->hand == NULL || pg->hand->child == NULL)
+		return;
+	child_tail(pg->hand->child, text, sizeof(text));
+	(void)pgprogress_read(text, ret_done_bytes, ret_total_bytes);
 }
 
 void pg_look(struct pg *pg, struct pg_state *ret)

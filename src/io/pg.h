@@ -53,4 +53,7 @@ void pg_look(struct pg *pg, struct pg_state *ret);
 
 void pg_request(struct pg *pg, uint64_t ticket, const struct pg_req *req);
 
+/* How far the copy or the rewind is that runs; 0 and 0 when none does, or none tells. */
+void pg_progress(const struct pg *pg, int64_t *ret_done_bytes, int64_t *ret_total_bytes);
+
 #endif

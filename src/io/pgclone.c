@@ -237,6 +237,7 @@ static int run_basebackup(struct pgwork *work, struct err *err)
 	pgtool_program(work->pg, "pg_basebackup", &words);
 	words_add(&words, "--pgdata=%s", clone->dir.staged);
 	words_add(&words, "--wal-method=stream");
+	words_add(&words, "--progress");
 	words_add(&words, "--no-password");
 	words_add(&words, "--dbname=%s", conninfo.data);
 	if (clone->wal.use[0])

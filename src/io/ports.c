@@ -322,6 +322,7 @@ static void port_publish(void *ctx, struct status *status)
 		notify_status(p->notify, text);
 	rest_members_of(p->rest, status->cluster_json);
 	etcd_tell(p->etcd, &status->telemetry.etcd);
+	pg_progress(p->pg, &status->job_done_bytes, &status->job_total_bytes);
 	board_publish(p->board, status);
 	notify_ready(p->notify);
 }

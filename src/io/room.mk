@@ -60,6 +60,8 @@ src_libio_a_SOURCES += \
 	src/io/pginitdb.c \
 	src/io/pgkinds.h \
 	src/io/pgleft.c src/io/pgleft.h \
+	src/io/pgprogress.c src/io/pgprogress.h \
+	src/io/portcheck.c src/io/portcheck.h \
 	src/io/pglog.c src/io/pglog.h \
 	src/io/pgnumber.c src/io/pgnumber.h \
 	src/io/pgprobe.c \
@@ -108,6 +110,7 @@ pg_tests = \
 	tests/unit/test_pgfence \
 	tests/unit/test_pgguc \
 	tests/unit/test_pgleft \
+	tests/unit/test_pgprogress \
 	tests/unit/test_pgproc \
 	tests/unit/test_pgquery \
 	tests/unit/test_words
@@ -143,6 +146,10 @@ tests_unit_test_pgfence_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgguc_SOURCES = tests/unit/test_pgguc.c
 tests_unit_test_pgguc_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgguc_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_pgprogress_SOURCES = tests/unit/test_pgprogress.c
+tests_unit_test_pgprogress_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgprogress_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_pgleft_SOURCES = tests/unit/test_pgleft.c
 tests_unit_test_pgleft_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -10,6 +10,7 @@
 #include "wire/confbuild.h"
 #include "wire/confcheck.h"
 #include "wire/confenv.h"
+#include "wire/treedump.h"
 #include "wire/yamltree.h"
 
 /* A file of several. Lines are counted through all of them. */
@@ -39,6 +40,11 @@ void confdoc_free(struct confdoc *doc)
 	conf_problems_done(&doc->from_env);
 	free(doc->home);
 	free(doc);
+}
+
+void confdoc_print(const struct confdoc *doc, struct buf *ret_text)
+{
+	treedump_yaml(doc->tree.root, false, ret_text);
 }
 
 static void confdoc_freep(struct confdoc **docp)

@@ -50,6 +50,8 @@ struct conf_text {
 int confdoc_parse_texts(const struct conf_text *texts, size_t n, const char *const *env,
 			struct confdoc **ret, struct err *err) _must_check_;
 void confdoc_free(struct confdoc *doc);
+/* All of it, files and variables merged, as YAML; with its passwords. */
+void confdoc_print(const struct confdoc *doc, struct buf *ret_text);
 
 /* As conf_problems_print(), but each line bears the name of its own file, if there are several. */
 void confdoc_print_problems(const struct confdoc *doc, const struct conf_problems *problems,

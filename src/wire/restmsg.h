@@ -95,6 +95,8 @@ struct status {
 	char situation[320]; /* "leader=other lease=none pg=up ..." */
 	int64_t lease_epoch;
 	const char *job; /* static: what is done to Postgres; NULL nothing */
+	int64_t job_since_ms;
+	int64_t job_done_bytes, job_total_bytes; /* of a copy or a rewind; total 0: not told */
 	int64_t rule_since_wall_us;
 	char trouble[REASON_SIZE]; /* with a Postgres that has not ended; "" none */
 	bool module_loaded;
@@ -136,7 +138,7 @@ struct rest_answer {
 
 void rest_answer_done(struct rest_answer *answer);
 
-#define REST_CLOCKS_MAX 4
+#define REST_CLOCKS_MAX 5
 
 /* A number in a prepared document that moves with the clock. */
 struct rest_clock {

@@ -243,6 +243,24 @@ static void add_vitals(struct buf *body, const struct restview *view)
 	buf_ch(body, '}');
 }
 
+/* What is done to Postgres, and how far it is where that is told. */
+static void add_job(struct buf *body, const struct restview *view)
+{
+	const struct status *status = view->status;
+
+	if (status->job == NULL)
+		return;
+	add_key(body, "job");
+	buf_ch(body, '{');
+	add_text(body, "name", status->job);
+	add_clock(body, view, "for_ms", status->job_since_ms, false);
+	if (status->job_total_bytes > 0) {
+		add_number(body, "done_bytes", status->job_done_bytes);
+		add_number(body, "total_bytes", status->job_total_bytes);
+	}
+	buf_ch(body, '}');
+}
+
 /* What pgha says beyond Patroni: which rule it is on, and why; how long its lease is proven. */
 static void add_pgha(struct buf *body, const struct restview *view)
 {
@@ -270,6 +288,7 @@ static void add_pgha(struct buf *body, const struct restview *view)
 	if (status->sealed_ballot != 0)
 		add_number(body, "sealed", status->sealed_ballot);
 	add_json(body, "seal", status->seal_json, NULL);
+	add_job(body, view);
 	if (status->store_regressed) {
 		add_text(body, "store", "regressed");
 		add_text(body, "store_why", status->store_why);

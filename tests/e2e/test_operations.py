@@ -270,3 +270,22 @@ def test_metrics_and_health(cluster):
         for method in ("HEAD", "OPTIONS"):
             assert leader.rest("/primary", method).code == 200
             assert replica.rest("/primary", method).code == 503
+
+
+def test_copy_tells_how_far_it_is(cluster):
+    """What is copied, and how much of it, while a replica is built anew."""
+    leader, replica = cluster.leader(), cluster.replicas()[0]
+    leader.sql("CREATE TABLE filling (i int, t text)")
+    try:
+        for _ in range(20):
+            leader.sql("INSERT INTO filling SELECT i, repeat('x', 900) "
+                       "FROM generate_series(1, 8000) i")
+        cluster.hactl("reinit", cluster.scope, replica.name, "--force")
+        seen = wait_for("bytes of the copy", lambda: replica.status()["pgha"].get(
+            "job", {}).get("done_bytes") is not None and replica.status()["pgha"]["job"], 60, 0.02)
+        assert seen["name"] == "clone" and 0 <= seen["done_bytes"], seen
+        assert seen["total_bytes"] > 100 * 2 ** 20 and seen["for_ms"] >= 0, seen
+        cluster.wait_whole()
+        assert "job" not in replica.status()["pgha"]
+    finally:
+        leader.sql("DROP TABLE IF EXISTS filling")
