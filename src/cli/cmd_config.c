@@ -25,6 +25,10 @@ static int run_show(struct cli *cli, const struct args *args, struct err *err)
 	r = cli_picture_own(cli, args, &picture, err);
 	if (r < 0)
 		return r;
+	if (picture.config.root == NULL && picture.secondhand)
+		return err_set(err, ERR_CONNECT,
+			       "The member that was asked does not tell the configuration: it does "
+			       "not reach etcd either");
 	if (picture.config.root == NULL)
 		return err_set(err, ERR_STATE, "Cluster %s has no %sconfiguration in etcd",
 			       picture.name, picture.config_exists ? "readable " : "");
