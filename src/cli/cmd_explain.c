@@ -416,6 +416,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	r = cli_picture(cli, name, &picture, err);
 	if (r < 0)
 		return r;
+	if (picture_members(&picture) == NULL)
+		return err_set(err, ERR_STATE, "cluster %s has no members", name);
 	for (size_t i = 0; i < args->nwords; i++)
 		if (picture_member(&picture, args->words[i]) == NULL)
 			return err_set(err, ERR_PARSE, "%s is not a member of cluster %s",

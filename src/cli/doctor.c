@@ -15,7 +15,7 @@
 #include "wire/treedump.h"
 
 #define EXAMINE_MS 60000 /* each member tries the others, and the dead take their time */
-#define METRICS_MS 5000
+#define METRICS_MS 5000 /* it answers from memory: who takes longer hangs */
 
 /* A member and its answers; its memory. */
 struct bed {
@@ -88,10 +88,17 @@ static void examine(struct cli *cli, const struct tree_node *member, struct ward
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	struct bed *bed = &ward->beds[ward->n];
 	struct patient *p = &ward->patients[ward->n++];
-	int64_t before_us = loop_wall_us();
 	struct err err = { 0 };
+	int64_t before_us;
 
 	*p = (struct patient){ .member = member, .metrics = "" };
+	/* First what needs no time, so that a member that hangs is not waited for. */
+	if (cli_request(cli, member, "GET", "metrics", NULL, METRICS_MS, &bed->metrics, &err) < 0) {
+		add_silent(member, err.msg, findings);
+		return;
+	}
+	p->metrics = api_text(&bed->metrics);
+	before_us = loop_wall_us();
 	if (cli_request(cli, member, "POST", "doctor", NULL, EXAMINE_MS, &reply, &err) < 0) {
 		add_silent(member, err.msg, findings);
 		return;
@@ -103,8 +110,6 @@ static void examine(struct cli *cli, const struct tree_node *member, struct ward
 	}
 	p->facts = bed->facts.root;
 	take_clock(p, before_us, loop_wall_us());
-	if (cli_request(cli, member, "GET", "metrics", NULL, METRICS_MS, &bed->metrics, &err) == 0)
-		p->metrics = api_text(&bed->metrics);
 }
 
 /* Of the leader, else of the first that tells. */

@@ -285,8 +285,11 @@ static void judge_fences(const struct judge *j)
 			    str_eq(wanted, "required") ? FINDING_CRITICAL : FINDING_WARNING,
 			    j->name,
 			    "nothing resets the host when all of it hangs",
-			    "modprobe softdog or the driver of the board, and let postgres write "
-			    "the device",
+			    strstr(node_str(fence, "watchdog_why"), "safety_margin") != NULL ?
+				    "watchdog.safety_margin: -1 in the file of the member, then "
+				    "hactl reload" :
+				    "modprobe softdog or the driver of the board, and let postgres "
+				    "write the device; or watchdog.mode: off",
 			    "the watchdog cannot be used: %s", node_str(fence, "watchdog_why"));
 }
 

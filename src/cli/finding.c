@@ -37,6 +37,18 @@ void finding_add(struct findings *findings, enum finding_level level, const char
 	va_start(ap, what_fmt);
 	(void)vsnprintf(what, sizeof(what), what_fmt, ap);
 	va_end(ap);
+	for (size_t i = 0; i < findings->n; i++) {
+		struct finding *f = &findings->items[i];
+		char *both;
+
+		if (f->level != level || !str_eq(f->what, what) || !str_eq(f->why, why) ||
+		    !str_eq(f->mend, mend))
+			continue;
+		both = str_dupf("%s, %s", f->where, where);
+		free(f->where);
+		f->where = both;
+		return;
+	}
 	findings->items = mem_grow(findings->items, findings->n + 1, sizeof(*findings->items));
 	findings->items[findings->n++] = (struct finding){
 		.level = level,

@@ -39,7 +39,8 @@ struct findings {
 };
 
 void findings_done(struct findings *findings);
-/* `what` is printed; the other two are texts as they are. */
+/* `what` is printed; the other two are texts as they are. The same of another member is added to
+ * the finding that is there. */
 void finding_add(struct findings *findings, enum finding_level level, const char *where,
 		 const char *why, const char *mend, const char *what_fmt, ...) _printf_(6, 7);
 const char *finding_level_name(enum finding_level level);

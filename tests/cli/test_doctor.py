@@ -141,6 +141,13 @@ def test_members_are_compared(world):
     only(world, 1, "s ahead of that of this host", "node2")
 
 
+def test_the_same_of_several_members_is_one_finding(world):
+    facts = well(world)
+    for name in ("node0", "node2"):
+        facts[name]["settings"]["fsync"] = "off"
+    only(world, 2, "fsync is off", "node0, node2")
+
+
 def test_doors_that_are_shut(world):
     facts = well(world)
     link = facts["node1"]["links"][0]
@@ -173,6 +180,8 @@ def test_nobody_could_take_over(world):
 
 
 def test_no_cluster_is_unknown(world):
+    assert world.hactl("explain", "--cluster", "nosuch", code=1).stderr == \
+        "Error: cluster nosuch has no members\n"
     done = world.hactl("doctor", "nosuch", code=3)
     assert "cluster nosuch has no members" in done.stderr
     assert done.stdout == ""
