@@ -41,6 +41,14 @@ static int own_group(char dst[PATH_MAX], struct err *err)
 		       0;
 }
 
+/* Of another agent in our group: the guardian would kill its server with ours. */
+static bool is_taken(const char *procs)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	return fsx_read(procs, TEXT_MAX, &text, NULL) != 0 || text.len > 0;
+}
+
 int pggroup_add(pid_t pid, struct err *err)
 {
 	_cleanup_(closep) int fd = -1;
@@ -54,6 +62,8 @@ int pggroup_add(pid_t pid, struct err *err)
 	    str_printf(procs, sizeof(procs), "%s/cgroup.procs", group) < 0)
 		return PGGROUP_NONE;
 	if (mkdir(group, 0755) < 0 && errno != EEXIST)
+		return PGGROUP_NONE;
+	if (is_taken(procs))
 		return PGGROUP_NONE;
 	fd = open(procs, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, number, (size_t)len) != len)

@@ -4,8 +4,8 @@
  *
  * Where the agent's unit has Delegate=, a server that it starts gets a group of its own, so that
  * what belongs to it is known as a whole, whatever backends and archive_command have started: the
- * guardian kills it as one. Version 2 of control groups; without it, or without Delegate=, servers
- * stay in the agent's.
+ * guardian kills it as one. Version 2 of control groups; without it, without Delegate=, or while
+ * something else is in that group, servers stay in the agent's.
  */
 #ifndef PGHA_IO_PGGROUP_H
 #define PGHA_IO_PGGROUP_H
