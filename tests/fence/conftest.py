@@ -5,6 +5,7 @@ Environment: FENCE_MODULE, the library; FENCE_PAGE, the program that writes page
 FENCE_PG_CONFIG, pg_config of the major version that the library was built for.
 """
 
+import contextlib
 import json
 import os
 import pwd
@@ -177,6 +178,11 @@ class Server:
         if os.path.exists(os.path.join(self.data, "postmaster.pid")):
             if is_alive(self.postmaster()):
                 run([self.tool("pg_ctl"), "-D", self.data, "-w", "-t", "60", "-m", how, "stop"])
+            else:
+                # A launcher may wait for ever for a lock that a killed client held.
+                for pid in processes_in(self.data):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             wait_for(lambda: not processes_in(self.data))
 
     def restart(self, **settings):
