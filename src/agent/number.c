@@ -88,7 +88,7 @@ void number_take(struct agent *a)
 	if (state_waits_for(a, TICKET_NUMBER) || a->view.now_ms < a->number_retry_ms)
 		return;
 	a->number_retry_ms = a->view.now_ms + RETRY_MS;
-	etcd_req_init_txn(&req, a->session.ttl_ms / 2);
+	etcd_req_init_txn(&req, state_urgent_ms(a));
 	req.urgent = true;
 	state_key(a, "leader", key);
 	etcd_cmp_value(&req, key, a->view.name);

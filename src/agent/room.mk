@@ -30,7 +30,7 @@ src_libagent_a_SOURCES = \
 
 if HAVE_CRITERION
 agent_tests = tests/unit/test_keys tests/unit/test_poolers tests/unit/test_successor \
-	tests/unit/test_model tests/unit/test_seal
+	tests/unit/test_model tests/unit/test_number tests/unit/test_seal
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
 tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
@@ -45,6 +45,9 @@ tests_unit_test_successor_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_model_SOURCES = tests/unit/test_model.c
 tests_unit_test_model_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_model_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+tests_unit_test_number_SOURCES = tests/unit/test_number.c
+tests_unit_test_number_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_number_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c
 tests_unit_test_seal_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_seal_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)

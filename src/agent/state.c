@@ -14,6 +14,11 @@ int64_t state_now(const struct agent *a)
 	return a->port.now_ms(a->port.ctx);
 }
 
+int64_t state_urgent_ms(const struct agent *a)
+{
+	return a->session.ttl_ms > 0 ? a->session.ttl_ms / 2 : 1000;
+}
+
 const char *state_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE])
 {
 	if (str_printf(dst, ETCD_KEY_SIZE, "%s%s", a->config->prefix, name) < 0)

@@ -377,6 +377,9 @@ void agent_configure(struct agent *a, const char *dynamic);
 int64_t state_now(const struct agent *a);
 /* It holds a lease, be it near its end. */
 bool state_leads(const struct agent *a);
+/* What a transaction gets that others wait for. An agent that has just started may lead under the
+ * lease of its earlier life, and has no session yet. */
+int64_t state_urgent_ms(const struct agent *a);
 /* A key of this cluster. */
 const char *state_key(const struct agent *a, const char *name, char dst[ETCD_KEY_SIZE]);
 /* Where this member's REST is reached. */

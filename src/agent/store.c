@@ -113,7 +113,7 @@ void store_takeover(struct agent *a)
 
 	if (state_waits_for(a, TICKET_TAKEOVER) || state_waits_for(a, TICKET_ACQUIRE))
 		return;
-	etcd_req_init_txn(&req, a->session.ttl_ms > 0 ? a->session.ttl_ms / 2 : 1000);
+	etcd_req_init_txn(&req, state_urgent_ms(a));
 	req.urgent = true;
 	txn_cmp_value(a, &req, "leader", v->cluster.leader);
 	txn_cmp_number(a, &req, "leader", ETCD_CMP_CREATE, v->cluster.leader_epoch);
