@@ -335,6 +335,9 @@ static void refresh_handover(struct agent *a)
 	}
 	if (v->handover_begun && v->pg.run == PG_DOWN && settled && !model_ended_clean(v))
 		give_handover_up(a);
+	/* It ended before it was to be stopped: who was found for that may lack something. */
+	if (!v->handover_begun && v->pg.run == PG_DOWN && settled && !model_ended_clean(v))
+		v->handover_to[0] = '\0';
 	v->handover_asked = v->mode == MODE_SHUTDOWN || request_is_for_us(a) ||
 			    (v->mode == MODE_AUTO && situation_unguarded(v, GUARD_GRACE));
 	if (v->handover_asked && !was_asked)

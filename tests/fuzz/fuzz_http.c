@@ -71,6 +71,7 @@ static void publish(struct server *s)
 	status->pg.role = ROLE_PRIMARY;
 	status->pg.run = PG_UP;
 	board_publish(s->board, status);
+	status_free(status);
 }
 
 static void bind_somewhere(struct server *s)

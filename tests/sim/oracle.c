@@ -79,26 +79,29 @@ static int64_t promised_ms(const struct world *world, uint32_t node)
 	const struct proof *proof = &world->oracle.proofs[node];
 	const struct promises *promises = &world->oracle.promises[node];
 	const struct eversion *key = estore_get(&world->etcd.store, WORLD_PREFIX "failsafe");
+	/* Whoever is alone in the list asks nobody. */
+	bool asked = promises->epoch == proof->epoch && promises->lineage == proof->lineage;
 	struct failsafe_key list;
 	int64_t times[ORACLE_NODES] = { 0 };
 	uint32_t n = 0, needed;
 	struct err err;
 
-	if (world->failsafe == FAILSAFE_OFF || promises->epoch != proof->epoch ||
-	    promises->lineage != proof->lineage || key == NULL ||
+	if (world->failsafe == FAILSAFE_OFF || key == NULL ||
 	    record_failsafe_parse(key->value, strlen(key->value), &list, &err) < 0)
 		return 0;
 	for (uint32_t i = 0; i < world->nnodes; i++) {
 		bool listed = false;
+		int64_t sent;
 		uint32_t at;
 
 		for (uint32_t k = 0; k < list.n; k++)
 			listed = listed || str_eq(list.names[k], world->nodes[i].name);
 		if (!listed || i == node)
 			continue;
-		for (at = n++; at > 0 && times[at - 1] < promises->sent_ms[i]; at--)
+		sent = asked ? promises->sent_ms[i] : 0;
+		for (at = n++; at > 0 && times[at - 1] < sent; at--)
 			times[at] = times[at - 1];
-		times[at] = promises->sent_ms[i];
+		times[at] = sent;
 	}
 	needed = (world->failsafe == FAILSAFE_QUORUM ? (n + 1) / 2 + 1 : n + 1) - 1;
 	return needed == 0 ? INT64_MAX / 4 : times[needed - 1];

@@ -112,6 +112,7 @@ EXTRA_DIST += \
 	tests/scenarios/sealed-for-nothing.scn \
 	tests/scenarios/short-wal.scn \
 	tests/scenarios/stale-keepalive.scn \
+	tests/scenarios/stop-crashed.scn \
 	tests/scenarios/switchover-to-the-dying.scn \
 	tests/scenarios/switchover.scn \
 	tests/scenarios/two-in-a-row.scn \
