@@ -95,6 +95,7 @@ EXTRA_DIST += \
 	tests/scenarios/paused-another-leads.scn \
 	tests/scenarios/paused-failover.scn \
 	tests/scenarios/paused-key-expires.scn \
+	tests/scenarios/paused-restart-primary.scn \
 	tests/scenarios/paused-restart-standby.scn \
 	tests/scenarios/paused-taker-frozen.scn \
 	tests/scenarios/paused.scn \
