@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -181,14 +182,21 @@ static void everything_dies_at_the_deadline_and_nothing_else(void)
 	rig_kill(guard, SIGKILL);
 }
 
-/* What of both was over first, by their pidfds. */
+/* What of both was over first, by their pidfds: epoll keeps events in the order in which they came,
+ * so that it does not matter when this process wakes. */
 static bool dies_first(int first, int second)
 {
-	struct pollfd fds[2] = { { .fd = first, .events = POLLIN },
-				 { .fd = second, .events = POLLIN } };
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 
-	CHECK(poll(fds, 2, 10000) > 0);
-	return fds[0].revents != 0 && fds[1].revents == 0;
+	CHECK(epoll_fd >= 0);
+	event.data.fd = second;
+	CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, second, &event) == 0);
+	event.data.fd = first;
+	CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, first, &event) == 0);
+	CHECK(epoll_wait(epoll_fd, &event, 1, 10000) == 1);
+	close(epoll_fd);
+	return event.data.fd == first;
 }
 
 /* What was acknowledged last has been flushed, and is on its way to the standby. */
