@@ -5,14 +5,16 @@
 #
 # usage: check-man.sh [SRCDIR [BUILDDIR]]
 #
-#   form      groff formats every page without a warning; the title names the page
+#   form      every page is mdoc(7), clean under mandoc -T lint -W warning, and groff formats it without a
+#             warning; the title names the page
 #   programs  each built program has its page
 #   commands  hactl(1) has a section for each command, and in it each option of the command
 #   options   pghad(8) names every option of pghad --help
 #
 # That pgha.yml(5) names every key is for tests/unit/test_confkeys.c, which has the table itself.
 #
-# SRCDIR defaults to $srcdir, BUILDDIR to the working directory.
+# SRCDIR defaults to $srcdir, BUILDDIR to the working directory. Without mandoc the check is skipped, after
+# the rest of it was made; with PGHA_TOOLS=required in the environment it has failed then.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,9 +29,10 @@ fault() {
 	fail=1
 }
 
-# The page as it would be typed: without font changes, and with hyphens for \-.
+# The page as it would be typed: without macros, with hyphens for \-, and "Fl c , Fl \-force" as -c , --force.
 plain() {
-	sed 's/^\.\\".*//; s/\\f[A-Z]//g; s/\\-/-/g; s/\\&//g; s/^\.[A-Z]* //; s/"//g' "$1"
+	sed 's/^\.\\".*//; s/\\-/-/g; s/\\&//g; s/^\.It //; s/^\.\([A-Z]\)/\1/; s/\(^\| \)Fl /\1-/g
+		s/^[A-Z][a-z] //; s/"//g' "$1"
 }
 
 # has_word FILE WORD: not as a part of a longer one
@@ -53,15 +56,21 @@ check_form() {
 		[ -e "$page" ] || continue
 		pages=$((pages + 1))
 		name=$(basename "$page")
-		title=$(sed -n 's/^\.TH "\{0,1\}\([^ "]*\)"\{0,1\} "\{0,1\}\([1-8]\)"\{0,1\}.*/\1.\2/p' "$page")
+		title=$(sed -n 's/^\.Dt \([^ ]*\) \([1-8]\)$/\1.\2/p' "$page")
 		if [ "$(echo "$title" | tr '[:upper:]' '[:lower:]')" != "$name" ]; then
 			fault "$name: the title line names '$title'"
 		fi
-		if ! grep -q '^\.SH "\{0,1\}NAME"\{0,1\}$' "$page"; then
+		if ! grep -q '^\.Sh NAME$' "$page"; then
 			fault "$name: no NAME section, so that man -k does not find it"
 		fi
 		if command -v groff >/dev/null; then
-			groff -ww -man -Tutf8 -Kutf8 "$page" 2>"$tmp/warnings" >/dev/null || fail=1
+			groff -ww -mdoc -Tutf8 -Kutf8 "$page" 2>"$tmp/warnings" >/dev/null || fail=1
+			if [ -s "$tmp/warnings" ]; then
+				fault "$(cat "$tmp/warnings")"
+			fi
+		fi
+		if [ -n "$mandoc" ]; then
+			"$mandoc" -mdoc -T lint -W warning "$page" >"$tmp/warnings" || fail=1
 			if [ -s "$tmp/warnings" ]; then
 				fault "$(cat "$tmp/warnings")"
 			fi
@@ -86,7 +95,7 @@ options_of() {
 # section_of PAGE HEADING NAME: what stands below one heading, up to the next
 section_of() {
 	sed 's/\\-/-/g' "$1" | awk -v heading="$2" -v want="$3" '
-	/^\.S[SH]/ { gsub(/"/, ""); on = $1 == heading && $2 == want }
+	/^\.S[sh]/ { on = $1 == heading && $2 == want }
 	on' >"$tmp/raw"
 	plain "$tmp/raw"
 }
@@ -98,7 +107,7 @@ check_commands() {
 	fi
 	"$build/hactl" --help >"$tmp/help"
 	# These are explained once, not with each command.
-	section_of "$page" .SH OPTIONS >"$tmp/common"
+	section_of "$page" .Sh OPTIONS >"$tmp/common"
 	options_of <"$tmp/help" >"$tmp/options"
 	while read -r option; do
 		has_word "$tmp/common" "$option" || fault "hactl.1: nothing about $option"
@@ -109,7 +118,7 @@ check_commands() {
 		fault "no commands found in hactl --help"
 	fi
 	while read -r command; do
-		section_of "$page" .SS "$command" >"$tmp/section"
+		section_of "$page" .Ss "$command" >"$tmp/section"
 		if [ ! -s "$tmp/section" ]; then
 			fault "hactl.1: no section about the command $command"
 			continue
@@ -139,6 +148,7 @@ check_options() {
 
 export LC_ALL=C
 pages=0
+mandoc=$(command -v "${MANDOC:-mandoc}" || true)
 check_form
 if [ "$pages" -eq 0 ]; then
 	fault "no pages found in $src/man"
@@ -149,5 +159,10 @@ check_options
 if [ "$fail" -ne 0 ]; then
 	echo "check-man: faults above" >&2
 	exit 1
+fi
+if [ -z "$mandoc" ]; then
+	echo "check-man: no mandoc here, the form of $pages pages is not checked" >&2
+	[ "${PGHA_TOOLS:-}" != required ] || exit 1
+	exit 77
 fi
 echo "check-man: $pages pages"

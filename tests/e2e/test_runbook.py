@@ -24,10 +24,10 @@ def commands():
     with open(PAGE, encoding="utf-8") as f:
         lines = [line.rstrip("\n") for line in f]
     for number, line in enumerate(lines, 1):
-        if line.startswith(".SH"):
-            section = line[3:].strip().strip('"')
-        elif line in (".EX", ".EE"):
-            example, reason, codes = line == ".EX", None, (0,)
+        if line.startswith(".Sh "):
+            section = line[4:]
+        elif line.startswith(".Bd ") or line == ".Ed":
+            example, reason, codes = line != ".Ed", None, (0,)
         elif line.startswith('.\\" not played: '):
             assert example, "%d: outside of an example" % number
             reason = line.split(": ", 1)[1]

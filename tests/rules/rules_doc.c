@@ -94,25 +94,26 @@ static void print_man(void)
 	unsigned int chapter = 0;
 
 	printf(".\\\" Generated from the table in src/core/rules.c; do not edit.\n"
-	       ".TH PGHA-RULES 7 \"\" pgha \"pgha manual\"\n.SH NAME\n"
-	       "pgha-rules \\- how pghad decides: the rule table\n.SH DESCRIPTION\n.ad l\n"
-	       ".BR pghad (8)\nreduces what it sees to a situation, one value for each dimension, "
-	       "and looks it up in a table.\nThe first row that matches wins. The rule's id stands "
-	       "in the log, in\n.B GET /patroni\nand in\n.BR \"hactl explain\" .\n");
+	       ".Dd November 22, 2026\n.Dt PGHA-RULES 7\n.Os pgha\n.Sh NAME\n.Nm pgha-rules\n"
+	       ".Nd how pghad decides: the rule table\n.Sh DESCRIPTION\n.Xr pghad 8\n"
+	       "reduces what it sees to a situation, one value for each dimension, and looks it up "
+	       "in a table.\nThe first row that matches wins.\nThe rule's id stands in the log, in\n"
+	       ".Cm GET /patroni\nand in\n.Ic hactl explain .\n");
 	for (size_t i = 0; i < rules_count(); i++) {
 		const struct rule *r = rules_at(i);
 
 		if (r->id / 100u != chapter) {
+			printf("%s.Sh %uxx: %s\n.Bl -tag -width Ds\n", chapter != 0 ? ".El\n" : "",
+			       r->id / 100u, chapters[r->id / 100u]);
 			chapter = r->id / 100u;
-			printf(".SH \"%uxx: %s\"\n", chapter, chapters[chapter]);
 		}
-		printf(".TP\n.B %u %s\n%s.\n.br\nWhen: ", r->id, r->name, r->why);
+		printf(".It Sy %u %s\n%s.\n.br\nWhen: ", r->id, r->name, r->why);
 		print_when(r);
 		printf(".\n.br\nThen: ");
 		print_do(r);
 		printf(".\n");
 	}
-	printf(".SH \"SEE ALSO\"\n.BR pghad (8),\n.BR hactl (1)\n");
+	printf(".El\n.Sh SEE ALSO\n.Xr hactl 1 ,\n.Xr pghad 8\n");
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,7 @@
 
 #include "cli/cli.h"
 
-/* The manual as plain words: fonts and escapes of troff taken out. */
+/* The manual as plain words: escapes of troff taken out, and "Fl \-force" as --force. */
 static void read_manual(struct buf *ret_text)
 {
 	const char *dir = getenv("srcdir");
@@ -25,18 +25,19 @@ static void read_manual(struct buf *ret_text)
 			continue;
 		}
 		cr_assert_eq(read(fd, &next, 1), 1);
-		if (next == 'f')
-			cr_assert_eq(read(fd, &next, 1), 1);
-		else
-			buf_ch(ret_text, next);
+		buf_ch(ret_text, next);
 	}
 	close(fd);
+	for (char *at = ret_text->data; (at = strstr(at, "Fl ")) != NULL;) {
+		*at++ = '-';
+		memmove(at, at + 2, strlen(at + 2) + 1);
+	}
 }
 
 /* The section of the manual on a command: from its heading to the next one. */
 static char *section_of(const struct buf *manual, const char *command)
 {
-	_cleanup_(freep) char *heading = str_dupf("\n.SS %s", command);
+	_cleanup_(freep) char *heading = str_dupf("\n.Ss %s", command);
 	const char *from = manual->data;
 	size_t len = strlen(heading);
 
@@ -45,7 +46,7 @@ static char *section_of(const struct buf *manual, const char *command)
 	if (from == NULL)
 		return NULL;
 	for (const char *end = from + len; *end != '\0'; end++)
-		if (str_starts(end, "\n.SS ") || str_starts(end, "\n.SH "))
+		if (str_starts(end, "\n.Ss ") || str_starts(end, "\n.Sh "))
 			return str_ndup(from, (size_t)(end - from));
 	return str_dup(from);
 }

@@ -200,6 +200,30 @@ static char *plain(const char *page)
 	return buf_take(&text);
 }
 
+/* Where the entry of a key begins, which it may share: ".It Cm a , Cm b". */
+static const char *head_of(const char *page, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = strstr(page, "\n.It Cm "); at; at = strstr(at + 1, "\n.It Cm ")) {
+		const char *end = strchr(at + 1, '\n');
+
+		for (const char *word = strstr(at, "Cm "); word != NULL && word < end;
+		     word = strstr(word + 1, "Cm "))
+			if (strncmp(word + 3, key, len) == 0 && strchr(" \n", word[3 + len]))
+				return at;
+	}
+	return NULL;
+}
+
+static const char *end_of(const char *entry)
+{
+	const char *next = strstr(entry + 1, "\n.It ");
+	const char *list = strstr(entry + 1, "\n.El\n");
+
+	return next != NULL && next < list ? next : list;
+}
+
 Test(confkeys, are_described_in_the_manual_as_the_table_has_them)
 {
 	_cleanup_(freep) char *page = confload_read(SRCDIR, "man/pgha.yml.5");
@@ -209,19 +233,18 @@ Test(confkeys, are_described_in_the_manual_as_the_table_has_them)
 	cr_assert_not_null(page);
 	text = plain(page);
 	for (size_t i = 0; (key = confkeys_at(i)) != NULL; i++) {
-		_cleanup_(freep) char *head = str_dupf("\n.TP\n.B %s\n", key->path);
-		_cleanup_(freep) char *shared = str_dupf("\n.TQ\n.B %s\n", key->path);
 		_cleanup_(freep) char *entry = NULL;
 		_cleanup_(freep) char *wanted = NULL;
-		const char *at = strstr(text, head);
+		const char *at = head_of(text, key->path);
 		char allowed[200];
 
 		if (key->type == CONF_REFUSED || key->alias_of != NULL)
 			continue;
-		if (at == NULL)
-			at = strstr(text, shared);
 		cr_assert_not_null(at, "%s has no entry of its own", key->path);
-		entry = str_ndup(at, (size_t)(strstr(at + 1, "\n.TP\n") - at));
+		entry = str_ndup(at, (size_t)(end_of(at) - at));
+		for (char *c = entry; *c != '\0'; c++)
+			if (*c == '\n')
+				*c = ' ';
 		confkeys_allowed(key, allowed, sizeof(allowed));
 		wanted = str_dupf("Allowed: %s.%s%s%s", allowed, key->dflt != NULL ? " Default: " : "",
 				  key->dflt != NULL ? key->dflt : "", key->dflt != NULL ? "." : "");
