@@ -38,15 +38,17 @@ class Terminal:
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def wait(self, text, limit_s=20):
+    def wait(self, text, limit_s=20, since=0):
+        """Until it stands in what was printed from there on; where it ends."""
         os.set_blocking(self.master, False)
         deadline = time.monotonic() + limit_s
-        while text not in self.text:
+        while text not in self.text[since:]:
             assert time.monotonic() < deadline, (text, self.text[-2000:])
             try:
                 self.text += os.read(self.master, 65536).decode()
             except BlockingIOError:
                 time.sleep(0.02)
+        return self.text.index(text, since) + len(text)
 
     def end(self, code):
         assert self.process.wait(timeout=20) == code
@@ -100,14 +102,13 @@ def test_what_changes_is_an_event(world, terminal):
     t.wait("node0 does not answer")
     world.etcd.call("/kv/deleterange", key=world.key("members/node1"))
     t.wait("node1 has left")
+    seen = len(t.text)
     t.resize(30, 40)
     t.process.send_signal(signal.SIGWINCH)
-    seen = len(t.text)
-    t.wait("\033[2J")
-    time.sleep(0.5)
-    t.wait("node2")
-    lines = re.sub(r"\033\[[0-9;?]*[A-Za-z]", "\n", t.text[seen:]).split("\n")
-    assert max(len(line) for line in lines[-20:]) <= 40
+    cleared = t.wait("\033[2J", since=seen)
+    t.wait("has left", since=t.wait("EVENTS", since=cleared))
+    lines = re.sub(r"\033\[[0-9;?]*[A-Za-z]", "\n", t.text[cleared:]).split("\n")
+    assert 20 < max(len(line) for line in lines) <= 40
     os.write(t.master, b"q")
     t.end(0)
 

@@ -50,7 +50,6 @@ def test_voters_stop_receiving_and_follow_the_winner(cluster, out):
 def test_a_seal_without_an_election_ends_with_a_sign_of_the_leader(cluster, out):
     node, leader = cluster.replicas()[0], cluster.leader()
     wait_for("the stream", lambda: receives(node), 20)
-    asks = asks_for(cluster, node)
     kill(leader.agent.pid, signal.SIGSTOP)  # for less than the half of a term: it signs no more
     try:
         asks = asks_for(cluster, node)
