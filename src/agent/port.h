@@ -149,7 +149,7 @@ struct durable {
 struct page_update {
 	bool armed;
 	bool paused;  /* why not, if not */
-	bool stopped; /* no process of this Postgres is left */
+	bool stopped; /* Postgres is down */
 	bool proven;  /* some lease was, in this boot: start_facts.page_found of the next life */
 	int64_t epoch;
 	int64_t lease_id;

@@ -144,7 +144,7 @@ struct fence {
 	X(PAUSED, "clients wait")     /* gives: where PgBouncers are configured */          \
 	X(STOP, "stop requested")                                                           \
 	X(CRASHED, "crashed")         /* gives: instead of all that */                      \
-	X(ENDED, "postmaster ended")  /* and no process of it is left */                    \
+	X(ENDED, "shut down")         /* nothing of it can write any more */                \
 	X(RELEASED, "key handed over")                                                      \
 	X(STREAMS, "streams again")                                                         \
 	X(WOKE, "woke")               /* takes: the hand-over names this member */          \

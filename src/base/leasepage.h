@@ -68,7 +68,7 @@ enum leasepage_word {
 	X(PRIMARY, "this Postgres may take writes under its lease") \
 	X(REPLICA, "this Postgres is not the primary")              \
 	X(PAUSED, "the cluster is paused")                          \
-	X(STOPPED, "no process of this Postgres is left")
+	X(STOPPED, "Postgres is down")
 
 enum leasepage_reason {
 #define X(n, t) LEASEPAGE_##n,

@@ -225,7 +225,8 @@ struct cluster {
 
 enum pg_run {
 	PG_UNKNOWN = 0, /* not looked at yet */
-	PG_DOWN,        /* no process of this data directory exists */
+	PG_DOWN,        /* no process of this data directory exists; or the last ones are leaving,
+			 * and a primary's shutdown checkpoint is on disk */
 	PG_LEFTOVERS,   /* the postmaster is gone, some of its processes are not */
 	PG_STARTING,    /* postmaster runs, answers "the database system is starting up" */
 	PG_UP,          /* answered a query within the probe deadline */

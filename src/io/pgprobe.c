@@ -64,6 +64,8 @@ static struct pgquery query(struct pgwork *work)
 /* What is reported of a server that did not tell its role this time. */
 static enum pg_role role_unheard(const struct pg *pg)
 {
+	if (pg->life.shut)
+		return ROLE_UNKNOWN;
 	if (pg->life.may_write)
 		return ROLE_PRIMARY;
 	return pg->life.seen;
@@ -101,7 +103,7 @@ static int step_look(struct pgwork *work, struct err *err _unused_)
 	pgdoor_look(pg);
 	if (pgwatch_runs(pg))
 		pg->state.role = role_unheard(pg);
-	if (pgwatch_runs(pg) && !pg->life.unborn)
+	if (pgwatch_runs(pg) && !pg->life.unborn && !pg->life.shut)
 		pgwork_jump(work, S_CONNECT);
 	return PGWORK_NEXT;
 }
@@ -170,7 +172,7 @@ static void unheard(struct pgwork *work, enum pg_run run)
 	 * that. */
 	if (!pgwatch_runs(pg))
 		pgwatch_look(pg);
-	if (pgwatch_runs(pg) && pg->state.run != PG_STOPPING)
+	if (pgwatch_runs(pg) && pg->state.run != PG_STOPPING && !pg->life.shut)
 		pg->state.run = run;
 	pg->state.role = role_unheard(pg);
 	pgwork_jump(work, S_CONTROL);

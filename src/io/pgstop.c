@@ -42,6 +42,8 @@ struct stop {
 	char said[ERR_MSG_MAX];
 	int64_t killing_since_ms;
 	int64_t warned_at_ms;
+	struct pgproc receiver; /* the walsender that sends to the successor; pid 0: not watched */
+	struct loop_source *receiver_source;
 };
 
 static bool due(int64_t at_ms)
@@ -68,7 +70,8 @@ static int step_hand(struct pgwork *work, struct err *err _unused_)
 {
 	struct pg *pg = work->pg;
 
-	pg->state.run = PG_STOPPING;
+	if (!pg->life.shut)
+		pg->state.run = PG_STOPPING;
 	if (!pg->hand)
 		return PGWORK_NEXT;
 	pgwork_cancel(pg->hand, ERR_CANCELED, "interrupted by a stop");
@@ -95,6 +98,54 @@ static int step_script(struct pgwork *work, struct err *err)
 		until_ms = MIN_OF(until_ms, work->req.kill_at_ms);
 	pgwork_tolerate(work);
 	return pgtool_command(work, "before_stop", script, NULL, until_ms, err);
+}
+
+/* -- the successor ------------------------------------------------------------------------ */
+
+static void receiver_done(struct stop *stop)
+{
+	loop_source_freep(&stop->receiver_source);
+	pgproc_done(&stop->receiver);
+}
+
+/* It ends once the shutdown checkpoint has been received there; the postmaster lives on for 20 ms
+ * and more, and as long as its archiver does. */
+static void on_receiver_end(void *ctx, int fd _unused_, uint32_t ready _unused_)
+{
+	struct pgwork *work = ctx;
+
+	receiver_done(work->data);
+	if (pgwatch_shut(work->pg))
+		log_debug("Postgres has shut down, and the successor has everything");
+}
+
+/* Without it the end of the postmaster tells the same a little later. */
+static void watch_receiver(struct pgwork *work)
+{
+	struct stop *stop = work->data;
+	struct err err = { 0 };
+
+	if (work->req.receiver_pid == 0 || stop->receiver_source)
+		return;
+	stop->receiver.pidfd = -1;
+	if (pgproc_open(work->pg->config->pg.data_dir, (pid_t)work->req.receiver_pid,
+			&stop->receiver, &err) != 0)
+		return;
+	if (loop_fd_new(work->pg->loop, "walsender", stop->receiver.pidfd, LOOP_READ,
+			on_receiver_end, work, &stop->receiver_source, &err) < 0) {
+		log_debug("the successor's walsender is not watched: %s", err.msg);
+		receiver_done(stop);
+		return;
+	}
+	loop_rank(stop->receiver_source, LOOP_FIRST);
+}
+
+static void forget(void *data)
+{
+	struct stop *stop = data;
+
+	if (stop->receiver_source)
+		receiver_done(stop);
 }
 
 /* -- signals ------------------------------------------------------------------------------ */
@@ -224,8 +275,10 @@ static int step_signal(struct pgwork *work, struct err *err)
 	}
 	switch (mode) {
 	case STOP_FAST:
-		if (!stop->told)
-			rc = tell(work, SIGINT, "fast", err);
+		if (stop->told)
+			break;
+		watch_receiver(work);
+		rc = tell(work, SIGINT, "fast", err);
 		break;
 	case STOP_IMMEDIATE:
 		if (!stop->told)
@@ -294,4 +347,5 @@ static const struct pgwork_step steps[] = {
 const struct pgwork_kind pgstop_kind = {
 	.steps = steps,
 	.data_size = sizeof(struct stop),
+	.data_done = forget,
 };

@@ -30,6 +30,16 @@ bool pgwatch_runs(const struct pg *pg)
 	return pg->life.proc.pid != 0;
 }
 
+/* What only a server that serves has. */
+static void ends_serving(struct pg *pg)
+{
+	pg->state.role = ROLE_UNKNOWN;
+	pg->state.streaming = pg->state.receiver_silent = false;
+	pg->state.receiver_age_ms = 0;
+	pg->state.pending_restart = false;
+	pg->state.flush_lsn = pg->state.receive_lsn = pg->state.replay_lsn = 0;
+}
+
 void pgwatch_forget(struct pg *pg)
 {
 	siginfo_t info;
@@ -44,11 +54,7 @@ void pgwatch_forget(struct pg *pg)
 	pg->state.run = PG_UNKNOWN;
 	pg->state.postmaster_pid = 0;
 	pg->state.postmaster_start_us = 0;
-	pg->state.role = ROLE_UNKNOWN;
-	pg->state.streaming = pg->state.receiver_silent = false;
-	pg->state.receiver_age_ms = 0;
-	pg->state.pending_restart = false;
-	pg->state.flush_lsn = pg->state.receive_lsn = pg->state.replay_lsn = 0;
+	ends_serving(pg);
 	pg->nchanges = 0;
 	pg->settings_at_ms = 0;
 	pg->slots_at_ms = 0;
@@ -62,11 +68,20 @@ void pgwatch_forget(struct pg *pg)
 	pgready_forget(pg);
 }
 
+static void tell_exit(struct pg *pg)
+{
+	struct err err = { 0 };
+
+	if (pgwork_begin(pg, &pgprobe_exit_kind, EVENT_PG_EXIT, 0, NULL, pgwork_place(pg),
+			 &err) < 0)
+		log_error("the end of Postgres cannot be reported: %s", err.msg);
+}
+
 static void on_exit_of(void *ctx, int fd _unused_, uint32_t ready _unused_)
 {
 	struct pg *pg = ctx;
-	bool unborn = pg->life.unborn;
-	struct err err = { 0 };
+	/* START tells of one that never came up. */
+	bool told = pg->life.unborn || pg->life.shut;
 
 	pgwatch_forget(pg);
 	pgwatch_look(pg);
@@ -74,12 +89,24 @@ static void on_exit_of(void *ctx, int fd _unused_, uint32_t ready _unused_)
 		pgwork_kick(pg->stop);
 	if (pg->hand)
 		pgwork_kick(pg->hand);
-	/* START tells of one that never came up. */
-	if (unborn)
-		return;
-	if (pgwork_begin(pg, &pgprobe_exit_kind, EVENT_PG_EXIT, 0, NULL, pgwork_place(pg),
-			 &err) < 0)
-		log_error("the end of Postgres cannot be reported: %s", err.msg);
+	if (!told)
+		tell_exit(pg);
+}
+
+bool pgwatch_shut(struct pg *pg)
+{
+	if (!pgwatch_runs(pg) || pg->life.shut || pg->life.seen != ROLE_PRIMARY)
+		return false;
+	(void)pgwatch_control_stale(pg); /* notes what is read now */
+	pg->life.shut = true;
+	if (!pgwatch_control_reread(pg)) {
+		pg->life.shut = false;
+		return false;
+	}
+	ends_serving(pg);
+	pg->state.run = PG_DOWN;
+	tell_exit(pg);
+	return true;
 }
 
 int pgwatch_adopt(struct pg *pg, struct pgproc *proc, struct err *err)
@@ -168,7 +195,9 @@ void pgwatch_look(struct pg *pg)
 		pg->state.run = run_without_postmaster(pg);
 		return;
 	}
-	if (pg->stop || pg->life.file.status == PGPROC_STOPPING)
+	if (pg->life.shut)
+		pg->state.run = PG_DOWN;
+	else if (pg->stop || pg->life.file.status == PGPROC_STOPPING)
 		pg->state.run = PG_STOPPING;
 	else if (pg->state.run != PG_UP && pg->state.run != PG_SILENT)
 		pg->state.run = PG_STARTING;
@@ -188,6 +217,8 @@ int pgwatch_must_be_down(struct pg *pg, struct err *err)
 	pgwatch_look(pg);
 	switch (pg->state.run) {
 	case PG_DOWN:
+		if (pgwatch_runs(pg))
+			break; /* its last processes are still leaving */
 		return 0;
 	case PG_UNKNOWN:
 		return err_set(err, ERR_STATE, "cannot tell whether Postgres runs");
@@ -232,7 +263,7 @@ bool pgwatch_control_reread(struct pg *pg)
 {
 	struct pgcontrol control = pg->control;
 
-	if (!pg->control_known || pgwatch_runs(pg) ||
+	if (!pg->control_known || (pgwatch_runs(pg) && !pg->life.shut) ||
 	    !pgcontrol_reread_shut_down(pg->config->pg.data_dir, &control))
 		return false;
 	pgwatch_control_keep(pg, &control);

@@ -13,6 +13,10 @@ void pgwatch_look(struct pg *pg);
 /* A postmaster comes under watch; takes the pidfd. Its end becomes EVENT_PG_EXIT. */
 int pgwatch_adopt(struct pg *pg, struct pgproc *proc, struct err *err) _must_check_;
 bool pgwatch_runs(const struct pg *pg);
+/* A primary that is being stopped: is its shutdown checkpoint on disk? From then on it counts as
+ * down, and EVENT_PG_EXIT says so, though the archiver or a walsender may still be leaving: none
+ * of its processes can write any more, and no client is left. */
+bool pgwatch_shut(struct pg *pg);
 /* Whether the report of a postmaster's end is still being made. It comes before the answer of the
  * STOP that caused it, and before anything is started again. */
 bool pgwatch_exit_pending(const struct pg *pg);

@@ -160,6 +160,34 @@ static void successor_that_lags(void)
 	CHECK(one->state.control == CONTROL_SHUT_DOWN);
 }
 
+/* Whoever is to lead has everything and nobody can write: the archiver is no reason to wait. */
+static void counts_as_down_when_the_successor_has_everything(void)
+{
+	struct pg_req req = { .op = PGOP_STOP };
+	int64_t began_ms;
+	uint64_t stopping;
+	int exits;
+
+	begin("sleep 600");
+	(void)receiver("successor");
+	req.receiver_pid = walsender("successor");
+	began_ms = loop_now_ms();
+	req.immediate_at_ms = began_ms + 20000;
+	exits = one->exits;
+	stopping = node_send(one, &req);
+	while (one->exits == exits && loop_now_ms() < req.immediate_at_ms)
+		pgrig_step();
+	CHECK(one->exits == exits + 1 && one->answered != stopping);
+	CHECK(one->at_exit.run == PG_DOWN && one->at_exit.role == ROLE_UNKNOWN);
+	CHECK(one->at_exit.control == CONTROL_SHUT_DOWN && one->at_exit.control_end_lsn != 0);
+	CHECK(node_has(one, "postmaster.pid"), "the archiver holds it");
+	CHECK(node_do(one, PGOP_PROBE) == 0 && one->state.run == PG_DOWN);
+	CHECK(one->state.control_end_lsn == one->at_exit.control_end_lsn);
+	CHECK(node_do(one, PGOP_START_STANDBY) != 0, "while it is leaving");
+	CHECK(stop(0, PATIENCE_MS) == 0, "%s", one->err.msg);
+	CHECK(one->exits == exits + 1 && one->state.control == CONTROL_SHUT_DOWN);
+}
+
 int main(void)
 {
 	pgrig_begin();
@@ -169,5 +197,6 @@ int main(void)
 	RUN(archiver_that_is_stuck);
 	RUN(standby_that_lags);
 	RUN(successor_that_lags);
+	RUN(counts_as_down_when_the_successor_has_everything);
 	return 0;
 }

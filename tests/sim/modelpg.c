@@ -192,6 +192,8 @@ void modelpg_start(struct world *world, uint32_t node, bool as_primary)
 	struct modelpg *pg = &world->nodes[node].pg;
 
 	assert(pg->state == PGM_DOWN && pg->dir == DIR_PRESENT);
+	if (pg->stop.leaving) /* of an agent that is no more */
+		pg->stop = (struct pgm_stop){ .gen = pg->stop.gen + 1 };
 	oracle_starting(world, node, as_primary);
 	pg->state = PGM_STARTING;
 	modelpg_settings(world, node);

@@ -55,6 +55,7 @@ struct pgm_stop {
 	uint64_t lives[PGM_TICKETS_MAX];
 	uint64_t gen;
 	bool checkpointed; /* a primary: its last record is written, walsenders drain */
+	bool leaving;      /* it counts as down, its last processes are not gone yet */
 	int64_t immediate_at_ms;
 	int64_t kill_at_ms;
 };

@@ -85,6 +85,33 @@ void pgjobs_kill_all(struct world *world, uint32_t node)
 				 .gen = pg->life });
 }
 
+static void on_left(struct world *world, struct ev *ev)
+{
+	struct pgm_stop *stop = &world->nodes[ev->who].pg.stop;
+
+	if (ev->gen != stop->gen)
+		return;
+	stop->leaving = false;
+	pgjobs_notice(world, ev->who);
+}
+
+/* A primary counts as down when its last record is where it has to be; then its archiver may work
+ * for seconds before the stop has ended. */
+static void leave(struct world *world, uint32_t node)
+{
+	struct modelpg *pg = &world->nodes[node].pg;
+
+	pg->stop.leaving = pg->stop.active && pg->primary && rng_chance(&world->rng, 700);
+	modelpg_exited(world, node, true);
+	if (pg->stop.leaving)
+		world_after(world, rng_skewed(&world->rng, 5000, 5000000),
+			    (struct ev){ .what = "pg-left",
+					 .fn = on_left,
+					 .who = node,
+					 .hold = HOLD_HOST,
+					 .gen = pg->stop.gen });
+}
+
 static void on_drain(struct world *world, struct ev *ev)
 {
 	struct modelpg *pg = &world->nodes[ev->who].pg;
@@ -97,7 +124,7 @@ static void on_drain(struct world *world, struct ev *ev)
 		pg->stop.checkpointed = true;
 	}
 	if (!pg->primary || pgstream_drained(world, ev->who)) {
-		modelpg_exited(world, ev->who, true);
+		leave(world, ev->who);
 		return;
 	}
 	world_after(world, 10000,
@@ -278,7 +305,7 @@ void pgjobs_notice(struct world *world, uint32_t node)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (pg->stop.active && pg->state == PGM_DOWN)
+	if (pg->stop.active && pg->state == PGM_DOWN && !pg->stop.leaving)
 		stop_answered(world, node, 0, "stopped");
 	start_job_noticed(world, node);
 	if (pg->job.active && pg->state == PGM_DOWN &&
