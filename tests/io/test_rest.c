@@ -2,171 +2,19 @@
 /*
  * test_rest - the REST server against good, bad and slow clients
  */
-#include "io/rest.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/http.h"
-#include "rig.h"
-#include "wire/b64.h"
+#include "restrig.h"
 
 #define PORT 21200
-
-struct server {
-	struct loop *loop;
-	struct http *http;
-	struct board *board;
-	struct rest *rest;
-	struct config_restapi config;
-	uint32_t ncommands;
-	uint64_t last_id;
-	enum command_type last_type;
-	bool answer_at_once;
-	/* The newest answer that a client got. */
-	bool answered;
-	int status;
-	char *body;
-	char fault[256];
-};
-
-static void on_command(void *ctx, uint64_t id, const struct command *command)
-{
-	struct server *s = ctx;
-
-	s->ncommands++;
-	s->last_id = id;
-	s->last_type = command->type;
-	if (s->answer_at_once)
-		rest_reply(s->rest, id, 200, "text/html", "done by the loop");
-}
-
-static void publish(struct server *s, int64_t leader_until_ms)
-{
-	struct status *status = status_new();
-
-	str_copy(status->name, sizeof(status->name), "one");
-	str_copy(status->scope, sizeof(status->scope), "demo");
-	status->made_at_ms = loop_now_ms();
-	status->loop_deadline_ms = loop_now_ms() + 60000;
-	status->state = STATE_RUNNING;
-	status->role = MROLE_PRIMARY;
-	status->sql_ok = true;
-	status->writable = true;
-	status->leader_until_ms = leader_until_ms;
-	status->dcs_ok = true;
-	status->dcs_last_seen_at_ms = status->made_at_ms;
-	status->ttl_ms = 5000;
-	status->tags_json = str_dup("{}");
-	status->cluster_json = str_dup("{\"members\": [], \"scope\": \"demo\"}");
-	status->history_json = str_dup("[]");
-	status->config_json = str_dup("{\"ttl\": 5}");
-	status->pg.role = ROLE_PRIMARY;
-	status->pg.run = PG_UP;
-	board_publish(s->board, status);
-	status_free(status);
-}
-
-static struct server *server_new(int port)
-{
-	struct server *s = mem_new(1, sizeof(*s));
-	struct err err = { 0 };
-
-	str_copy(s->config.listen_host, sizeof(s->config.listen_host), "127.0.0.1");
-	s->config.listen_port = (uint16_t)port;
-	s->answer_at_once = true;
-	s->board = board_new();
-	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
-	CHECK(http_new(s->loop, &s->http, &err) == 0, "%s", err.msg);
-	CHECK(rest_new(s->loop, http_resolve(s->http), s->board, on_command, s, &s->rest, &err) ==
-		      0,
-	      "%s", err.msg);
-	return s;
-}
-
-static void server_start(struct server *s)
-{
-	struct err err = { 0 };
-
-	CHECK(rest_bind(s->rest, &s->config, &err) == 0, "%s", err.msg);
-	CHECK(rest_start(s->rest, &err) == 0, "%s", err.msg);
-}
-
-static void server_free(struct server *s)
-{
-	rest_free(s->rest);
-	http_free(s->http);
-	board_free(s->board);
-	loop_free(s->loop);
-	free(s->body);
-	free(s);
-}
-
-static void on_reply(void *ctx, const struct http_rep *rep)
-{
-	struct server *s = ctx;
-
-	s->answered = true;
-	s->status = rep->err ? -(int)rep->err->code : rep->status;
-	str_clip(s->fault, sizeof(s->fault), rep->err ? rep->err->msg : "");
-	free(s->body);
-	s->body = buf_take(rep->body);
-}
-
-static int ask(struct server *s, struct http_req req, const char *path)
-{
-	char url[256];
-	int64_t until_ms = loop_now_ms() + 20000;
-
-	str_printf(url, sizeof(url), "%s://127.0.0.1:%d%s", req.tls ? "https" : "http",
-		   s->config.listen_port, path);
-	req.url = url;
-	req.method = req.method ?: "GET";
-	req.timeout_ms = 15000;
-	req.max_bytes = 1 << 20;
-	req.done = on_reply;
-	req.ctx = s;
-	s->answered = false;
-	http_start(s->http, &req);
-	while (!s->answered && loop_now_ms() < until_ms)
-		loop_step(s->loop, 100);
-	CHECK(s->answered, "%s", path);
-	return s->status;
-}
-
-static int get(struct server *s, const char *path)
-{
-	return ask(s, (struct http_req){ 0 }, path);
-}
-
-static int post(struct server *s, const char *path, const char *body)
-{
-	return ask(s, (struct http_req){ .method = "POST", .body = body, .body_len = strlen(body) },
-		   path);
-}
-
-static int connect_to(int port)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	CHECK(fd >= 0, "%s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
 
 /* Sends raw bytes and returns what comes until the server closes or 3 s are over. */
 static char *raw(int port, const char *bytes, size_t len)
@@ -174,7 +22,7 @@ static char *raw(int port, const char *bytes, size_t len)
 	struct timeval limit = { .tv_sec = 3 };
 	struct buf got = { 0 };
 	char chunk[4096];
-	int fd = connect_to(port);
+	int fd = restrig_dial(port, -1);
 	ssize_t n;
 
 	CHECK(fd >= 0);
@@ -187,21 +35,35 @@ static char *raw(int port, const char *bytes, size_t len)
 	return buf_take(&got);
 }
 
+static struct restrig *server_new(int port)
+{
+	struct restrig *s = mem_new(1, sizeof(*s));
+
+	restrig_init(s, port);
+	return s;
+}
+
+static void server_free(struct restrig *s)
+{
+	restrig_done(s);
+	free(s);
+}
+
 static void reads_come_from_the_board(void)
 {
-	struct server *s = server_new(PORT);
+	struct restrig *s = server_new(PORT);
 
-	server_start(s);
-	CHECK(get(s, "/primary") == 503, "nothing is published yet: %d", s->status);
-	publish(s, loop_now_ms() + 60000);
-	CHECK(get(s, "/primary") == 200, "%d", s->status);
+	restrig_start(s);
+	CHECK(restrig_get(s, "/primary") == 503, "nothing is published yet: %d", s->status);
+	restrig_publish(s, loop_now_ms() + 60000);
+	CHECK(restrig_get(s, "/primary") == 200, "%d", s->status);
 	CHECK(strstr(s->body, "\"role\": \"primary\""), "%s", s->body);
-	CHECK(get(s, "/replica") == 503);
-	CHECK(get(s, "/cluster") == 200 && strstr(s->body, "demo"), "%s", s->body);
-	CHECK(get(s, "/no/such/thing?with=query") == 503);
-	CHECK(ask(s, (struct http_req){ .method = "OPTIONS" }, "/primary") == 200);
+	CHECK(restrig_get(s, "/replica") == 503);
+	CHECK(restrig_get(s, "/cluster") == 200 && strstr(s->body, "demo"), "%s", s->body);
+	CHECK(restrig_get(s, "/no/such/thing?with=query") == 503);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "OPTIONS" }, "/primary") == 200);
 	CHECK(s->body[0] == '\0', "%s", s->body);
-	CHECK(ask(s, (struct http_req){ .method = "HEAD" }, "/replica") == 503);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "HEAD" }, "/replica") == 503);
 	server_free(s);
 }
 
@@ -209,13 +71,13 @@ static void reads_come_from_the_board(void)
 static void leadership_ends_by_arithmetic(void)
 {
 	static const char request[] = "GET /primary HTTP/1.0\r\n\r\n";
-	struct server *s = server_new(PORT + 1);
+	struct restrig *s = server_new(PORT + 1);
 	bool led = false, ended = false;
 	int64_t until_ms;
 
-	server_start(s);
+	restrig_start(s);
 	until_ms = loop_now_ms() + 500;
-	publish(s, until_ms);
+	restrig_publish(s, until_ms);
 	while (!ended && loop_now_ms() < until_ms + 5000) {
 		int64_t before_ms = loop_now_ms();
 		char *answer = raw(PORT + 1, request, sizeof(request) - 1);
@@ -237,24 +99,24 @@ static void leadership_ends_by_arithmetic(void)
 
 static void writes_go_to_the_loop(void)
 {
-	struct server *s = server_new(PORT + 2);
+	struct restrig *s = server_new(PORT + 2);
 
-	server_start(s);
-	CHECK(post(s, "/restart", "{}") == 503, "nothing is published yet: %d", s->status);
-	publish(s, 0);
-	CHECK(post(s, "/restart", "{}") == 200, "%d %s", s->status, s->body);
+	restrig_start(s);
+	CHECK(restrig_post(s, "/restart", "{}") == 503, "nothing is published yet: %d", s->status);
+	restrig_publish(s, 0);
+	CHECK(restrig_post(s, "/restart", "{}") == 200, "%d %s", s->status, s->body);
 	CHECK(str_eq(s->body, "done by the loop") && s->last_type == CMD_RESTART, "%s", s->body);
-	CHECK(post(s, "/reload", "") == 200 && s->last_type == CMD_RELOAD);
-	CHECK(ask(s, (struct http_req){ .method = "PATCH", .body = "{\"ttl\":6}", .body_len = 9 },
+	CHECK(restrig_post(s, "/reload", "") == 200 && s->last_type == CMD_RELOAD);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "PATCH", .body = "{\"ttl\":6}", .body_len = 9 },
 		  "/config") == 200);
 	CHECK(s->last_type == CMD_PATCH_CONFIG && s->ncommands == 3, "%u", s->ncommands);
-	CHECK(ask(s, (struct http_req){ .method = "DELETE" }, "/switchover") == 200);
-	CHECK(ask(s, (struct http_req){ .method = "PATCH", .body = "{", .body_len = 1 },
+	CHECK(restrig_ask(s, (struct http_req){ .method = "DELETE" }, "/switchover") == 200);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "PATCH", .body = "{", .body_len = 1 },
 		  "/config") == 400, "%d", s->status);
-	CHECK(ask(s, (struct http_req){ .method = "PATCH" }, "/config") == 411, "%d", s->status);
-	CHECK(post(s, "/sigterm", "") == 501, "%d", s->status);
-	CHECK(ask(s, (struct http_req){ .method = "PUT" }, "/primary") == 501, "%d", s->status);
-	CHECK(ask(s, (struct http_req){ .method = "BREW" }, "/pot") == 501, "%d", s->status);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "PATCH" }, "/config") == 411, "%d", s->status);
+	CHECK(restrig_post(s, "/sigterm", "") == 501, "%d", s->status);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "PUT" }, "/primary") == 501, "%d", s->status);
+	CHECK(restrig_ask(s, (struct http_req){ .method = "BREW" }, "/pot") == 501, "%d", s->status);
 	CHECK(s->ncommands == 4, "%u", s->ncommands);
 	server_free(s);
 }
@@ -263,23 +125,23 @@ static void answers_may_come_late_or_not_at_all(void)
 {
 	static const char request[] = "POST /restart HTTP/1.1\r\nHost: x\r\n"
 				      "Content-Length: 2\r\n\r\n{}";
-	struct server *s = server_new(PORT + 3);
+	struct restrig *s = server_new(PORT + 3);
 	int fds[REST_TASKS_MAX + 1];
 	char chunk[512];
 	ssize_t n;
 
-	server_start(s);
-	publish(s, 0);
-	s->answer_at_once = false;
+	restrig_start(s);
+	restrig_publish(s, 0);
+	s->hold = true;
 	for (size_t i = 0; i < REST_TASKS_MAX; i++) {
-		fds[i] = connect_to(PORT + 3);
+		fds[i] = restrig_dial(PORT + 3, -1);
 		CHECK(send(fds[i], request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
 	}
 	while (s->ncommands < REST_TASKS_MAX)
 		loop_step(s->loop, 1000);
 	/* Others are still served, one command more is refused at once. */
-	CHECK(get(s, "/primary") == 503);
-	CHECK(post(s, "/restart", "{}") == 503 && strstr(s->body, "too many"), "%s", s->body);
+	CHECK(restrig_get(s, "/primary") == 503);
+	CHECK(restrig_post(s, "/restart", "{}") == 503 && strstr(s->body, "too many"), "%s", s->body);
 	rest_reply(s->rest, s->last_id, 202, "text/html", "later");
 	rest_reply(s->rest, s->last_id, 500, "text/html", "twice");
 	rest_reply(s->rest, 9999, 500, "text/html", "nobody");
@@ -301,7 +163,7 @@ static void answers_may_come_late_or_not_at_all(void)
 
 static void bodies_have_a_limit(void)
 {
-	struct server *s = server_new(PORT + 4);
+	struct restrig *s = server_new(PORT + 4);
 	size_t len = REST_BODY_MAX;
 	char *body = mem_new(1, len + 2);
 	static const char chunked[] = "POST /restart HTTP/1.1\r\nHost: x\r\n"
@@ -309,16 +171,16 @@ static void bodies_have_a_limit(void)
 	struct buf flood = { 0 };
 	char *answer;
 
-	server_start(s);
-	publish(s, 0);
+	restrig_start(s);
+	restrig_publish(s, 0);
 	memset(body, ' ', len);
 	body[0] = '{';
 	body[len - 1] = '}';
-	CHECK(ask(s, (struct http_req){ .method = "POST", .body = body, .body_len = len },
+	CHECK(restrig_ask(s, (struct http_req){ .method = "POST", .body = body, .body_len = len },
 		  "/restart") == 200, "%d %s", s->status, s->fault);
 	body[len - 1] = ' ';
 	body[len] = '}';
-	CHECK(ask(s, (struct http_req){ .method = "POST", .body = body, .body_len = len + 1 },
+	CHECK(restrig_ask(s, (struct http_req){ .method = "POST", .body = body, .body_len = len + 1 },
 		  "/restart") == 413, "%d %s", s->status, s->fault);
 	/* A length that was not told beforehand. */
 	buf_str(&flood, chunked);
@@ -340,12 +202,12 @@ static void bodies_have_a_limit(void)
 static void bad_bytes_are_refused(void)
 {
 	static const char garbage[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n";
-	struct server *s = server_new(PORT + 5);
+	struct restrig *s = server_new(PORT + 5);
 	struct buf request = { 0 };
 	char *answer;
 
-	server_start(s);
-	publish(s, loop_now_ms() + 60000);
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 60000);
 	free(raw(PORT + 5, garbage, sizeof(garbage) - 1));
 	/* A header that is longer than any of ours. */
 	buf_str(&request, "GET /primary HTTP/1.1\r\nHost: x\r\nX-Long: ");
@@ -364,109 +226,109 @@ static void bad_bytes_are_refused(void)
 	CHECK(!strstr(answer, " 200 "), "%s", answer);
 	free(answer);
 	buf_done(&request);
-	CHECK(get(s, "/primary") == 200);
+	CHECK(restrig_get(s, "/primary") == 200);
 	server_free(s);
 }
 
-static int put_with(struct server *s, const char *user, const char *password)
+static int put_with(struct restrig *s, const char *user, const char *password)
 {
-	return ask(s, (struct http_req){ .method = "POST", .username = user, .password = password,
+	return restrig_ask(s, (struct http_req){ .method = "POST", .username = user, .password = password,
 					 .body = "{}", .body_len = 2 },
 		   "/restart");
 }
 
 static void writes_need_the_password(void)
 {
-	struct server *s = server_new(PORT + 6);
+	struct restrig *s = server_new(PORT + 6);
 	struct http_req odd = { .method = "POST", .body = "{}", .body_len = 2 };
 
 	s->config.username = (char *)"admin";
 	s->config.password = (char *)"s:cret";
-	server_start(s);
-	publish(s, loop_now_ms() + 60000);
-	CHECK(get(s, "/primary") == 200, "reads need none");
-	CHECK(post(s, "/restart", "{}") == 401 && str_eq(s->body, "no auth header received"));
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 60000);
+	CHECK(restrig_get(s, "/primary") == 200, "reads need none");
+	CHECK(restrig_post(s, "/restart", "{}") == 401 && str_eq(s->body, "no auth header received"));
 	CHECK(put_with(s, "admin", "wrong") == 401 && str_eq(s->body, "not authenticated"));
 	CHECK(put_with(s, "admin", "s:cre") == 401);
 	CHECK(put_with(s, "admin", "s:crett") == 401);
 	CHECK(put_with(s, "", "") == 401);
 	CHECK(put_with(s, "admin", "s:cret") == 200, "%d", s->status);
 	odd.headers[0] = "Authorization: Bearer abc";
-	CHECK(ask(s, odd, "/restart") == 401);
+	CHECK(restrig_ask(s, odd, "/restart") == 401);
 	odd.headers[0] = "Authorization: Basic ====";
-	CHECK(ask(s, odd, "/restart") == 401);
+	CHECK(restrig_ask(s, odd, "/restart") == 401);
 	CHECK(s->ncommands == 1, "%u", s->ncommands);
 	server_free(s);
 }
 
 static void writes_are_kept_to_the_allowlist(void)
 {
-	struct server *s = server_new(PORT + 7);
+	struct restrig *s = server_new(PORT + 7);
 	char *list[] = { (char *)"10.0.0.0/8" };
 	static const char member[1][HOST_SIZE] = { "localhost" };
 	int64_t until_ms;
 
 	s->config.allowlist = (struct strings){ .items = list, .n = 1 };
-	server_start(s);
-	publish(s, 0);
-	CHECK(post(s, "/restart", "{}") == 403 && str_eq(s->body, "Access is denied"), "%s",
+	restrig_start(s);
+	restrig_publish(s, 0);
+	CHECK(restrig_post(s, "/restart", "{}") == 403 && str_eq(s->body, "Access is denied"), "%s",
 	      s->body);
-	CHECK(get(s, "/patroni") == 200);
+	CHECK(restrig_get(s, "/patroni") == 200);
 	list[0] = (char *)"127.0.0.0/8";
 	rest_configure(s->rest, &s->config);
 	until_ms = loop_now_ms() + 5000;
-	while (post(s, "/restart", "{}") != 200)
+	while (restrig_post(s, "/restart", "{}") != 200)
 		CHECK(loop_now_ms() < until_ms);
 	/* Members by name, resolved in the background. */
 	s->config.allowlist.n = 0;
 	s->config.allowlist_include_members = true;
 	rest_configure(s->rest, &s->config);
 	until_ms = loop_now_ms() + 5000;
-	while (post(s, "/restart", "{}") != 403)
+	while (restrig_post(s, "/restart", "{}") != 403)
 		CHECK(loop_now_ms() < until_ms);
 	rest_members(s->rest, member, 1);
 	until_ms = loop_now_ms() + 5000;
-	while (post(s, "/restart", "{}") != 200)
+	while (restrig_post(s, "/restart", "{}") != 200)
 		CHECK(loop_now_ms() < until_ms);
 	server_free(s);
 }
 
 static void a_port_in_use_is_named(void)
 {
-	struct server *first = server_new(PORT + 8);
-	struct server *second = server_new(PORT + 8);
+	struct restrig *first = server_new(PORT + 8);
+	struct restrig *second = server_new(PORT + 8);
 	struct err err = { 0 };
 
-	server_start(first);
+	restrig_start(first);
 	CHECK(rest_bind(second->rest, &second->config, &err) < 0);
 	CHECK(strstr(err.msg, "21208") && strstr(err.msg, "in use"), "%s", err.msg);
 	/* Taken but not listening yet: nobody is answered. */
 	second->config.listen_port = PORT + 9;
 	CHECK(rest_bind(second->rest, &second->config, &err) == 0, "%s", err.msg);
-	CHECK(connect_to(PORT + 9) < 0);
+	CHECK(restrig_dial(PORT + 9, -1) < 0);
 	server_free(second);
 	server_free(first);
 }
 
 static void the_address_may_change(void)
 {
-	struct server *s = server_new(PORT + 10);
+	struct restrig *s = server_new(PORT + 10);
 	int64_t until_ms = loop_now_ms() + 5000;
 
-	server_start(s);
-	publish(s, loop_now_ms() + 60000);
-	CHECK(get(s, "/primary") == 200);
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 60000);
+	CHECK(restrig_get(s, "/primary") == 200);
 	s->config.listen_port = PORT + 11;
 	rest_configure(s->rest, &s->config);
-	while (get(s, "/primary") != 200)
+	while (restrig_get(s, "/primary") != 200)
 		CHECK(loop_now_ms() < until_ms);
-	CHECK(connect_to(PORT + 10) < 0);
+	CHECK(restrig_dial(PORT + 10, -1) < 0);
 	/* One that cannot be had leaves the old one. */
 	s->config.listen_port = 1;
 	str_copy(s->config.listen_host, sizeof(s->config.listen_host), "192.0.2.1");
 	rest_configure(s->rest, &s->config);
 	s->config.listen_port = PORT + 11;
-	CHECK(get(s, "/primary") == 200);
+	CHECK(restrig_get(s, "/primary") == 200);
 	server_free(s);
 }
 
@@ -493,7 +355,7 @@ static void *be_slow(void *arg)
 	while (!atomic_load(&slow->stop)) {
 		for (int i = 0; i < slow->n; i++) {
 			if (fds[i] < 0) {
-				fds[i] = connect_to(slow->port);
+				fds[i] = restrig_dial(slow->port, -1);
 				atomic_fetch_add(&slow->opened, fds[i] >= 0);
 				continue;
 			}
@@ -516,14 +378,14 @@ static void *be_slow(void *arg)
 
 static void slow_clients_disturb_nobody(void)
 {
-	struct server *s = server_new(PORT + 12);
+	struct restrig *s = server_new(PORT + 12);
 	struct slow slow = { .port = PORT + 12, .n = 600 };
 	int64_t worst_ms = 0, until_ms;
 	pthread_t thread;
 	int n = 0;
 
-	server_start(s);
-	publish(s, loop_now_ms() + 120000);
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 120000);
 	CHECK(pthread_create(&thread, NULL, be_slow, &slow) == 0);
 	while (atomic_load(&slow.opened) < slow.n)
 		loop_step(s->loop, 20);
@@ -531,7 +393,7 @@ static void slow_clients_disturb_nobody(void)
 	while (loop_now_ms() < until_ms) {
 		int64_t began_ms = loop_now_ms();
 
-		CHECK(get(s, "/primary") == 200, "%d %s", s->status, s->fault);
+		CHECK(restrig_get(s, "/primary") == 200, "%d %s", s->status, s->fault);
 		worst_ms = MAX_OF(worst_ms, loop_now_ms() - began_ms);
 		n++;
 	}
@@ -546,15 +408,15 @@ static void slow_clients_disturb_nobody(void)
 /* A header must be whole within the time, whatever drips in. */
 static void a_dripping_client_is_put_out(void)
 {
-	struct server *s = server_new(PORT + 13);
+	struct restrig *s = server_new(PORT + 13);
 	int64_t began_ms = loop_now_ms(), lived_ms;
 	static const char byte = 'G';
 	char c;
 	int fd;
 
-	server_start(s);
-	publish(s, 0);
-	fd = connect_to(PORT + 13);
+	restrig_start(s);
+	restrig_publish(s, 0);
+	fd = restrig_dial(PORT + 13, -1);
 	CHECK(fd >= 0);
 	while (loop_now_ms() - began_ms < 15000) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -582,7 +444,7 @@ static void *hammer(void *arg)
 {
 	static const char request[] = "GET /primary HTTP/1.1\r\nHost: x\r\n\r\n";
 	struct hammer *h = arg;
-	int fd = connect_to(h->port);
+	int fd = restrig_dial(h->port, -1);
 	int on = 1;
 	char got[8192];
 
@@ -615,13 +477,13 @@ static void *hammer(void *arg)
 
 static void keep_alive_clients_are_served_fast(void)
 {
-	struct server *s = server_new(PORT + 14);
+	struct restrig *s = server_new(PORT + 14);
 	struct hammer h = { .port = PORT + 14, .requests = 2500 };
 	pthread_t threads[8];
 	int64_t took_ms;
 
-	server_start(s);
-	publish(s, loop_now_ms() + 120000);
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 120000);
 	took_ms = -loop_now_ms();
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		CHECK(pthread_create(&threads[i], NULL, hammer, &h) == 0);
@@ -636,15 +498,15 @@ static void keep_alive_clients_are_served_fast(void)
 
 /* ---- TLS ---- */
 
-static int tls_post(struct server *s, const struct http_tls *tls)
+static int tls_post(struct restrig *s, const struct http_tls *tls)
 {
-	return ask(s, (struct http_req){ .method = "POST", .tls = tls, .body = "{}",
+	return restrig_ask(s, (struct http_req){ .method = "POST", .tls = tls, .body = "{}",
 					 .body_len = 2 }, "/restart");
 }
 
 static void certificates_are_shown_and_asked_for(void)
 {
-	struct server *s = server_new(PORT + 15);
+	struct restrig *s = server_new(PORT + 15);
 	struct http_tls none = { 0 }, verify = { 0 }, with = { 0 }, alien = { 0 };
 	char *cert[3] = { rig_certificate("ca.pem"), rig_certificate("server.pem"),
 			  rig_certificate("client.pem") };
@@ -657,10 +519,10 @@ static void certificates_are_shown_and_asked_for(void)
 	alien = verify;
 	alien.cert = alien_cert;
 	s->config.certfile = cert[1];
-	server_start(s);
-	publish(s, loop_now_ms() + 120000);
-	CHECK(ask(s, (struct http_req){ .tls = &none }, "/primary") == 200, "%s", s->fault);
-	CHECK(ask(s, (struct http_req){ .tls = &verify }, "/primary") == 200, "%s", s->fault);
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 120000);
+	CHECK(restrig_ask(s, (struct http_req){ .tls = &none }, "/primary") == 200, "%s", s->fault);
+	CHECK(restrig_ask(s, (struct http_req){ .tls = &verify }, "/primary") == 200, "%s", s->fault);
 	CHECK(tls_post(s, &verify) == 200, "%d", s->status);
 
 	s->config.cafile = cert[0];
@@ -670,23 +532,23 @@ static void certificates_are_shown_and_asked_for(void)
 	while (tls_post(s, &verify) != 403)
 		CHECK(loop_now_ms() < until_ms, "%d", s->status);
 	CHECK(str_eq(s->body, "client certificate required"), "%s", s->body);
-	CHECK(ask(s, (struct http_req){ .tls = &verify }, "/primary") == 200, "%s", s->fault);
+	CHECK(restrig_ask(s, (struct http_req){ .tls = &verify }, "/primary") == 200, "%s", s->fault);
 	CHECK(tls_post(s, &with) == 200, "%d %s", s->status, s->fault);
 	CHECK(tls_post(s, &alien) < 0, "%d", s->status);
 
 	s->config.verify_client = VERIFY_REQUIRED;
 	rest_configure(s->rest, &s->config);
 	until_ms = loop_now_ms() + 5000;
-	while (ask(s, (struct http_req){ .tls = &verify }, "/primary") > 0)
+	while (restrig_ask(s, (struct http_req){ .tls = &verify }, "/primary") > 0)
 		CHECK(loop_now_ms() < until_ms);
-	CHECK(ask(s, (struct http_req){ .tls = &with }, "/primary") == 200, "%s", s->fault);
+	CHECK(restrig_ask(s, (struct http_req){ .tls = &with }, "/primary") == 200, "%s", s->fault);
 	CHECK(tls_post(s, &with) == 200, "%d", s->status);
 	CHECK(tls_post(s, &alien) < 0, "%d", s->status);
 
 	/* A file that cannot be used leaves the old certificate. */
 	s->config.certfile = cert[0];
 	rest_configure(s->rest, &s->config);
-	CHECK(ask(s, (struct http_req){ .tls = &with }, "/primary") == 200, "%s", s->fault);
+	CHECK(restrig_ask(s, (struct http_req){ .tls = &with }, "/primary") == 200, "%s", s->fault);
 	server_free(s);
 	free(alien_cert);
 	for (size_t i = 0; i < ARRAY_LEN(cert); i++)
@@ -695,9 +557,7 @@ static void certificates_are_shown_and_asked_for(void)
 
 int main(void)
 {
-	struct rlimit files = { .rlim_cur = 4096, .rlim_max = 4096 };
-
-	setrlimit(RLIMIT_NOFILE, &files);
+	restrig_files(4096);
 	log_level_set(LOG_ERROR);
 	RUN(reads_come_from_the_board);
 	RUN(leadership_ends_by_arithmetic);

@@ -2,38 +2,24 @@
 /*
  * test_restdb - GET /ready/db: many askers, one question, and a bound for each
  */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/rest.h"
-#include "rig.h"
+#include "restrig.h"
 
-#define PORT    21280
-#define WAIT_MS 5000
-#define ASKERS  50
+#define PORT   21280
+#define ASKERS 50
 
 static const struct rest_db yes = { .answered = true, .took_ms = 3 };
 
 struct server {
-	struct loop *loop;
-	struct resolve *resolve;
-	struct board *board;
-	struct rest *rest;
-	struct config_restapi config;
+	struct restrig rig;
 	bool silent; /* nobody answers */
 	uint32_t questions;
 	int64_t asked_at_ms;
 };
-
-static void on_command(void *ctx _unused_, uint64_t id _unused_,
-		       const struct command *command _unused_)
-{
-}
 
 static void on_ask(void *ctx, int64_t deadline_ms)
 {
@@ -44,69 +30,42 @@ static void on_ask(void *ctx, int64_t deadline_ms)
 	CHECK(deadline_ms - s->asked_at_ms > REST_DB_MS / 2 &&
 	      deadline_ms - s->asked_at_ms <= REST_DB_MS);
 	if (!s->silent)
-		rest_db(s->rest, &yes);
+		rest_db(s->rig.rest, &yes);
 }
 
 static void publish(struct server *s, bool writable)
 {
-	struct status *status = status_new();
+	struct status *status = restrig_primary(loop_now_ms() + 60000);
 
-	str_copy(status->name, sizeof(status->name), "one");
-	str_copy(status->scope, sizeof(status->scope), "demo");
-	status->loop_deadline_ms = loop_now_ms() + 60000;
-	status->state = STATE_RUNNING;
-	status->role = MROLE_PRIMARY;
-	status->sql_ok = true;
 	status->writable = writable;
-	status->leader_until_ms = loop_now_ms() + 60000;
-	status->pg.role = ROLE_PRIMARY;
-	status->pg.run = PG_UP;
-	board_publish(s->board, status);
+	board_publish(s->rig.board, status);
 	status_free(status);
 }
 
 static struct server *server_new(int port)
 {
 	struct server *s = mem_new(1, sizeof(*s));
-	struct err err = { 0 };
 
-	str_copy(s->config.listen_host, sizeof(s->config.listen_host), "127.0.0.1");
-	s->config.listen_port = (uint16_t)port;
-	s->board = board_new();
-	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
-	CHECK(resolve_new(s->loop, &s->resolve, &err) == 0, "%s", err.msg);
-	CHECK(rest_new(s->loop, s->resolve, s->board, on_command, s, &s->rest, &err) == 0, "%s",
-	      err.msg);
-	rest_ask(s->rest, on_ask, s);
-	CHECK(rest_bind(s->rest, &s->config, &err) == 0, "%s", err.msg);
-	CHECK(rest_start(s->rest, &err) == 0, "%s", err.msg);
+	restrig_init(&s->rig, port);
+	rest_ask(s->rig.rest, on_ask, s);
+	restrig_start(&s->rig);
 	publish(s, true);
 	return s;
 }
 
 static void server_free(struct server *s)
 {
-	rest_free(s->rest);
-	resolve_free(s->resolve);
-	board_free(s->board);
-	loop_free(s->loop);
+	restrig_done(&s->rig);
 	free(s);
 }
 
 static int ask(const struct server *s, const char *method, const char *path)
 {
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(s->config.listen_port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
 	_cleanup_(freep) char *text =
 		str_dupf("%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method, path);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = restrig_dial(s->rig.config.listen_port, -1);
 
-	CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0, "%s",
-	      strerror(errno));
-	CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+	restrig_send(fd, text);
 	return fd;
 }
 
@@ -120,7 +79,7 @@ static bool is_answered(int fd)
 /* The whole answer, without the loop. */
 static char *take(int fd)
 {
-	struct timeval limit = { .tv_sec = WAIT_MS / 1000 };
+	struct timeval limit = { .tv_sec = RESTRIG_WAIT_MS / 1000 };
 	struct buf got = { 0 };
 	char chunk[4096];
 	ssize_t n;
@@ -143,11 +102,11 @@ static void expect(int fd, int code, const char *part)
 
 static void step_until(struct server *s, uint32_t questions)
 {
-	int64_t until_ms = loop_now_ms() + WAIT_MS;
+	int64_t until_ms = loop_now_ms() + RESTRIG_WAIT_MS;
 
 	while (s->questions < questions) {
 		CHECK(loop_now_ms() < until_ms);
-		loop_step(s->loop, 100);
+		loop_step(s->rig.loop, 100);
 	}
 }
 
@@ -168,10 +127,10 @@ static void many_askers_share_one_question(void)
 	for (int i = 0; i < 2; i++)
 		expect(ask(s, "GET", "/ready"), 200, "\"ready\": true");
 	CHECK(!is_answered(fds[0]) && s->questions == 1);
-	rest_db(s->rest, &yes);
+	rest_db(s->rig.rest, &yes);
 	for (size_t i = 0; i < ASKERS; i++)
 		expect(fds[i], 200, i == 0 || i % 2 ? "\"took_ms\": 3" : "\r\n\r\n");
-	loop_step(s->loop, 0);
+	loop_step(s->rig.loop, 0);
 	CHECK(s->questions == 1, "%u", s->questions);
 	/* Who comes then gets a fresh answer, but Postgres is not asked all the time. */
 	s->silent = false;
@@ -206,7 +165,7 @@ static void who_is_not_ready_asks_nobody(void)
 	publish(s, false);
 	expect(ask(s, "GET", "/ready/db"), 503, "does not take writes yet");
 	for (int i = 0; i < 5; i++)
-		loop_step(s->loop, 20);
+		loop_step(s->rig.loop, 20);
 	CHECK(s->questions == 0);
 	server_free(s);
 }
@@ -221,11 +180,11 @@ static void a_role_that_changed_is_not_ready(void)
 	s->silent = true;
 	fd = ask(s, "GET", "/ready/db");
 	step_until(s, 1);
-	rest_db(s->rest, &recovering);
+	rest_db(s->rig.rest, &recovering);
 	expect(fd, 503, "changed its role");
 	fd = ask(s, "GET", "/ready/db");
 	step_until(s, 2);
-	rest_db(s->rest, &gone);
+	rest_db(s->rig.rest, &gone);
 	expect(fd, 503, "connection refused");
 	server_free(s);
 }
@@ -241,7 +200,7 @@ static bool any_answered(const int *fds, size_t n)
 static void waiting_askers_take_no_place_from_others(void)
 {
 	struct server *s = server_new(PORT + 4);
-	int64_t until_ms = loop_now_ms() + WAIT_MS;
+	int64_t until_ms = loop_now_ms() + RESTRIG_WAIT_MS;
 	int fds[REST_ASKERS_MAX + 1];
 	size_t refused = 0;
 
@@ -253,7 +212,7 @@ static void waiting_askers_take_no_place_from_others(void)
 		CHECK(loop_now_ms() < until_ms);
 	step_until(s, 1);
 	expect(ask(s, "GET", "/primary"), 200, "primary");
-	rest_db(s->rest, &yes);
+	rest_db(s->rig.rest, &yes);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		_cleanup_(freep) char *text = take(fds[i]);
 
@@ -273,17 +232,15 @@ static void who_waits_at_the_end_is_told(void)
 
 	s->silent = true;
 	step_until(s, 1);
-	rest_free(s->rest);
-	s->rest = NULL;
+	rest_free(s->rig.rest);
+	s->rig.rest = NULL;
 	expect(fd, 503, "the server ends");
 	server_free(s);
 }
 
 int main(void)
 {
-	struct rlimit files = { .rlim_cur = 4096, .rlim_max = 4096 };
-
-	setrlimit(RLIMIT_NOFILE, &files);
+	restrig_files(4096);
 	log_level_set(LOG_ERROR);
 	RUN(many_askers_share_one_question);
 	RUN(silence_is_an_answer_in_time);

@@ -2,26 +2,17 @@
 /*
  * test_restfeed - listeners of GET /events, eager, slow and dead ones
  */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/rest.h"
-#include "rig.h"
+#include "restrig.h"
 
-#define PORT    21260
-#define WAIT_MS 5000
+#define PORT 21260
 
 struct server {
-	struct loop *loop;
-	struct resolve *resolve;
-	struct board *board;
-	struct rest *rest;
-	struct config_restapi config;
+	struct restrig rig;
 	int64_t epoch;
 };
 
@@ -31,73 +22,39 @@ struct client {
 	size_t seen; /* of it */
 };
 
-static void on_command(void *ctx _unused_, uint64_t id _unused_,
-		       const struct command *command _unused_)
-{
-}
-
 static void publish(struct server *s, int64_t leader_until_ms)
 {
-	struct status *status = status_new();
+	struct status *status = restrig_primary(leader_until_ms);
 
-	str_copy(status->name, sizeof(status->name), "one");
-	str_copy(status->scope, sizeof(status->scope), "demo");
-	status->made_at_ms = loop_now_ms();
-	status->loop_deadline_ms = loop_now_ms() + 60000;
-	status->state = STATE_RUNNING;
-	status->role = MROLE_PRIMARY;
-	status->sql_ok = true;
-	status->writable = true;
-	status->leader_until_ms = leader_until_ms;
 	status->leader_known = true;
 	str_copy(status->leader, sizeof(status->leader), "one");
 	status->leader_epoch = s->epoch;
-	status->pg.role = ROLE_PRIMARY;
-	status->pg.run = PG_UP;
-	board_publish(s->board, status);
+	board_publish(s->rig.board, status);
 	status_free(status);
 }
 
 static struct server *server_new(int port)
 {
 	struct server *s = mem_new(1, sizeof(*s));
-	struct err err = { 0 };
 
-	str_copy(s->config.listen_host, sizeof(s->config.listen_host), "127.0.0.1");
-	s->config.listen_port = (uint16_t)port;
-	s->board = board_new();
-	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
-	CHECK(resolve_new(s->loop, &s->resolve, &err) == 0, "%s", err.msg);
-	CHECK(rest_new(s->loop, s->resolve, s->board, on_command, s, &s->rest, &err) == 0, "%s",
-	      err.msg);
-	CHECK(rest_bind(s->rest, &s->config, &err) == 0, "%s", err.msg);
-	CHECK(rest_start(s->rest, &err) == 0, "%s", err.msg);
+	restrig_init(&s->rig, port);
+	restrig_start(&s->rig);
 	return s;
 }
 
 static void server_free(struct server *s)
 {
-	rest_free(s->rest);
-	resolve_free(s->resolve);
-	board_free(s->board);
-	loop_free(s->loop);
+	restrig_done(&s->rig);
 	free(s);
 }
 
 static struct client ask(const struct server *s, const char *path, const char *headers)
 {
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(s->config.listen_port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	struct client c = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	struct client c = { .fd = restrig_dial(s->rig.config.listen_port, -1) };
 	_cleanup_(freep) char *text =
 		str_dupf("GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, headers);
 
-	CHECK(c.fd >= 0 && connect(c.fd, (struct sockaddr *)&addr, sizeof(addr)) == 0, "%s",
-	      strerror(errno));
-	CHECK(send(c.fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+	restrig_send(c.fd, text);
 	return c;
 }
 
@@ -144,8 +101,8 @@ static struct client listen_to(const struct server *s, const char *headers)
 {
 	struct client c = ask(s, "/events", headers);
 
-	expect(&c, "HTTP/1.1 200 OK\r\n", WAIT_MS);
-	expect(&c, "text/event-stream", WAIT_MS);
+	expect(&c, "HTTP/1.1 200 OK\r\n", RESTRIG_WAIT_MS);
+	expect(&c, "text/event-stream", RESTRIG_WAIT_MS);
 	return c;
 }
 
@@ -154,8 +111,8 @@ static bool is_primary(const struct server *s)
 	struct client c = ask(s, "/primary", "");
 	bool yes;
 
-	expect(&c, "HTTP/1.1 ", WAIT_MS);
-	expect(&c, "\r\n", WAIT_MS);
+	expect(&c, "HTTP/1.1 ", RESTRIG_WAIT_MS);
+	expect(&c, "\r\n", RESTRIG_WAIT_MS);
 	yes = strstr(c.got.data, " 200 ") != NULL;
 	hang_up(&c);
 	return yes;
@@ -167,12 +124,12 @@ static void a_listener_hears_of_changes_at_once(void)
 	struct client early = ask(s, "/events", "");
 	struct client c;
 
-	expect(&early, " 503 ", WAIT_MS);
+	expect(&early, " 503 ", RESTRIG_WAIT_MS);
 	hang_up(&early);
 	publish(s, 0);
 	c = listen_to(s, "");
-	expect(&c, "event: state\n", WAIT_MS);
-	expect(&c, "\"lease\": false", WAIT_MS);
+	expect(&c, "event: state\n", RESTRIG_WAIT_MS);
+	expect(&c, "\"lease\": false", RESTRIG_WAIT_MS);
 	publish(s, loop_now_ms() + 60000);
 	/* Well before anything that looks once a second. */
 	expect(&c, "event: lease\n", 700);
@@ -197,14 +154,14 @@ static void a_lease_ends_by_the_clock(void)
 
 	publish(s, 0);
 	c = listen_to(s, "");
-	expect(&c, "event: state\n", WAIT_MS);
+	expect(&c, "event: state\n", RESTRIG_WAIT_MS);
 	until_ms = loop_now_ms() + 1000;
 	publish(s, until_ms);
 	expect(&c, "\"held\": true", 900);
-	expect(&c, "\"held\": false", WAIT_MS);
+	expect(&c, "\"held\": false", RESTRIG_WAIT_MS);
 	CHECK(loop_now_ms() >= until_ms && loop_now_ms() < until_ms + 700, "%lld ms late",
 	      (long long)(loop_now_ms() - until_ms));
-	expect(&c, "\"primary\": false", WAIT_MS);
+	expect(&c, "\"primary\": false", RESTRIG_WAIT_MS);
 	hang_up(&c);
 	server_free(s);
 }
@@ -218,23 +175,23 @@ static void a_client_that_comes_back_misses_nothing(void)
 
 	publish(s, 0);
 	c = listen_to(s, "");
-	expect(&c, "id: ", WAIT_MS);
-	expect(&c, "\n", WAIT_MS);
+	expect(&c, "id: ", RESTRIG_WAIT_MS);
+	expect(&c, "\n", RESTRIG_WAIT_MS);
 	id = strstr(c.got.data, "id: ") + 4;
 	header = str_dupf("Last-Event-ID: %.*s\r\n", (int)strcspn(id, "\n"), id);
 	hang_up(&c);
 	for (s->epoch = 1; s->epoch <= 3; s->epoch++)
 		publish(s, 0);
 	c = listen_to(s, header);
-	expect(&c, "event: leader\n", WAIT_MS);
-	expect(&c, "\"epoch\": 1", WAIT_MS);
-	expect(&c, "\"epoch\": 2", WAIT_MS);
-	expect(&c, "\"epoch\": 3", WAIT_MS);
+	expect(&c, "event: leader\n", RESTRIG_WAIT_MS);
+	expect(&c, "\"epoch\": 1", RESTRIG_WAIT_MS);
+	expect(&c, "\"epoch\": 2", RESTRIG_WAIT_MS);
+	expect(&c, "\"epoch\": 3", RESTRIG_WAIT_MS);
 	CHECK(!strstr(c.got.data, "event: state"), "%s", c.got.data);
 	hang_up(&c);
 	c = listen_to(s, "Last-Event-ID: 1-1\r\n");
-	expect(&c, "event: state\n", WAIT_MS);
-	expect(&c, "\"missed\": true", WAIT_MS);
+	expect(&c, "event: state\n", RESTRIG_WAIT_MS);
+	expect(&c, "\"missed\": true", RESTRIG_WAIT_MS);
 	hang_up(&c);
 	server_free(s);
 }
@@ -250,7 +207,7 @@ static void a_listener_that_does_not_read_holds_nobody_back(void)
 	slow = ask(s, "/events", "");
 	setsockopt(slow.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	c = listen_to(s, "");
-	expect(&c, "event: state\n", WAIT_MS);
+	expect(&c, "event: state\n", RESTRIG_WAIT_MS);
 	began_ms = loop_now_ms();
 	for (s->epoch = 1; s->epoch <= 3000; s->epoch++)
 		publish(s, 0);
@@ -260,7 +217,7 @@ static void a_listener_that_does_not_read_holds_nobody_back(void)
 	/* It is also too much for the other one, who hears so and goes on from there. */
 	s->epoch = 77777;
 	publish(s, 0);
-	expect(&c, "77777", WAIT_MS);
+	expect(&c, "77777", RESTRIG_WAIT_MS);
 	hang_up(&slow);
 	hang_up(&c);
 	server_free(s);
@@ -277,18 +234,18 @@ static void places_are_few_and_come_back(void)
 	for (size_t i = 0; i < REST_LISTENERS_MAX; i++)
 		c[i] = listen_to(s, "");
 	late = ask(s, "/events", "");
-	expect(&late, " 503 ", WAIT_MS);
-	expect(&late, "too many listeners", WAIT_MS);
+	expect(&late, " 503 ", RESTRIG_WAIT_MS);
+	expect(&late, "too many listeners", RESTRIG_WAIT_MS);
 	hang_up(&late);
 	CHECK(is_primary(s), "others are served");
 	/* Heartbeats come, and find out who is gone. */
 	hang_up(&c[0]);
-	expect(&c[1], ":\n\n", REST_BEAT_MS + WAIT_MS);
+	expect(&c[1], ":\n\n", REST_BEAT_MS + RESTRIG_WAIT_MS);
 	until_ms = loop_now_ms() + 3 * REST_BEAT_MS;
 	while (!in && loop_now_ms() < until_ms) {
 		late = ask(s, "/events", "");
-		expect(&late, "HTTP/1.1 ", WAIT_MS);
-		expect(&late, "\r\n", WAIT_MS);
+		expect(&late, "HTTP/1.1 ", RESTRIG_WAIT_MS);
+		expect(&late, "\r\n", RESTRIG_WAIT_MS);
 		in = strstr(late.got.data, " 200 ") != NULL;
 		hang_up(&late);
 		(void)poll(NULL, 0, 200);
@@ -307,11 +264,11 @@ static void streams_end_with_the_server(void)
 
 	publish(s, 0);
 	c = listen_to(s, "");
-	expect(&c, "event: state\n", WAIT_MS);
-	rest_free(s->rest);
-	s->rest = NULL;
+	expect(&c, "event: state\n", RESTRIG_WAIT_MS);
+	rest_free(s->rig.rest);
+	s->rig.rest = NULL;
 	for (int i = 0; i < 10 && !ended; i++)
-		(void)more(&c, WAIT_MS, &ended);
+		(void)more(&c, RESTRIG_WAIT_MS, &ended);
 	CHECK(ended);
 	CHECK(str_ends(c.got.data, "\r\n0\r\n\r\n"), "in order: %s", c.got.data);
 	hang_up(&c);
@@ -320,9 +277,7 @@ static void streams_end_with_the_server(void)
 
 int main(void)
 {
-	struct rlimit files = { .rlim_cur = 4096, .rlim_max = 4096 };
-
-	setrlimit(RLIMIT_NOFILE, &files);
+	restrig_files(4096);
 	log_level_set(LOG_ERROR);
 	RUN(a_listener_hears_of_changes_at_once);
 	RUN(a_lease_ends_by_the_clock);

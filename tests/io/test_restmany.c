@@ -2,111 +2,39 @@
 /*
  * test_restmany - more clients than there is room for, and what every answer carries
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/http.h"
-#include "io/rest.h"
-#include "rig.h"
+#include "restrig.h"
 
 #define PORT    21300
 #define CLIENTS 3000
 #define HOSTS   20 /* addresses that they come from */
-#define WAIT_MS 5000
 
-struct server {
-	struct loop *loop;
-	struct http *http;
-	struct board *board;
-	struct rest *rest;
-	struct config_restapi config;
-};
-
-static void on_command(void *ctx, uint64_t id, const struct command *command _unused_)
+static void server_init(struct restrig *s, int port)
 {
-	struct server *s = ctx;
-
-	rest_reply(s->rest, id, 200, "text/html", "done");
-}
-
-static void publish(struct server *s)
-{
-	struct status *status = status_new();
-
-	str_clip(status->name, sizeof(status->name), "one");
-	str_clip(status->scope, sizeof(status->scope), "demo");
-	status->made_at_ms = loop_now_ms();
-	status->loop_deadline_ms = loop_now_ms() + 60000;
-	status->state = STATE_RUNNING;
-	status->role = MROLE_PRIMARY;
-	status->sql_ok = status->writable = status->dcs_ok = true;
-	status->leader_until_ms = loop_now_ms() + 60000;
-	status->tags_json = str_dup("{}");
-	status->cluster_json = str_dup("{\"members\": [], \"scope\": \"demo\"}");
-	status->history_json = str_dup("[]");
-	status->config_json = str_dup("{\"ttl\": 5}");
-	status->pg.role = ROLE_PRIMARY;
-	status->pg.run = PG_UP;
-	board_publish(s->board, status);
-}
-
-static void server_init(struct server *s, int port)
-{
-	struct err err = { 0 };
-
-	str_clip(s->config.listen_host, sizeof(s->config.listen_host), "127.0.0.1");
-	s->config.listen_port = (uint16_t)port;
-	s->board = board_new();
-	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
-	CHECK(http_new(s->loop, &s->http, &err) == 0, "%s", err.msg);
-	CHECK(rest_new(s->loop, http_resolve(s->http), s->board, on_command, s, &s->rest, &err) ==
-		      0,
-	      "%s", err.msg);
-	CHECK(rest_bind(s->rest, &s->config, &err) == 0, "%s", err.msg);
-	CHECK(rest_start(s->rest, &err) == 0, "%s", err.msg);
-	publish(s);
-}
-
-static void server_done(struct server *s)
-{
-	rest_free(s->rest);
-	http_free(s->http);
-	board_free(s->board);
-	loop_free(s->loop);
+	restrig_init(s, port);
+	restrig_start(s);
+	restrig_publish(s, loop_now_ms() + 60000);
 }
 
 /* From 127.0.1.`host`; -1 when there is no room in the queue of the listener. */
-static int dial(const struct server *s, int host)
+static int dial(const struct restrig *s, int host)
 {
-	struct sockaddr_in from = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 256 + host) };
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(s->config.listen_port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	CHECK(fd >= 0, "%s", strerror(errno));
-	CHECK(bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0, "%s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	return restrig_dial(s->config.listen_port, host);
 }
 
 /* The answer to one request, or what came until the server went quiet. */
-static char *ask(struct server *s, int fd, const char *request)
+static char *ask(struct restrig *s, int fd, const char *request)
 {
-	int64_t until_ms = loop_now_ms() + WAIT_MS;
+	int64_t until_ms = loop_now_ms() + RESTRIG_WAIT_MS;
 	struct buf got = { 0 };
 	char chunk[4096];
 	ssize_t n = 1;
 
-	CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+	restrig_send(fd, request);
 	while (n != 0) {
 		(void)loop_step(s->loop, 1);
 		CHECK(loop_now_ms() < until_ms, "%s", got.data ?: "nothing");
@@ -124,7 +52,7 @@ static char *ask(struct server *s, int fd, const char *request)
 /* They open and say nothing. Whoever comes next is served all the same. */
 static void thousands_of_silent_clients_keep_nobody_out(void)
 {
-	static struct server s;
+	static struct restrig s;
 	static int fds[CLIENTS];
 	int64_t worst_ms = 0;
 
@@ -150,7 +78,7 @@ static void thousands_of_silent_clients_keep_nobody_out(void)
 	for (int i = 0; i < CLIENTS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	server_done(&s);
+	restrig_done(&s);
 }
 
 static void put_header(struct pairs *pairs, const char *name, const char *value)
@@ -170,7 +98,7 @@ static void configured_headers_go_with_every_answer(void)
 		"POST /switchover HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 		"Content-Length: 1\r\n\r\nx",
 	};
-	static struct server s;
+	static struct restrig s;
 
 	put_header(&s.config.http_extra_headers, "X-Frame-Options", "SAMEORIGIN");
 	put_header(&s.config.https_extra_headers, "Strict-Transport-Security", "max-age=1");
@@ -186,7 +114,7 @@ static void configured_headers_go_with_every_answer(void)
 		CHECK(!strstr(answer, "Strict-Transport-Security"), "%s", answer);
 		close(fd);
 	}
-	server_done(&s);
+	restrig_done(&s);
 }
 
 static int nwarnings;
@@ -200,7 +128,7 @@ static void take_line(void *ctx _unused_, const struct log_line *line)
 static void who_may_send_commands_is_told(void)
 {
 	static const char *const own[] = { "127.0.0.1", "127.1.2.3", "::1", "localhost" };
-	static struct server s;
+	static struct restrig s;
 	struct config_restapi c = { .listen_port = 8008 };
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
@@ -233,14 +161,12 @@ static void who_may_send_commands_is_told(void)
 	s.config.username = s.config.password = NULL;
 	rest_configure(s.rest, &s.config);
 	CHECK(nwarnings == 2);
-	server_done(&s);
+	restrig_done(&s);
 }
 
 int main(void)
 {
-	struct rlimit files = { .rlim_cur = 8192, .rlim_max = 8192 };
-
-	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	restrig_files(8192);
 	log_level_set(LOG_ERROR);
 	RUN(thousands_of_silent_clients_keep_nobody_out);
 	RUN(configured_headers_go_with_every_answer);

@@ -4,62 +4,31 @@
  *
  * The client is GnuTLS itself, because it tells whether a session was resumed.
  */
-#include <arpa/inet.h>
 #include <gnutls/gnutls.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/http.h"
-#include "io/rest.h"
-#include "rig.h"
+#include "restrig.h"
 
 #define PORT 22300
 
 struct server {
-	struct loop *loop;
-	struct http *http;
-	struct board *board;
-	struct rest *rest;
-	struct config_restapi config;
+	struct restrig rig;
 	gnutls_certificate_credentials_t creds;
 };
 
-static void on_command(void *ctx, uint64_t id, const struct command *command _unused_)
-{
-	struct server *s = ctx;
-
-	rest_reply(s->rest, id, 200, "text/html", "done");
-}
-
 static void server_start(struct server *s, int port)
 {
-	struct status *status = status_new();
-	struct err err = { 0 };
-
-	str_copy(s->config.listen_host, sizeof(s->config.listen_host), "127.0.0.1");
-	s->config.listen_port = (uint16_t)port;
-	s->board = board_new();
-	status->leader_until_ms = loop_now_ms() + 120000;
-	status->writable = true;
-	board_publish(s->board, status);
-	status_free(status);
-	CHECK(loop_new(&s->loop, &err) == 0, "%s", err.msg);
-	CHECK(http_new(s->loop, &s->http, &err) == 0, "%s", err.msg);
-	CHECK(rest_new(s->loop, http_resolve(s->http), s->board, on_command, s, &s->rest, &err) ==
-		      0,
-	      "%s", err.msg);
-	CHECK(rest_bind(s->rest, &s->config, &err) == 0, "%s", err.msg);
-	CHECK(rest_start(s->rest, &err) == 0, "%s", err.msg);
+	restrig_init(&s->rig, port);
+	restrig_start(&s->rig);
+	restrig_publish(&s->rig, loop_now_ms() + 120000);
 	CHECK(gnutls_certificate_allocate_credentials(&s->creds) == 0);
 }
 
 static void server_stop(struct server *s)
 {
-	rest_free(s->rest);
-	http_free(s->http);
-	board_free(s->board);
-	loop_free(s->loop);
+	restrig_done(&s->rig);
 	gnutls_certificate_free_credentials(s->creds);
 }
 
@@ -75,12 +44,9 @@ struct visit {
 
 static int dial(const struct server *s)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-				    .sin_port = htons(s->config.listen_port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = restrig_dial(s->rig.config.listen_port, -1);
 
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	CHECK(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	CHECK(fd >= 0);
 	return fd;
 }
 
@@ -98,7 +64,7 @@ static void ask(struct server *s, gnutls_session_t session, struct visit *visit)
 	if (gnutls_record_send(session, request, strlen(request)) < 0)
 		return;
 	for (int i = 0; i < 50 && !str_eq(visit->method, "GET"); i++)
-		(void)loop_step(s->loop, 20);
+		(void)loop_step(s->rig.loop, 20);
 	do {
 		n = gnutls_record_recv(session, answer, sizeof(answer) - 1);
 	} while (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED);
@@ -143,7 +109,7 @@ static const char *const versions[] = { "NORMAL:-VERS-ALL:+VERS-TLS1.3",
 
 static void the_second_handshake_is_resumed(void)
 {
-	struct server s = { .config.certfile = rig_certificate("server.pem") };
+	struct server s = { .rig.config.certfile = rig_certificate("server.pem") };
 
 	server_start(&s, PORT);
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
@@ -158,7 +124,7 @@ static void the_second_handshake_is_resumed(void)
 		gnutls_free(visit.ticket.data);
 	}
 	server_stop(&s);
-	free(s.config.certfile);
+	free(s.rig.config.certfile);
 }
 
 static void show(struct server *s, const char *pem)
@@ -173,9 +139,9 @@ static void show(struct server *s, const char *pem)
 /* Who came without a certificate does not get one by coming back. */
 static void a_ticket_carries_the_certificate_and_no_more(void)
 {
-	struct server s = { .config.certfile = rig_certificate("server.pem"),
-			    .config.cafile = rig_certificate("ca.pem"),
-			    .config.verify_client = VERIFY_OPTIONAL };
+	struct server s = { .rig.config.certfile = rig_certificate("server.pem"),
+			    .rig.config.cafile = rig_certificate("ca.pem"),
+			    .rig.config.verify_client = VERIFY_OPTIONAL };
 	char *client = rig_certificate("client.pem");
 
 	server_start(&s, PORT + 1);
@@ -198,29 +164,29 @@ static void a_ticket_carries_the_certificate_and_no_more(void)
 	}
 	server_stop(&s);
 	free(client);
-	free(s.config.certfile);
-	free(s.config.cafile);
+	free(s.rig.config.certfile);
+	free(s.rig.config.cafile);
 }
 
 /* The authority that signed the client's certificate is no longer believed. */
 static void new_certificates_end_all_tickets(void)
 {
-	struct server s = { .config.certfile = rig_certificate("server.pem"),
-			    .config.cafile = rig_certificate("ca.pem"),
-			    .config.verify_client = VERIFY_REQUIRED };
+	struct server s = { .rig.config.certfile = rig_certificate("server.pem"),
+			    .rig.config.cafile = rig_certificate("ca.pem"),
+			    .rig.config.verify_client = VERIFY_REQUIRED };
 	char *client = rig_certificate("client.pem");
 	char *alien = rig_certificate("alien.pem");
 	struct visit visit = { .priorities = versions[0], .method = "GET" };
 	int64_t until_ms = loop_now_ms() + 5000;
-	char *old_ca = s.config.cafile;
+	char *old_ca = s.rig.config.cafile;
 
 	server_start(&s, PORT + 2);
 	show(&s, client);
 	make_visit(&s, &visit);
 	make_visit(&s, &visit);
 	CHECK(visit.resumed && visit.status == 200, "%d", visit.status);
-	s.config.cafile = alien;
-	rest_configure(s.rest, &s.config);
+	s.rig.config.cafile = alien;
+	rest_configure(s.rig.rest, &s.rig.config);
 	do {
 		make_visit(&s, &visit);
 		CHECK(loop_now_ms() < until_ms);
@@ -231,7 +197,7 @@ static void new_certificates_end_all_tickets(void)
 	free(old_ca);
 	free(client);
 	free(alien);
-	free(s.config.certfile);
+	free(s.rig.config.certfile);
 }
 
 /* Until the text comes, or the end of the stream where it is NULL. */
@@ -258,9 +224,9 @@ static void read_until(gnutls_session_t session, struct buf *got, const char *wh
 static void a_stream_ends_with_its_certificates(void)
 {
 	static const char request[] = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n";
-	struct server s = { .config.certfile = rig_certificate("server.pem"),
-			    .config.cafile = rig_certificate("ca.pem") };
-	char *old_ca = s.config.cafile, *alien = rig_certificate("alien.pem");
+	struct server s = { .rig.config.certfile = rig_certificate("server.pem"),
+			    .rig.config.cafile = rig_certificate("ca.pem") };
+	char *old_ca = s.rig.config.cafile, *alien = rig_certificate("alien.pem");
 	struct visit visit = { .priorities = versions[0], .method = "GET" };
 	_cleanup_(buf_done) struct buf got = { 0 };
 	struct status *news = status_new();
@@ -278,12 +244,12 @@ static void a_stream_ends_with_its_certificates(void)
 	} while (rc < 0 && !gnutls_error_is_fatal(rc));
 	CHECK(rc == 0 && gnutls_record_send(session, request, sizeof(request) - 1) > 0);
 	read_until(session, &got, "event: state");
-	board_publish(s.board, news);
+	board_publish(s.rig.board, news);
 	status_free(news);
 	read_until(session, &got, "event: lease");
 	read_until(session, &got, "\"held\": false");
-	s.config.cafile = alien;
-	rest_configure(s.rest, &s.config);
+	s.rig.config.cafile = alien;
+	rest_configure(s.rig.rest, &s.rig.config);
 	read_until(session, &got, NULL);
 	CHECK(strstr(got.data, "\r\n0\r\n\r\n"), "in order: %s", got.data);
 	make_visit(&s, &visit);
@@ -294,7 +260,7 @@ static void a_stream_ends_with_its_certificates(void)
 	server_stop(&s);
 	free(old_ca);
 	free(alien);
-	free(s.config.certfile);
+	free(s.rig.config.certfile);
 }
 
 int main(void)
