@@ -14,6 +14,7 @@ src_libio_a_SOURCES += \
 	src/io/notify.c src/io/notify.h \
 	src/io/resolve.c src/io/resolve.h \
 	src/io/rest.c src/io/rest.h src/io/restpriv.h \
+	src/io/restaccess.c src/io/restaccess.h \
 	src/io/restconns.c src/io/restconns.h \
 	src/io/restdb.c src/io/restdb.h \
 	src/io/restfeed.c src/io/restfeed.h \

@@ -17,10 +17,9 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "io/restaccess.h"
 #include "io/restfeed.h"
 #include "io/restpriv.h"
-#include "wire/b64.h"
-#include "wire/pct.h"
 #include "wire/restroute.h"
 
 #define SWEEP_MS 1000
@@ -41,6 +40,7 @@ struct visit {
 	const char *text;
 	struct buf body;
 	struct rest_task *task; /* answered */
+	struct restaccess_who who; /* of a write */
 	struct restdb_asker asker;
 };
 
@@ -53,6 +53,7 @@ struct rest_serve {
 	struct rest_task *tasks[REST_TASKS_MAX]; /* with the loop; NULL where free */
 	size_t body_bytes;
 	struct restconns conns;
+	struct restaccess access;
 	struct restfeed feed;
 	struct restdb_askers askers;
 	bool closing; /* the server of this moment ends: no new task for the loop */
@@ -141,6 +142,8 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 	if (code == MHD_HTTP_UNAUTHORIZED)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 					      "Basic realm=\"Patroni\"");
+	if (code == RESTACCESS_TOO_MANY)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
 	(void)str_printf(number, sizeof(number), "%" PRIu64, lsn);
 	if (lsn != 0)
 		(void)MHD_add_response_header(response, "lsn", number);
@@ -265,64 +268,21 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 
 /* ---- writes ---- */
 
-/* Takes the same time wherever the first difference is. */
-static bool same_secret(const char *given, size_t len, const char *wanted)
+static void tell(struct rest_serve *serve, const char *method, const struct visit *visit,
+		 bool refused, int code, const char *text)
 {
-	size_t want_len = strlen(wanted);
-	unsigned char diff = len != want_len;
+	const struct restaccess_deed deed = {
+		.who = &visit->who,
+		.method = method,
+		.path = visit->path,
+		.body = visit->body.data,
+		.body_len = visit->body.len,
+		.refused = refused,
+		.code = code,
+		.text = text,
+	};
 
-	for (size_t i = 0; i < len; i++)
-		diff |= (unsigned char)(given[i] ^ wanted[want_len ? i % want_len : 0]);
-	return diff == 0;
-}
-
-/* 0, or the HTTP status with *ret_text. */
-static int check_credentials(const struct rest_settings *settings, const char *header,
-			     const char **ret_text)
-{
-	static const char basic[] = "Basic ";
-	_cleanup_(buf_done) struct buf given = { 0 };
-
-	if (!settings->credentials)
-		return 0;
-	*ret_text = "no auth header received";
-	if (!header)
-		return MHD_HTTP_UNAUTHORIZED;
-	*ret_text = "not authenticated";
-	if (strncasecmp(header, basic, sizeof(basic) - 1) != 0)
-		return MHD_HTTP_UNAUTHORIZED;
-	header += sizeof(basic) - 1;
-	if (b64_decode(header, strlen(header), &given, NULL) < 0 ||
-	    !same_secret(given.data ?: "", given.len, settings->credentials))
-		return MHD_HTTP_UNAUTHORIZED;
-	return 0;
-}
-
-/* Contract 2.8, in its order. */
-static int check_access(const struct rest_serve *serve, struct MHD_Connection *connection,
-			const struct visit *visit, const char **ret_text)
-{
-	const struct rest_settings *settings = serve->settings;
-	const union MHD_ConnectionInfo *info;
-	/* Who the members are is not known while etcd is away. */
-	bool restricted = pct_has_segment(visit->path, "failsafe") ? settings->listed :
-								     settings->restricted;
-
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (restricted && !allow_has(&settings->allow, info->client_addr)) {
-		*ret_text = "Access is denied";
-		return MHD_HTTP_FORBIDDEN;
-	}
-	if (settings->tls && settings->tls->verify_client != VERIFY_NONE) {
-		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-		*ret_text = "client certificate required";
-		if (!resttls_has_cert(info->tls_session))
-			return MHD_HTTP_FORBIDDEN;
-	}
-	return check_credentials(settings,
-				 MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-							     MHD_HTTP_HEADER_AUTHORIZATION),
-				 ret_text);
+	restaccess_tell(&serve->access, &deed);
 }
 
 /* The length that was told beforehand; UINT64_MAX for more than can be read off. */
@@ -345,12 +305,15 @@ static void refuse(struct visit *visit, int code, const char *text)
 }
 
 static enum MHD_Result begin_write(struct rest_serve *serve, struct MHD_Connection *connection,
-				   struct visit *visit)
+				   const char *method, struct visit *visit)
 {
 	uint64_t length = told_length(connection);
 	const char *text = "";
-	int code = check_access(serve, connection, visit, &text);
+	int code = restaccess_check(&serve->access, serve->settings, connection, visit->path,
+				    &visit->who, &text);
 
+	if (code != 0)
+		tell(serve, method, visit, true, code, text);
 	if (code == 0 && length > REST_BODY_MAX) {
 		code = TOO_LONG;
 		text = "the body is too long";
@@ -433,6 +396,7 @@ static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection 
 		size_t len = text.len;
 
 		rest_task_free(task);
+		tell(serve, method, visit, false, code, text.data);
 		return queue_answer(serve, connection, code, "text/html", buf_take(&text), len,
 				    0);
 	}
@@ -442,13 +406,17 @@ static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection 
 }
 
 static enum MHD_Result answer_write(struct rest_serve *serve, struct MHD_Connection *connection,
-				    struct visit *visit)
+				    const char *method, struct visit *visit)
 {
 	struct rest_task *task = TAKE(visit->task);
 	char *body = TAKE(task->body);
-	enum MHD_Result rc = queue_answer(serve, connection, task->code, task->content_type, body,
-					  strlen(body), task->lsn);
+	enum MHD_Result rc;
 
+	/* A document is no outcome in words. */
+	tell(serve, method, visit, false, task->code,
+	     str_eq(task->content_type, "text/html") ? body : NULL);
+	rc = queue_answer(serve, connection, task->code, task->content_type, body, strlen(body),
+			  task->lsn);
 	rest_task_free(task);
 	return rc;
 }
@@ -469,7 +437,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
 	if (!visit->begun) {
 		visit->begun = true;
 		/* An answer queued at the header closes the connection after it. */
-		return reads ? MHD_YES : begin_write(serve, connection, visit);
+		return reads ? MHD_YES : begin_write(serve, connection, method, visit);
 	}
 	if (*upload_len > 0) {
 		if (!reads)
@@ -482,7 +450,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
 	if (visit->refused)
 		return queue_text(serve, connection, visit->code, visit->text);
 	if (visit->task)
-		return answer_write(serve, connection, visit);
+		return answer_write(serve, connection, method, visit);
 	return do_write(serve, connection, method, visit);
 }
 

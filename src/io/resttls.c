@@ -5,6 +5,7 @@
 #include "io/resttls.h"
 
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -211,4 +212,23 @@ bool resttls_has_cert(void *session)
 	if (!gnutls_certificate_get_peers(session, &n) || n == 0)
 		return false;
 	return !gnutls_session_is_resumed(session) || verify(session) == 0;
+}
+
+void resttls_cert_name(void *session, char *dst, size_t size)
+{
+	unsigned int n = 0;
+	const gnutls_datum_t *shown = gnutls_certificate_get_peers(session, &n);
+	gnutls_x509_crt_t cert;
+	size_t len = size;
+
+	dst[0] = '\0';
+	if (!shown || n == 0 || gnutls_x509_crt_init(&cert) < 0)
+		return;
+	if (gnutls_x509_crt_import(cert, &shown[0], GNUTLS_X509_FMT_DER) < 0 ||
+	    gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0, dst, &len) < 0)
+		dst[0] = '\0';
+	gnutls_x509_crt_deinit(cert);
+	for (char *at = dst; *at; at++)
+		if (*at < ' ' || *at > '~' || *at == '\'')
+			*at = '?';
 }

@@ -40,5 +40,7 @@ void resttls_prepare(void *session, const struct resttls *tls);
 /* The client showed a certificate; it was verified in the handshake. One that came back with a
  * ticket is verified again: the certificate may have expired since. */
 bool resttls_has_cert(void *session);
+/* The common name in it, letters that do not print as '?'; "" where there is none. */
+void resttls_cert_name(void *session, char *dst, size_t size);
 
 #endif

@@ -9,6 +9,7 @@ check_io_programs = \
 	tests/io/test_link \
 	tests/io/test_peers \
 	tests/io/test_rest \
+	tests/io/test_restaccess \
 	tests/io/test_restdb \
 	tests/io/test_restfeed \
 	tests/io/test_restmany \
@@ -52,19 +53,23 @@ tests_io_test_link_LDADD = $(IO_TEST_LIBS)
 tests_io_test_peers_SOURCES = tests/io/test_peers.c tests/io/rig.c tests/io/rig.h
 tests_io_test_peers_LDADD = $(IO_TEST_LIBS)
 
-tests_io_test_rest_SOURCES = tests/io/test_rest.c tests/io/rig.c tests/io/rig.h
+REST_RIG = tests/io/restrig.c tests/io/restrig.h tests/io/rig.c tests/io/rig.h
+tests_io_test_rest_SOURCES = tests/io/test_rest.c $(REST_RIG)
 tests_io_test_rest_LDADD = $(IO_TEST_LIBS)
 
-tests_io_test_restdb_SOURCES = tests/io/test_restdb.c tests/io/rig.c tests/io/rig.h
+tests_io_test_restaccess_SOURCES = tests/io/test_restaccess.c $(REST_RIG)
+tests_io_test_restaccess_LDADD = $(IO_TEST_LIBS)
+
+tests_io_test_restdb_SOURCES = tests/io/test_restdb.c $(REST_RIG)
 tests_io_test_restdb_LDADD = $(IO_TEST_LIBS)
 
-tests_io_test_restfeed_SOURCES = tests/io/test_restfeed.c tests/io/rig.c tests/io/rig.h
+tests_io_test_restfeed_SOURCES = tests/io/test_restfeed.c $(REST_RIG)
 tests_io_test_restfeed_LDADD = $(IO_TEST_LIBS)
 
-tests_io_test_restmany_SOURCES = tests/io/test_restmany.c tests/io/rig.c tests/io/rig.h
+tests_io_test_restmany_SOURCES = tests/io/test_restmany.c $(REST_RIG)
 tests_io_test_restmany_LDADD = $(IO_TEST_LIBS)
 
-tests_io_test_resttls_SOURCES = tests/io/test_resttls.c tests/io/rig.c tests/io/rig.h
+tests_io_test_resttls_SOURCES = tests/io/test_resttls.c $(REST_RIG)
 tests_io_test_resttls_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
 tests_io_test_resttls_LDADD = $(IO_TEST_LIBS)
 
