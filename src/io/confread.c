@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,7 +83,58 @@ static int read_files(const char *path, struct files *files, struct err *err)
 	return r;
 }
 
-static int read_directory(const char *path, struct confdoc **ret, struct err *err)
+/* A directory on the way that lets only its own in closes what is below. */
+static bool is_reached_by_all(const char *path)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (realpath(path, real) == NULL)
+		return true;
+	for (char *slash = strrchr(real, '/'); slash != NULL; slash = strrchr(real, '/')) {
+		slash[slash == real] = '\0';
+		if (stat(real, &st) == 0 && (st.st_mode & S_IXOTH) == 0)
+			return false;
+		if (slash == real)
+			break;
+	}
+	return true;
+}
+
+static bool holds_secret(const struct buf *text)
+{
+	struct confdoc *doc = NULL;
+	bool holds;
+
+	/* What is wrong in it is told by whoever reads it for its settings. */
+	if (confdoc_parse(text->data != NULL ? text->data : "", text->len, NULL, &doc, NULL) < 0)
+		return false;
+	holds = confdoc_holds_secret(doc);
+	confdoc_free(doc);
+	return holds;
+}
+
+static int check_mode(const char *path, const struct buf *text, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || (st.st_mode & (S_IROTH | S_IWOTH)) == 0 ||
+	    !is_reached_by_all(path))
+		return 0;
+	if ((st.st_mode & S_IWOTH) != 0)
+		return err_set(err, ERR_CONFIG,
+			       "'%s' has mode %04o: every account of this host can write commands "
+			       "into it that run as this user; chmod o-rwx '%s'",
+			       path, (unsigned)st.st_mode & 07777, path);
+	if (!holds_secret(text))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		       "'%s' holds passwords and has mode %04o: every account of this host can "
+		       "read them; chmod o-rwx '%s'",
+		       path, (unsigned)st.st_mode & 07777, path);
+}
+
+static int read_directory(const char *path, bool strict, struct confdoc **ret, struct err *err)
 {
 	_cleanup_(files_done) struct files files = { 0 };
 	struct conf_text texts[CONFREAD_FILES_MAX];
@@ -90,6 +142,10 @@ static int read_directory(const char *path, struct confdoc **ret, struct err *er
 
 	if (r < 0)
 		return err_wrap(err, "%s", path);
+	for (size_t i = 0; strict && r == 0 && i < files.n; i++)
+		r = check_mode(files.names[i], &files.texts[i], err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < files.n; i++)
 		texts[i] = (struct conf_text){ .name = files.names[i],
 					       .text = files.texts[i].data != NULL ?
@@ -101,20 +157,22 @@ static int read_directory(const char *path, struct confdoc **ret, struct err *er
 	return r;
 }
 
-static int read_one(const char *path, struct confdoc **ret, struct err *err)
+static int read_one(const char *path, bool strict, struct confdoc **ret, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
 	int r = fsx_read(path, TOTAL_MAX, &text, err);
 
 	if (r == FSX_MISSING)
 		r = err_set(err, ERR_CONFIG, "configuration file '%s' does not exist", path);
+	if (r == 0 && strict && check_mode(path, &text, err) < 0)
+		return -ERR_CONFIG;
 	if (r == 0)
 		r = confdoc_parse(text.data != NULL ? text.data : "", text.len,
 				  (const char *const *)environ, ret, err);
 	return r < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
-int confread_parse(const char *path, struct confdoc **ret, struct err *err)
+static int parse(const char *path, bool strict, struct confdoc **ret, struct err *err)
 {
 	struct stat st;
 
@@ -123,8 +181,13 @@ int confread_parse(const char *path, struct confdoc **ret, struct err *err)
 	if (path == NULL)
 		return 0;
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return read_directory(path, ret, err);
-	return read_one(path, ret, err);
+		return read_directory(path, strict, ret, err);
+	return read_one(path, strict, ret, err);
+}
+
+int confread_parse(const char *path, struct confdoc **ret, struct err *err)
+{
+	return parse(path, false, ret, err);
 }
 
 int confread_load(const char *path, struct confdoc **ret, struct buf *ret_text, struct err *err)
@@ -132,7 +195,7 @@ int confread_load(const char *path, struct confdoc **ret, struct buf *ret_text, 
 	_cleanup_(conf_problems_done) struct conf_problems problems = { 0 };
 	const char *name = path != NULL ? path : "environment";
 	struct confdoc *doc = NULL;
-	int r = confread_parse(path, &doc, err);
+	int r = parse(path, true, &doc, err);
 
 	if (r < 0)
 		return r;

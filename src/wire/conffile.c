@@ -47,6 +47,34 @@ void confdoc_print(const struct confdoc *doc, struct buf *ret_text)
 	treedump_yaml(doc->tree.root, false, ret_text);
 }
 
+/* "https://user:password@host" */
+static bool has_login(const char *text)
+{
+	const char *login = strstr(text, "://");
+	size_t len;
+
+	if (login == NULL)
+		return false;
+	login += 3;
+	len = strcspn(login, "/@");
+	return login[len] == '@' && memchr(login, ':', len) != NULL;
+}
+
+bool confdoc_holds_secret(const struct confdoc *doc)
+{
+	const struct tree_node *node = doc->tree.root;
+
+	for (; node != NULL; node = tree_next(doc->tree.root, node)) {
+		if (!tree_is_scalar(node) || node->text == NULL || node->text[0] == '\0' ||
+		    node->type == TREE_NULL)
+			continue;
+		if ((node->key != NULL && str_ends(node->key, "password")) ||
+		    has_login(node->text))
+			return true;
+	}
+	return false;
+}
+
 static void confdoc_freep(struct confdoc **docp)
 {
 	confdoc_free(*docp);

@@ -53,6 +53,9 @@ void confdoc_free(struct confdoc *doc);
 /* All of it, files and variables merged, as YAML; with its passwords. */
 void confdoc_print(const struct confdoc *doc, struct buf *ret_text);
 
+/* Whether a password stands in it, as a key of its own or in an address. */
+bool confdoc_holds_secret(const struct confdoc *doc);
+
 /* As conf_problems_print(), but each line bears the name of its own file, if there are several. */
 void confdoc_print_problems(const struct confdoc *doc, const struct conf_problems *problems,
 			    const char *file, struct buf *ret_text);

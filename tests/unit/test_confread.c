@@ -128,3 +128,57 @@ Test(confread, variables_stand_in_for_a_file)
 	cr_assert_eq(setenv("PATRONI_CONFIGURATION", "scope: [", 1), 0);
 	cr_assert_lt(confread_load(NULL, &doc, NULL, &err), 0);
 }
+
+/* What becomes of the directory's one file with these modes; "" it is taken. */
+static char *refused(const char *text, mode_t file_mode, mode_t dir_mode)
+{
+	_cleanup_(freep) char *path = str_dupf("%s/00.yml", dir);
+	struct confdoc *doc = NULL;
+	struct err of_dir = { 0 };
+	struct err err = { 0 };
+
+	put("00.yml", text);
+	cr_assert_eq(chmod(path, file_mode), 0);
+	cr_assert_eq(chmod(dir, dir_mode), 0);
+	if (confread_load(path, &doc, NULL, &err) == 0)
+		confdoc_free(doc);
+	/* Named by its directory it fares the same. */
+	cr_assert_eq(confread_load(dir, &doc, NULL, &of_dir), err.msg[0] ? -ERR_CONFIG : 0);
+	if (!of_dir.msg[0])
+		confdoc_free(doc);
+	cr_assert_str_eq(of_dir.msg, err.msg);
+	cr_assert_eq(chmod(dir, 0700), 0);
+	return str_dup(err.msg);
+}
+
+#define NO_SECRET                                                                             \
+	CONFLOAD_LOCAL "postgresql:\n"                                                        \
+		       "  listen: 127.0.0.1:5432\n"                                            \
+		       "  connect_address: 127.0.0.1:5432\n"                                   \
+		       "  data_dir: /var/lib/pg/data\n"                                        \
+		       "  authentication:\n"                                                   \
+		       "    superuser: {username: postgres}\n"                                 \
+		       "    replication: {username: replicator, password: ''}\n"
+
+Test(confread, passwords_that_everybody_can_read_are_refused, .init = make, .fini = clean)
+{
+	_cleanup_(freep) char *read = refused(CONFLOAD_MINIMAL, 0644, 0755);
+	_cleanup_(freep) char *in_url = refused(NO_SECRET "x: [\"http://u:p@h:1\"]\n", 0604, 0755);
+	_cleanup_(freep) char *closed = refused(CONFLOAD_MINIMAL, 0644, 0750);
+	_cleanup_(freep) char *group = refused(CONFLOAD_MINIMAL, 0660, 0755);
+
+	cr_assert(strstr(read, "holds passwords and has mode 0644"), "%s", read);
+	cr_assert(strstr(read, "chmod o-rwx '"), "%s", read);
+	cr_assert(strstr(in_url, "mode 0604"), "%s", in_url);
+	cr_assert_str_eq(closed, "", "its directory keeps others out: %s", closed);
+	cr_assert_str_eq(group, "", "the group is the operator's affair: %s", group);
+}
+
+Test(confread, a_file_that_everybody_can_write_is_refused, .init = make, .fini = clean)
+{
+	_cleanup_(freep) char *written = refused(NO_SECRET, 0602, 0755);
+	_cleanup_(freep) char *read = refused(NO_SECRET, 0644, 0755);
+
+	cr_assert(strstr(written, "can write commands"), "%s", written);
+	cr_assert_str_eq(read, "", "nothing to hide: %s", read);
+}
