@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import socket
 import subprocess
 import time
 import urllib.request
@@ -257,6 +258,25 @@ def test_credentials_are_sent(world, tmp_path):
     world.hactl("version", world.scope, options=["-c", str(conf)])
     assert world.members["node0"].requests[-1][0] == "GET"
     assert "Authorization" not in world.members["node0"].headers[-1]
+
+
+def test_password_of_the_url_is_not_in_the_process_list():
+    """etcd does not answer meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = "etcd3://user:s3cret@127.0.0.1:%d" % deaf.getsockname()[1]
+        process = subprocess.Popen([program(), "-d", url, "list", "any"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deaf.settimeout(10)
+            deaf.accept()[0].close()
+            with open("/proc/%d/cmdline" % process.pid, "rb") as f:
+                shown = f.read()
+            # What belongs to root here can neither be traced nor dumped by others.
+            assert os.stat("/proc/%d/environ" % process.pid).st_uid == 0
+        finally:
+            process.kill()
+            process.wait()
+    assert b"user:xxxxxx@" in shown and b"s3cret" not in shown, shown
 
 
 @pytest.fixture
