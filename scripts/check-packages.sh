@@ -105,7 +105,7 @@ check_installed() {
 		sed -n 's|^[a-z]*compdir = \$(datadir)|usr/share|p' "$src/src/cli/room.mk" |
 			sed 's|fish/.*|&/hactl.fish|; s|zsh/.*|&/_hactl|; s|bash.*|&/hactl|' >>"$tmp/there"
 		printf '%s\n' usr/bin/hactl usr/sbin/pghad usr/sbin/pgha-guard \
-			usr/share/pgha/pgha_fence.sql etc/pgha >>"$tmp/there"
+			usr/share/pgha/pgha_fence.sql usr/share/pgha/roles.sql etc/pgha >>"$tmp/there"
 		sed 's|\(postgresql\)-1[0-9]\(\.service\.d\)|\1-1?\2|; s|\(man1/hactl\).*|\1*.1|' \
 			"$tmp/there" | sort -u >"$tmp/a"
 		sort "$tmp/pgha.$kind" "$tmp/pgha-client.$kind" >"$tmp/b"
@@ -198,6 +198,11 @@ check_scripts() {
 	for script in pgha-units pgha-unclaimed install-files build-deb; do
 		sh -n "$pack/$script" || fault "$script: not a script"
 	done
+	bash -n "$pack/vip/pgha-vip" || fault "pgha-vip: not a script"
+	for example in traefik.yml vip-manager.yml; do
+		python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' \
+			"$pack/examples/$example" || fault "$example: not YAML"
+	done
 }
 
 # Those that imply NoNewPrivileges= for a unit with User=: systemd.exec(5).
@@ -235,7 +240,7 @@ check_systemd() {
 		echo "check-packages: no systemd-analyze, units are not analysed"
 		return 0
 	fi
-	for unit in pghad.service pgha-guard@.service; do
+	for unit in pghad.service pgha-guard@.service vip/pgha-vip.service; do
 		systemd-analyze security --offline=true --no-pager --threshold=30 "$pack/$unit" \
 			>"$tmp/score" 2>&1 || fault "$unit: $(tail -n 1 "$tmp/score")"
 		if grep -i 'unknown\|invalid\|failed to' "$tmp/score"; then

@@ -7,7 +7,7 @@ EXTRA_DIST += \
 	src/fence/module.mk \
 	src/fence/pgha_fence.c
 
-dist_pkgdata_DATA = sql/pgha_fence.sql
+dist_pkgdata_DATA = sql/pgha_fence.sql sql/roles.sql
 
 # The Postgres module, once for each version that configure found: src/fence/<major>/pgha_fence.so.
 # Postgres is never built with sanitizers, so neither is what it loads.

@@ -158,9 +158,11 @@ static int step_script(struct pgwork *work, struct err *err)
 	_cleanup_(buf_done) struct buf conninfo = { 0 };
 	_cleanup_(freep) char *pgpass = NULL;
 	_cleanup_(freep) char *entry = NULL;
+	_cleanup_(freep) char *service = NULL;
+	_cleanup_(freep) char *file = NULL;
 	struct pg *pg = work->pg;
-	const char *env[3] = { NULL, "PGOPTIONS=-c synchronous_commit=local -c statement_timeout=0",
-			       NULL };
+	const char *env[4] = { NULL,
+			       "PGOPTIONS=-c synchronous_commit=local -c statement_timeout=0" };
 	struct child_spec spec = { .name = "post_bootstrap", .env = env };
 	int rc;
 
@@ -179,6 +181,9 @@ static int step_script(struct pgwork *work, struct err *err)
 	pgpass = pgconf_pgpass_path(pg->config);
 	entry = str_dupf("PGPASSFILE=%s", pgpass);
 	env[0] = entry;
+	service = pgconf_service_path(pg->config);
+	file = service ? str_dupf("PGSERVICEFILE=%s", service) : NULL;
+	env[2] = file;
 	spec.argv = (const char *const *)words.items;
 	return pgtool_spawn(work, &spec, err);
 }

@@ -361,6 +361,63 @@ void pgconf_pgpass_text(const struct config *config, const char *socket_dir,
 		pgpass_lines(config, config->pg.connect_host, config->pg.connect_port, ret);
 }
 
+/* -- service file ------------------------------------------------------------------------- */
+
+static const struct service {
+	const char *name;
+	size_t at; /* in struct config_postgresql */
+} services[] = {
+	{ "pgha_superuser", offsetof(struct config_postgresql, superuser) },
+	{ "pgha_replication", offsetof(struct config_postgresql, replication) },
+	{ "pgha_rewind", offsetof(struct config_postgresql, rewind) },
+};
+
+static const struct auth *auth_of(const struct config *config, const struct service *service)
+{
+	return (const struct auth *)((const char *)&config->pg + service->at);
+}
+
+const char *pgconf_service(const struct config *config, const struct auth *auth)
+{
+	if (!auth || !auth->sslpassword || !auth->sslpassword[0])
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		if (auth_of(config, &services[i]) == auth)
+			return services[i].name;
+	return NULL;
+}
+
+char *pgconf_service_path(const struct config *config)
+{
+	_cleanup_(freep) char *pgpass = pgconf_pgpass_path(config);
+
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		if (pgconf_service(config, auth_of(config, &services[i])))
+			return str_dupf("%s.service", pgpass);
+	return NULL;
+}
+
+int pgconf_service_text(const struct config *config, struct buf *ret, struct err *err)
+{
+	buf_clear(ret);
+	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+		const struct auth *auth = auth_of(config, &services[i]);
+		size_t len;
+
+		if (!pgconf_service(config, auth))
+			continue;
+		/* libpq takes lines, and blanks at their ends away. */
+		len = strlen(auth->sslpassword);
+		if (strchr(auth->sslpassword, '\n') || strchr(" \t\r", auth->sslpassword[len - 1]))
+			return err_set(err, ERR_CONFIG,
+				       "the sslpassword of '%s' has a newline, or a blank at its "
+				       "end: libpq reads it from a line",
+				       auth->username);
+		buf_printf(ret, "[%s]\nsslpassword=%s\n", services[i].name, auth->sslpassword);
+	}
+	return 0;
+}
+
 /* -- command line ------------------------------------------------------------------------- */
 
 static const char *controlled_value(const struct config *config, const char *name,

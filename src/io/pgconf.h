@@ -57,6 +57,14 @@ const char *pgconf_on_command_line(const struct config *config, const char *name
 
 /* The file with the passwords. Heap. */
 char *pgconf_pgpass_path(const struct config *config);
+
+/* libpq's service file: passwords of keys have no place in a password file, and on a command line
+ * everybody could read them. */
+char *pgconf_service_path(const struct config *config); /* heap; NULL: no key has a password */
+/* What stands there for a role of the configuration; NULL: nothing. */
+const char *pgconf_service(const struct config *config, const struct auth *auth);
+int pgconf_service_text(const struct config *config, struct buf *ret,
+			struct err *err) _must_check_;
 /* Where postgresql.conf and its companions are. */
 const char *pgconf_dir(const struct config *config);
 /* "postgresql", of "postgresql.conf" and "postgresql.base.conf". */

@@ -240,6 +240,11 @@ bool pgconn_closed(const struct pgconn *conn)
 	return conn->state == CONN_CLOSED;
 }
 
+bool pgconn_is_of(const struct pgconn *conn, const char *user)
+{
+	return conn->pq && str_eq(PQuser(conn->pq), user);
+}
+
 /* -- connect ------------------------------------------------------------------------------ */
 
 static void on_connecting(void *ctx, int fd, uint32_t ready);

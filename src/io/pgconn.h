@@ -53,6 +53,9 @@ bool pgconn_idle(const struct pgconn *conn);
 /* Neither open nor being opened. */
 bool pgconn_closed(const struct pgconn *conn);
 
+/* Whether it is this role's. */
+bool pgconn_is_of(const struct pgconn *conn, const char *user);
+
 /* values: sql->nparams texts, NULL for SQL NULL. The connection must be idle. */
 void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *values,
 		 int64_t deadline_ms, const struct pgconn_call *call);

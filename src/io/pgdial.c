@@ -19,6 +19,8 @@
 
 #define SPARE_EVERY_MS 10000
 
+#define INSUFFICIENT_PRIVILEGE "42501"
+
 struct params {
 	size_t n;
 	struct pgconn_param items[PGCONN_PARAMS_MAX];
@@ -50,18 +52,34 @@ static void add_auth(struct params *p, const struct pg *pg, const struct auth *a
 
 /* search_path: what another superuser put into public must not be found. Statements of the agent
  * are no news for the server's log, and must never wait for a standby. */
-static void add_session(struct params *p, int64_t statement_ms, bool superuser)
+static void add_session(struct params *p, int64_t statement_ms, bool local, bool superuser)
 {
 	(void)str_printf(p->options, sizeof(p->options),
-			 "-c statement_timeout=%lld -c search_path=pg_catalog%s",
+			 "-c statement_timeout=%lld -c search_path=pg_catalog%s%s",
 			 (long long)statement_ms,
-			 superuser ? " -c synchronous_commit=local -c lock_timeout=0"
-				     " -c log_statement=none -c log_min_duration_statement=-1"
-				     " -c pg_stat_statements.track=none" :
-				     "");
+			 local ? " -c synchronous_commit=local -c lock_timeout=0" : "",
+			 local && superuser ?
+				 " -c log_statement=none -c log_min_duration_statement=-1"
+				 " -c pg_stat_statements.track=none" :
+				 "");
 	add(p, "options", p->options);
 	add(p, "application_name", APPLICATION_NAME);
 	add(p, "client_encoding", "UTF8");
+}
+
+static bool is_plain(const struct pg *pg)
+{
+	return pg->plain_user[0] && str_eq(pg->plain_user, pg->config->pg.superuser.username);
+}
+
+bool pgdial_turns_plain(struct pg *pg, const struct err *err)
+{
+	if (is_plain(pg) || !str_eq(err->sqlstate, INSUFFICIENT_PRIVILEGE))
+		return false;
+	(void)str_copy(pg->plain_user, sizeof(pg->plain_user), pg->config->pg.superuser.username);
+	log_notice("'%s' is no superuser: its statements are logged as that role's are",
+		   pg->plain_user);
+	return true;
 }
 
 static void add_target(struct params *p, const char *host, const char *hostaddr, uint16_t port)
@@ -163,7 +181,7 @@ void pgdial_local(struct pg *pg, struct pgconn *conn, bool replication, int64_t 
 	add_local(&p, pg, replication);
 	add_database(&p, pg, replication);
 	add_auth(&p, pg, replication ? &conf->replication : &conf->superuser);
-	add_session(&p, statement_ms, !replication);
+	add_session(&p, statement_ms, !replication, !is_plain(pg));
 	pgconn_open(conn, p.items, p.n, deadline_ms, done, ctx);
 }
 
@@ -178,7 +196,7 @@ void pgdial_knock(struct pg *pg, struct pgconn *conn, int64_t deadline_ms, pgcon
 	add_database(&p, pg, false);
 	add_auth(&p, pg, &auth);
 	add(&p, "passfile", "/nonexistent");
-	add_session(&p, PGDIAL_STATEMENT_MS, true);
+	add_session(&p, PGDIAL_STATEMENT_MS, true, !is_plain(pg));
 	pgconn_open(conn, p.items, p.n, deadline_ms, done, ctx);
 }
 
@@ -187,8 +205,15 @@ static int own_conn(struct pgwork *work, struct err *err)
 	return work->conn ? 0 : pgconn_new(work->pg->loop, &work->conn, err);
 }
 
-static void on_spare(void *ctx _unused_, int result, const struct err *err)
+bool pgdial_is_ours(const struct pg *pg, const struct pgconn *conn)
 {
+	return pgconn_is_of(conn, pg->config->pg.superuser.username);
+}
+
+static void on_spare(void *ctx, int result, const struct err *err)
+{
+	if (result < 0 && pgdial_turns_plain(ctx, err))
+		return;
 	/* Whoever needs it opens one and tells what was wrong. */
 	if (result < 0)
 		log_debug("no spare connection: %s", err->msg);
@@ -198,7 +223,8 @@ void pgdial_spare(struct pg *pg)
 {
 	int64_t now_ms = loop_now_ms();
 
-	if (now_ms < pg->spare_at_ms || (pg->spare && !pgconn_closed(pg->spare)))
+	if (now_ms < pg->spare_at_ms ||
+	    (pg->spare && !pgconn_closed(pg->spare) && pgdial_is_ours(pg, pg->spare)))
 		return;
 	pg->spare_at_ms = now_ms + SPARE_EVERY_MS;
 	if (!pg->spare && pgconn_new(pg->loop, &pg->spare, NULL) < 0)
@@ -213,7 +239,8 @@ int pgdial_step_local(struct pgwork *work, int64_t statement_ms, struct err *err
 	int rc;
 
 	work->conn_usual = statement_ms == PGDIAL_STATEMENT_MS;
-	if (!work->conn && work->conn_usual && pg->spare && pgconn_idle(pg->spare)) {
+	if (!work->conn && work->conn_usual && pg->spare && pgconn_idle(pg->spare) &&
+	    pgdial_is_ours(pg, pg->spare)) {
 		work->conn = TAKE(pg->spare);
 		work->tolerate = false;
 		work->result = 0;
@@ -283,7 +310,7 @@ int pgdial_step_upstream(struct pgwork *work, const struct auth *auth, bool repl
 	add_target(&p, up->host, work->hostaddr, up->port);
 	add_database(&p, work->pg, replication);
 	add_auth(&p, work->pg, auth);
-	add_session(&p, statement_ms, false);
+	add_session(&p, statement_ms, false, false);
 	pgconn_open(work->conn, p.items, p.n, loop_now_ms() + PGDIAL_CONNECT_MS, pgwork_answered,
 		    work);
 	return PGWORK_WAIT;
@@ -313,6 +340,7 @@ void pgdial_conninfo(struct pgwork *work, const struct auth *auth, const char *d
 	_cleanup_(freep) char *passfile = pgconf_pgpass_path(config);
 	struct pgdsn dsn = {
 		.dbname = dbname,
+		.service = pgconf_service(config, auth),
 		.auth = auth,
 		.passfile = passfile,
 		.host = work->req.upstream.host,
@@ -333,6 +361,7 @@ void pgdial_local_conninfo(struct pg *pg, struct buf *ret)
 	struct params p = { 0 };
 	struct pgdsn dsn = {
 		.dbname = config->pg.database ? config->pg.database : "postgres",
+		.service = pgconf_service(config, &config->pg.superuser),
 		.auth = &config->pg.superuser,
 		.krbsrvname = config->pg.krbsrvname,
 	};

@@ -19,10 +19,17 @@
 void pgdial_local(struct pg *pg, struct pgconn *conn, bool replication, int64_t statement_ms,
 		  int64_t deadline_ms, pgconn_fn done, void *ctx);
 
+/* Whether a refusal was about settings that only a superuser may make: they are left out from then
+ * on, as long as the role is the same, and it can be tried again. */
+bool pgdial_turns_plain(struct pg *pg, const struct err *err);
+
 /* The same without a password, for who wants to know no more than whether anybody answers: no key
  * has to be derived, and a server that asks for a password (28P01) has answered. */
 void pgdial_knock(struct pg *pg, struct pgconn *conn, int64_t deadline_ms, pgconn_fn done,
 		  void *ctx);
+
+/* Whether it was opened as the role that is configured now. */
+bool pgdial_is_ours(const struct pg *pg, const struct pgconn *conn);
 
 /* Opens the spare connection if there is none, without waiting for it. */
 void pgdial_spare(struct pg *pg);

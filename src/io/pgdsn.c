@@ -33,6 +33,7 @@ void pgdsn_text(const struct pgdsn *dsn, struct buf *ret)
 	if (dsn->port)
 		(void)str_printf(port, sizeof(port), "%u", dsn->port);
 	buf_clear(ret);
+	add(ret, "service", dsn->service);
 	add(ret, "dbname", dsn->dbname);
 	add(ret, "user", auth->username);
 	add(ret, "passfile", dsn->passfile);
@@ -41,7 +42,8 @@ void pgdsn_text(const struct pgdsn *dsn, struct buf *ret)
 	add(ret, "sslmode", either(auth->sslmode, dsn, "prefer"));
 	add(ret, "sslcert", auth->sslcert);
 	add(ret, "sslkey", auth->sslkey);
-	add(ret, "sslpassword", auth->sslpassword);
+	if (!dsn->service)
+		add(ret, "sslpassword", auth->sslpassword);
 	add(ret, "sslrootcert", auth->sslrootcert);
 	add(ret, "sslcrl", auth->sslcrl);
 	if (dsn->major >= 14)

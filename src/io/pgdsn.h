@@ -13,6 +13,7 @@
 
 struct pgdsn {
 	const char *dbname;      /* NULL: left out, as everything else here */
+	const char *service;     /* where the password of the key stands; then it is left out */
 	const struct auth *auth; /* whose user, certificates and modes */
 	const char *passfile;
 	const char *host;

@@ -291,12 +291,21 @@ int pgfiles_pgpass(const struct config *config, const char *socket_dir, const st
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
 	_cleanup_(freep) char *path = pgconf_pgpass_path(config);
+	_cleanup_(freep) char *service = NULL;
 	bool changed = false;
 	int rc;
 
 	pgconf_pgpass_text(config, socket_dir, ups, nup, &text);
 	rc = put(path, &text, 0600, &changed, err);
-	return rc < 0 ? err_wrap(err, "password file") : 0;
+	if (rc < 0)
+		return err_wrap(err, "password file");
+	service = pgconf_service_path(config);
+	if (!service)
+		return 0;
+	rc = pgconf_service_text(config, &text, err);
+	if (rc == 0)
+		rc = put(service, &text, 0600, &changed, err);
+	return rc < 0 ? err_wrap(err, "service file") : 0;
 }
 
 /* Calls fn(where it is used, its copy in PGDATA) for each of our files. */

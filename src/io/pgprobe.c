@@ -195,7 +195,7 @@ static int step_connect(struct pgwork *work, struct err *err)
 	struct pg *pg = work->pg;
 	struct probe *probe = work->data;
 
-	if (pg->conn && pgconn_idle(pg->conn)) {
+	if (pg->conn && pgconn_idle(pg->conn) && pgdial_is_ours(pg, pg->conn)) {
 		pgwork_jump(work, S_STATE);
 		return PGWORK_NEXT;
 	}
@@ -213,6 +213,10 @@ static int step_connect(struct pgwork *work, struct err *err)
 
 static int step_connected(struct pgwork *work, struct err *err _unused_)
 {
+	if (work->result < 0 && pgdial_turns_plain(work->pg, &work->err)) {
+		pgwork_jump(work, S_CONNECT);
+		return PGWORK_NEXT;
+	}
 	if (work->result < 0)
 		unheard(work, run_by_failure(work));
 	return PGWORK_NEXT;

@@ -60,7 +60,9 @@ static int spawn_words(struct pgwork *work, const char *name, const struct words
 {
 	_cleanup_(freep) char *pgpass = pgconf_pgpass_path(work->pg->config);
 	_cleanup_(freep) char *entry = str_dupf("PGPASSFILE=%s", pgpass);
-	const char *env[] = { entry, NULL };
+	_cleanup_(freep) char *service = pgconf_service_path(work->pg->config);
+	_cleanup_(freep) char *file = service ? str_dupf("PGSERVICEFILE=%s", service) : NULL;
+	const char *env[] = { entry, file, NULL };
 	struct child_spec spec = {
 		.name = name,
 		.argv = (const char *const *)words->items,

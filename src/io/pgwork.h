@@ -106,6 +106,7 @@ struct pg {
 	 * cycle must not open one each time. A chain that uses it takes it out of here. */
 	struct pgconn *spare;
 	int64_t spare_at_ms; /* not before then it is opened again */
+	char plain_user[NAME_SIZE]; /* in place of a superuser, once it was seen to be none */
 	struct pgdoor *door;
 	struct pgready *ready;
 	struct canary *canary; /* where the WAL lies */

@@ -59,6 +59,7 @@ EXTRA_DIST += \
 	tests/e2e/test_runbook.py \
 	tests/e2e/test_scenarios.py \
 	tests/e2e/test_seal.py \
+	tests/e2e/test_security.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_switchover.py \
 	tests/e2e/test_upgrade.py \

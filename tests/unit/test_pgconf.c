@@ -181,6 +181,27 @@ Test(pgconf, passwords_go_to_one_file_for_every_server)
 	cr_assert(strstr(text.data, "\n/run/pg:5432:*:postgres:se'cret\n"));
 }
 
+Test(pgconf, passwords_of_keys_go_to_a_service_file)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct config *config = config_new(NULL, 0);
+	struct err err = { 0 };
+	char *path;
+
+	cr_assert_null(pgconf_service_path(config));
+	config->pg.replication.sslpassword = secret;
+	path = pgconf_service_path(config);
+	cr_assert_str_eq(path, "/tmp/pgpass0.service");
+	free(path);
+	cr_assert_str_eq(pgconf_service(config, &config->pg.replication), "pgha_replication");
+	cr_assert_null(pgconf_service(config, &config->pg.superuser));
+	cr_assert_eq(pgconf_service_text(config, &text, &err), 0);
+	cr_assert_str_eq(text.data, "[pgha_replication]\nsslpassword=se'cret\n");
+	config->pg.replication.sslpassword = (char *)"ends with a blank ";
+	cr_assert_lt(pgconf_service_text(config, &text, &err), 0);
+	cr_assert(strstr(err.msg, "replicator") && !strstr(err.msg, "ends with a blank "));
+}
+
 static void joined(const struct words *words, struct buf *ret)
 {
 	for (size_t i = 0; i < words->n; i++)

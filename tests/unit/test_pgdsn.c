@@ -84,3 +84,17 @@ Test(pgdsn, writes_password_lines)
 	pgdsn_pgpass_line("", 5432, &auth, &text);
 	cr_assert_eq(text.len, 0);
 }
+
+Test(pgdsn, the_password_of_a_key_gives_way_to_a_service)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char name[] = "u", secret[] = "s";
+	struct auth auth = { .username = name, .sslpassword = secret };
+	struct pgdsn dsn = { .auth = &auth };
+
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data, "user=u sslpassword=s");
+	dsn.service = "pgha_rewind";
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data, "service=pgha_rewind user=u");
+}

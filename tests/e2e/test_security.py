@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: PostgreSQL
+"""An agent without a superuser, and where its passwords do not come to light"""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import tempfile
+import threading
+
+from lib.cluster import CUT_OFF, PATIENCE
+from lib.node import pg_bin
+from lib.proc import wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROLES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "roles.sql")
+PLANTED = {who: "Pl4nted-%s" % who for who in ("agent", "replication", "rewind", "key", "rest")}
+READS = ("/patroni", "/cluster", "/config", "/history", "/metrics", "/openapi.json", "/failsafe",
+         "/ready/db", "/health")
+
+
+class ProcessLists:
+    """What everybody on the host can see of other people's processes, all the time."""
+
+    def __init__(self):
+        self.found = []
+        self.seen = set()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._look)
+
+    def _look(self):
+        own = os.getpid()
+        while not self.over.wait(0.002):
+            for pid in os.listdir("/proc"):
+                if not pid.isdigit() or int(pid) == own:
+                    continue
+                try:
+                    with open("/proc/%s/cmdline" % pid, "rb") as f:
+                        line = f.read().replace(b"\0", b" ").decode("utf-8", "replace")
+                except OSError:
+                    continue
+                self.seen.add(os.path.basename(line.split(" ")[0]))
+                self.found += [line for secret in PLANTED.values() if secret in line]
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *args):
+        self.over.set()
+        self.thread.join()
+
+
+BASIC = {"Authorization": "Basic " + base64.b64encode(
+    ("operator:" + PLANTED["rest"]).encode()).decode()}
+ROLE_OF = {"agent": "pgha_agent", "replication": "replicator", "rewind": "rewinder"}
+
+
+def set_password(cluster, who, password):
+    cluster.leader().sql("ALTER ROLE %s PASSWORD %%s" % ROLE_OF[who], password)
+
+
+def make_roles(cluster):
+    leader = cluster.leader()
+    psql = [os.path.join(pg_bin(), "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h",
+            "/run/postgresql", "-U", "postgres", "-d", "postgres"]
+    for _ in range(2):
+        leader.run(psql + ["-f", ROLES], user="postgres")
+    refused = leader.run(psql + ["-v", "agent=postgres", "-f", ROLES], user="postgres",
+                         check=False)
+    assert refused.returncode == 3 and "is a superuser" in refused.stdout, refused
+    for who in ROLE_OF:
+        set_password(cluster, who, PLANTED[who])
+    return leader
+
+
+def use_roles(cluster):
+    for n in cluster.nodes:
+        n.change_config(
+            restapi={"authentication": {"username": "operator", "password": PLANTED["rest"]}},
+            postgresql={"authentication": {
+                "superuser": {"username": "pgha_agent", "password": PLANTED["agent"]},
+                "replication": {"password": PLANTED["replication"]},
+                "rewind": {"password": PLANTED["rewind"], "sslpassword": PLANTED["key"]}}})
+        n.agent.kill(signal.SIGHUP)
+
+
+def use_superuser(cluster):
+    """As it was before, for the tests that follow."""
+    for n in cluster.nodes:
+        cluster.reset_config(n)
+        n.agent.kill(signal.SIGHUP)
+    for who in ("replication", "rewind"):
+        set_password(cluster, who, cluster.nodes[0].config["postgresql"]["authentication"][who]
+                     ["password"])
+    for n in cluster.nodes:
+        wait_for("%s takes commands without a password" % n.name,
+                 lambda n=n: n.rest("/reload", "POST", {}).code == 202, 30 * PATIENCE)
+
+
+def who_asks(node):
+    """The roles of the agent's sessions, and whether they are superusers."""
+    return set(node.sql("SELECT a.usename, u.usesuper FROM pg_stat_activity a JOIN pg_user u "
+                        "USING (usename) WHERE application_name = 'Patroni heartbeat'"))
+
+
+def said_by(cluster):
+    """Everything that a client of any kind is told, and everything that is written down."""
+    told = {}
+    for n in cluster.nodes:
+        for path in READS:
+            told["%s%s" % (n.name, path)] = n.rest(path).text
+        told[n.name + " log"] = n.agent_log()
+        for name in os.listdir(n.log_dir):
+            with open(os.path.join(n.log_dir, name), encoding="utf-8", errors="replace") as f:
+                told["%s %s" % (n.name, name)] = f.read()
+        for path in ("/explain", "/doctor", "/recorder"):
+            answer = n.rest(path, "POST", {}, headers=BASIC, timeout=30)
+            assert answer.code == 200, (path, answer)
+            told["%s%s" % (n.name, path)] = answer.text
+    told["etcd"] = json.dumps(cluster.etcd.tree("/"))
+    for command in ("list", "show-config", "history"):
+        told["hactl " + command] = cluster.hactl(command).stdout
+    assert all(told.values()), [where for where in told if not told[where]]
+    return told
+
+
+def is_closed_to_others(pid):
+    """Of a process that dumps no core and is traced by nobody else, these belong to root."""
+    return os.stat("/proc/%d/environ" % pid).st_uid == 0
+
+
+def lose_a_primary(cluster, out):
+    """Cut off while its clients write, so that it has to be rewound."""
+    cut = cluster.leader()
+    with cluster.writers(out) as w:
+        w.mark("link down")
+        cut.unplug()
+        cluster.wait_leader(other_than=cut)
+        cut.heal()
+        w.verdict(max_lost=CUT_OFF)
+    assert "pg_rewind" in cut.agent_log()
+
+
+def refuses_open_file(cluster, node):
+    """A copy of its file where everybody comes by."""
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, "pgha.yml")
+        shutil.copy(node.conf_path, path)
+        os.chmod(place, 0o755)
+        os.chmod(path, 0o644)
+        for args in (["--validate-config", "-i"], []):
+            told = node.run([cluster.programs.pghad] + args + [path], user="postgres",
+                            check=False)
+            assert told.returncode in (1, 3), told
+            assert "every account of this host can read them; chmod o-rwx '%s'" % path \
+                in told.stdout, told
+
+
+def test_agent_needs_no_superuser_and_tells_no_secret(cluster, out):
+    old = make_roles(cluster)
+    try:
+        with ProcessLists() as lists:
+            use_roles(cluster)
+            for n in cluster.nodes:
+                wait_for("the agent of %s asks as pgha_agent" % n.name,
+                         lambda n=n: who_asks(n) == {("pgha_agent", False)}, 30 * PATIENCE)
+            for n in cluster.nodes:
+                assert all(map(is_closed_to_others, [n.agent.pid] + n.pids_of("pgha-guard")))
+            cluster.hactl("switchover", "--candidate", cluster.replicas()[0].name, "--force")
+            cluster.wait_leader(other_than=old)
+            cluster.wait_whole()
+            lose_a_primary(cluster, out)
+            cluster.hactl("reinit", cluster.scope, cluster.replicas()[0].name, "--force",
+                          "--wait", timeout=120)
+            cluster.wait_whole()
+            told = said_by(cluster)
+        refuses_open_file(cluster, old)
+    finally:
+        use_superuser(cluster)
+    assert {"pg_rewind", "pg_basebackup"} <= lists.seen, sorted(lists.seen)
+    assert not lists.found, lists.found
+    for where, text in told.items():
+        assert not [s for s in PLANTED.values() if s in text], (where, text)
+    for n in cluster.nodes:
+        log = n.agent_log()
+        assert "is no superuser" in log
+        assert "permission denied" not in log.replace("permission denied to set parameter", "")
+        assert "checkpoint failed" not in log
+        assert "REST: POST /doctor" in log
