@@ -22,8 +22,15 @@ struct pgconn {
 	struct loop_source *timer;
 	struct loop_source *defer; /* delivers what was known at once */
 	struct pgconn_call call;   /* of the open or the statement under way */
-	const struct sql *sql;     /* NULL while connecting */
-	PGresult *result;
+	const struct sql *sql;     /* NULL while connecting; of a round its first */
+	PGresult *result;          /* of a round: what ended it too early */
+	struct pgconn_part round[PGCONN_ROUND_MAX];
+	uint32_t nround;   /* 0: a single statement is under way */
+	uint32_t nread;    /* of the newest round */
+	uint32_t ntold;    /* statements in it that only have others planned */
+	uint32_t planned;  /* bits: what this session was told of the table */
+	struct buf text;   /* of a round */
+	struct err round_err;
 	int pending; /* what `defer` delivers */
 	struct err pending_err;
 };
@@ -136,6 +143,7 @@ void pgconn_close(struct pgconn *conn)
 	conn->result = NULL;
 	PQfinish(conn->pq);
 	conn->pq = NULL;
+	conn->planned = 0;
 	conn->state = CONN_CLOSED;
 }
 
@@ -221,6 +229,7 @@ void pgconn_free(struct pgconn *conn)
 	loop_source_free(conn->defer);
 	PQclear(conn->result);
 	PQfinish(conn->pq);
+	buf_done(&conn->text);
 	free(conn);
 }
 
@@ -355,31 +364,38 @@ static bool has_columns(const PGresult *result, const struct sql *sql)
 	return PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) >= sql->ncolumns;
 }
 
+/* -err_code of a statement that failed; else what its reader says of its rows. */
+static int take_result(const PGresult *result, const struct pgconn_part *part, bool stream,
+		       struct err *err)
+{
+	struct pgrows rows = { .result = result, .sql = part->sql };
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !stream)
+		return result_error(result, part->sql, err);
+	if (!has_columns(result, part->sql))
+		return err_set(err, ERR_PROTOCOL, "%s: %d columns instead of %d", part->sql->name,
+			       PQnfields(result), part->sql->ncolumns);
+	return part->read ? part->read(&rows, part->ret, err) : 0;
+}
+
 static void answered(struct pgconn *conn)
 {
-	struct pgrows rows = { .sql = conn->sql };
+	const struct pgconn_part part = { conn->sql, conn->call.read, conn->call.ret };
 	PGresult *result = conn->result;
-	ExecStatusType status = PQresultStatus(result);
+	bool stream = is_stream(conn, PQresultStatus(result));
 	struct err err = { 0 };
-	int rc = 0;
+	int rc;
 
 	conn->result = NULL;
 	conn->state = CONN_IDLE;
-	rows.result = result;
-	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !is_stream(conn, status))
-		rc = result_error(result, conn->sql, &err);
-	else if (!has_columns(result, conn->sql))
-		rc = err_set(&err, ERR_PROTOCOL, "%s: %d columns instead of %d", conn->sql->name,
-			     PQnfields(result), conn->sql->ncolumns);
-	else if (conn->call.read)
-		rc = conn->call.read(&rows, conn->call.ret, &err);
+	rc = take_result(result, &part, stream, &err);
 	PQclear(result);
-
 	if (rc == -(int)ERR_CONNECT) {
 		fail(conn, rc, &err);
 		return;
 	}
-	if (is_stream(conn, status)) /* it would go on for ever */
+	if (stream) /* it would go on for ever */
 		pgconn_close(conn);
 	finish(conn, rc, rc < 0 ? &err : NULL);
 }
@@ -424,6 +440,44 @@ static bool collect(struct pgconn *conn)
 	return false;
 }
 
+/* A round: each result is taken as it comes. True at the end of all. */
+static bool collect_round(struct pgconn *conn)
+{
+	/* Bounded by what the server may send for the statements of one message. */
+	while (!PQisBusy(conn->pq)) {
+		PGresult *result = PQgetResult(conn->pq);
+
+		if (!result)
+			return true;
+		if (conn->round_err.code == ERR_NONE && conn->ntold > 0 &&
+		    PQresultStatus(result) == PGRES_COMMAND_OK)
+			conn->ntold--;
+		else if (conn->round_err.code == ERR_NONE && conn->nread < conn->nround &&
+			 take_result(result, &conn->round[conn->nread], false,
+				     &conn->round_err) == 0)
+			conn->nread++;
+		PQclear(result);
+	}
+	return false;
+}
+
+static void round_answered(struct pgconn *conn)
+{
+	struct err err = conn->round_err;
+
+	conn->state = CONN_IDLE;
+	if (err.code == ERR_NONE && conn->nread < conn->nround)
+		err_set(&err, ERR_PROTOCOL, "%s: no answer", conn->round[conn->nread].sql->name);
+	if (err.code == ERR_CONNECT) {
+		fail(conn, -(int)err.code, &err);
+		return;
+	}
+	/* What of it was planned is not known; the next one begins anew. */
+	if (err.code != ERR_NONE)
+		conn->planned = 0;
+	finish(conn, -(int)err.code, err.code != ERR_NONE ? &err : NULL);
+}
+
 static void lost(struct pgconn *conn)
 {
 	struct err err = { 0 };
@@ -436,21 +490,33 @@ static void lost(struct pgconn *conn)
 		pgconn_close(conn);
 }
 
+/* A server that closes says why first; that reason is a result. */
+static bool lost_with_reason(struct pgconn *conn)
+{
+	struct err err = { 0 };
+
+	if (conn->state != CONN_BUSY)
+		return false;
+	if (conn->nround > 0) {
+		(void)collect_round(conn);
+		err = conn->round_err;
+	} else if (collect(conn) && conn->result) {
+		result_error(conn->result, conn->sql, &err);
+	}
+	if (err.code == ERR_NONE)
+		return false;
+	fail(conn, -(int)err.code, &err);
+	return true;
+}
+
 static void on_ready(void *ctx, int fd _unused_, uint32_t ready _unused_)
 {
 	struct pgconn *conn = ctx;
 	int left = PQflush(conn->pq);
 
 	if (left < 0 || !PQconsumeInput(conn->pq)) {
-		/* A server that closes says why first; that reason is a result. */
-		if (conn->state == CONN_BUSY && collect(conn) && conn->result) {
-			struct err err = { 0 };
-			int rc = result_error(conn->result, conn->sql, &err);
-
-			fail(conn, rc, &err);
-			return;
-		}
-		lost(conn);
+		if (!lost_with_reason(conn))
+			lost(conn);
 		return;
 	}
 	loop_fd_want(conn->fd_source, left > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
@@ -460,7 +526,9 @@ static void on_ready(void *ctx, int fd _unused_, uint32_t ready _unused_)
 			lost(conn);
 		return;
 	}
-	if (collect(conn))
+	if (conn->nround > 0 && collect_round(conn))
+		round_answered(conn);
+	else if (conn->nround == 0 && collect(conn))
 		answered(conn);
 }
 
@@ -509,26 +577,76 @@ static int send_statement(struct pgconn *conn, const struct sql *sql, const char
 	return 0;
 }
 
-void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *values,
-		 int64_t deadline_ms, const struct pgconn_call *call)
+/* `sent`: as libpq's functions that send tell it. */
+static void flush(struct pgconn *conn, int sent)
 {
 	struct err err = { 0 };
-	int left = -1;
+	int left = sent ? PQflush(conn->pq) : -1;
+	int rc;
 
-	assert(conn->state == CONN_IDLE);
-	conn->call = *call;
-	conn->sql = sql;
-	conn->state = CONN_BUSY;
-	loop_timer_at(conn->timer, deadline_ms);
-	if (send_statement(conn, sql, values))
-		left = PQflush(conn->pq);
 	if (left < 0) {
-		int rc = connect_error(PQerrorMessage(conn->pq), &err);
-
+		rc = connect_error(PQerrorMessage(conn->pq), &err);
 		fail_soon(conn, rc, &err);
 		return;
 	}
 	loop_fd_want(conn->fd_source, left > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+}
+
+void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *values,
+		 int64_t deadline_ms, const struct pgconn_call *call)
+{
+	assert(conn->state == CONN_IDLE);
+	conn->call = *call;
+	conn->sql = sql;
+	conn->nround = 0;
+	conn->state = CONN_BUSY;
+	loop_timer_at(conn->timer, deadline_ms);
+	flush(conn, send_statement(conn, sql, values));
+}
+
+/* Plans are kept under the names of the statements. A first one that failed half way may have left
+ * some: so they begin with none. */
+static void round_text(struct pgconn *conn)
+{
+	struct buf *text = &conn->text;
+
+	buf_clear(text);
+	conn->ntold = 0;
+	if (conn->planned == 0) {
+		buf_printf(text, "DEALLOCATE ALL;");
+		conn->ntold++;
+	}
+	for (uint32_t i = 0; i < conn->nround; i++) {
+		const struct sql *sql = conn->round[i].sql;
+
+		if (!(conn->planned & (1U << i))) {
+			buf_printf(text, "PREPARE pgha_%s AS %s;", sql->name, sql->text);
+			conn->ntold++;
+			conn->planned |= 1U << i;
+		}
+		buf_printf(text, "EXECUTE pgha_%s;", sql->name);
+	}
+}
+
+void pgconn_round(struct pgconn *conn, const struct pgconn_part *parts, uint32_t n,
+		  int64_t deadline_ms, pgconn_fn done, void *ctx)
+{
+	assert(conn->state == CONN_IDLE && n > 0 && n <= PGCONN_ROUND_MAX);
+	conn->call = (struct pgconn_call){ .done = done, .ctx = ctx };
+	memcpy(conn->round, parts, n * sizeof(parts[0]));
+	conn->nround = n;
+	conn->nread = 0;
+	conn->round_err = (struct err){ 0 };
+	conn->sql = parts[0].sql;
+	conn->state = CONN_BUSY;
+	round_text(conn);
+	loop_timer_at(conn->timer, deadline_ms);
+	flush(conn, PQsendQuery(conn->pq, conn->text.data));
+}
+
+uint32_t pgconn_round_read(const struct pgconn *conn)
+{
+	return conn->nread;
 }
 
 const char *pgconn_parameter(const struct pgconn *conn, const char *name)

@@ -15,6 +15,7 @@
 #include "io/sql.h"
 
 #define PGCONN_PARAMS_MAX 40 /* key/value pairs of one connection */
+#define PGCONN_ROUND_MAX  4  /* statements of one round */
 
 struct pgconn;
 struct pgrows;
@@ -34,6 +35,13 @@ struct pgconn_call {
 	void *ret; /* stays valid until done was called or the connection is closed */
 	pgconn_fn done;
 	void *ctx;
+};
+
+/* One statement of a round, without parameters, and how its rows are taken. */
+struct pgconn_part {
+	const struct sql *sql;
+	int (*read)(const struct pgrows *rows, void *ret, struct err *err);
+	void *ret; /* as above */
 };
 
 int pgconn_new(struct loop *loop, struct pgconn **ret, struct err *err) _must_check_;
@@ -59,6 +67,13 @@ bool pgconn_is_of(const struct pgconn *conn, const char *user);
 /* values: sql->nparams texts, NULL for SQL NULL. The connection must be idle. */
 void pgconn_exec(struct pgconn *conn, const struct sql *sql, const char *const *values,
 		 int64_t deadline_ms, const struct pgconn_call *call);
+
+/* The first n of these statements in one message, which is one transaction; the server keeps their
+ * plans. They end with the first that fails, and pgconn_round_read() tells how many did not.
+ * A connection has one table of parts for all its rounds: only its `ret` may change. */
+void pgconn_round(struct pgconn *conn, const struct pgconn_part *parts, uint32_t n,
+		  int64_t deadline_ms, pgconn_fn done, void *ctx);
+uint32_t pgconn_round_read(const struct pgconn *conn);
 
 /* What the server reported at connect ("in_hot_standby", "server_version"); NULL: nothing. */
 const char *pgconn_parameter(const struct pgconn *conn, const char *name);

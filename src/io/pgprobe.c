@@ -31,10 +31,9 @@ struct probe {
 	bool sql_ok;
 	struct err why; /* nobody answered; code ERR_NONE: somebody did, or nobody was asked */
 	bool repeated; /* a statement failed on the way; asked a second time */
-	struct pg_state state;
+	struct pgquery_facts facts;
+	uint32_t nfacts; /* how many were read */
 	int64_t receiver_pid;
-	struct pgquery_walsenders walsenders;
-	struct pgquery_slots slots;
 	struct slot_pos positions[SLOTS_MAX];
 	struct pgquery_settings *settings; /* large, and asked for now and then only */
 	struct pgquery_identity identity;
@@ -43,8 +42,8 @@ struct probe {
 /* clang-format off */
 enum {
 	S_TURN = 0, S_LOOK, S_CONTROL, S_CONTROL_READ, S_FINISH,
-	S_CONNECT, S_CONNECTED, S_STATE, S_STATE_READ, S_RECEIVER, S_RECEIVER_READ, S_WALSENDERS,
-	S_SLOTS, S_SETTINGS, S_SETTINGS_READ, S_STARVED, S_STARVED_READ, S_IDENTIFY,
+	S_CONNECT, S_CONNECTED, S_STATE, S_STATE_READ, S_RECEIVER, S_RECEIVER_READ,
+	S_SETTINGS, S_SETTINGS_READ, S_STARVED, S_STARVED_READ, S_IDENTIFY,
 	S_IDENTIFY_ASK, S_IDENTIFY_READ,
 };
 /* clang-format on */
@@ -227,9 +226,9 @@ static int step_state(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 	struct pgquery q = query(work);
 
-	probe->state = work->pg->state;
+	probe->facts.state = work->pg->state;
 	pgwork_tolerate(work);
-	pgquery_probe(&q, &probe->state);
+	pgquery_facts(&q, work->req.brief, &probe->facts);
 	return PGWORK_WAIT;
 }
 
@@ -250,7 +249,7 @@ static void heard(struct pgwork *work)
 	struct pg *pg = work->pg;
 	enum pg_run run = pg->state.run;
 
-	pg->state = probe->state;
+	pg->state = probe->facts.state;
 	pg->state.run = run == PG_STOPPING ? run : PG_UP;
 	pg->life.seen = pg->state.role;
 	/* A promotion that was ordered and is under way may end it at any moment. */
@@ -267,7 +266,8 @@ static int step_state_read(struct pgwork *work, struct err *err _unused_)
 {
 	struct probe *probe = work->data;
 
-	if (work->result == 0) {
+	probe->nfacts = pgconn_round_read(work->pg->conn);
+	if (probe->nfacts >= PGQUERY_STATE) {
 		heard(work);
 		return PGWORK_NEXT;
 	}
@@ -291,7 +291,7 @@ static int step_receiver(struct pgwork *work, struct err *err _unused_)
 	struct pgquery q = query(work);
 
 	if (!pgreceiver_unwanted(work->pg)) {
-		pgwork_jump(work, S_WALSENDERS);
+		pgwork_jump(work, S_SETTINGS);
 		return PGWORK_NEXT;
 	}
 	/* Until the answer is here. */
@@ -310,40 +310,16 @@ static int step_receiver_read(struct pgwork *work, struct err *err _unused_)
 	return PGWORK_NEXT;
 }
 
-static int step_walsenders(struct pgwork *work, struct err *err _unused_)
-{
-	struct probe *probe = work->data;
-	struct pgquery q = query(work);
-
-	if (work->req.brief || !pgconn_idle(work->pg->conn))
-		return PGWORK_DONE;
-	pgwork_tolerate(work);
-	pgquery_walsenders(&q, &probe->walsenders);
-	return PGWORK_WAIT;
-}
-
-static int step_slots(struct pgwork *work, struct err *err _unused_)
-{
-	struct probe *probe = work->data;
-	struct pgquery q = query(work);
-
-	if (!pgconn_idle(work->pg->conn))
-		return PGWORK_DONE;
-	pgwork_tolerate(work);
-	pgquery_slots(&q, &probe->slots);
-	return PGWORK_WAIT;
-}
-
 static int step_settings(struct pgwork *work, struct err *err _unused_)
 {
 	struct probe *probe = work->data;
 	struct pgquery q = query(work);
 
-	if (work->result == 0) {
-		work->pg->slots = probe->slots;
+	if (probe->nfacts >= PGQUERY_SLOTS) {
+		work->pg->slots = probe->facts.slots;
 		work->pg->slots_at_ms = loop_now_ms();
 	}
-	if (!pgconn_idle(work->pg->conn))
+	if (work->req.brief || !pgconn_idle(work->pg->conn))
 		return PGWORK_DONE;
 	work->pg->state.pending_restart = work->pg->nchanges > 0;
 	if (work->pg->state.replay_paused && !work->pg->life.paused)
@@ -458,6 +434,7 @@ static int step_identify_read(struct pgwork *work, struct err *err _unused_)
 static void answer(struct pgwork *work, struct event *event)
 {
 	struct probe *probe = work->data;
+	const struct pgquery_slots *slots = &probe->facts.slots;
 
 	if (work->event == EVENT_PG_EXIT) {
 		pglog_reason(&work->pg->log, work->pg->config->pg.data_dir, work->text,
@@ -473,14 +450,14 @@ static void answer(struct pgwork *work, struct event *event)
 		event->err = probe->why.code != ERR_NONE ? &probe->why : NULL;
 		return;
 	}
-	event->walsenders = probe->walsenders.items;
-	event->nwalsenders = probe->walsenders.n;
-	for (uint32_t i = 0; i < probe->slots.n; i++) {
-		(void)str_copy(probe->positions[i].name, NAME_SIZE, probe->slots.items[i].name);
-		probe->positions[i].lsn = probe->slots.items[i].restart_lsn;
+	event->walsenders = probe->facts.walsenders.items;
+	event->nwalsenders = probe->facts.walsenders.n;
+	for (uint32_t i = 0; i < slots->n; i++) {
+		(void)str_copy(probe->positions[i].name, NAME_SIZE, slots->items[i].name);
+		probe->positions[i].lsn = slots->items[i].restart_lsn;
 	}
 	event->slots = probe->positions;
-	event->nslots = probe->slots.n;
+	event->nslots = slots->n;
 }
 
 static void forget(void *data)
@@ -503,8 +480,6 @@ static const struct pgwork_step steps[] = {
 	[S_STATE_READ]    = { "state", step_state_read },
 	[S_RECEIVER]      = { "walreceiver", step_receiver },
 	[S_RECEIVER_READ] = { "walreceiver", step_receiver_read },
-	[S_WALSENDERS]    = { "walsenders", step_walsenders },
-	[S_SLOTS]         = { "slots", step_slots },
 	[S_SETTINGS]      = { "settings", step_settings },
 	[S_SETTINGS_READ] = { "settings", step_settings_read },
 	[S_STARVED]       = { "pg_controldata", step_starved },

@@ -195,11 +195,6 @@ static int read_probe(const struct pgrows *rows, void *ret, struct err *err)
 	return 0;
 }
 
-void pgquery_probe(const struct pgquery *q, struct pg_state *ret)
-{
-	send(q, &sql_probe, NULL, read_probe, ret);
-}
-
 static int read_walreceiver(const struct pgrows *rows, void *ret, struct err *err)
 {
 	*(int64_t *)ret = 0;
@@ -254,11 +249,6 @@ static int read_walsenders(const struct pgrows *rows, void *ret, struct err *err
 	return 0;
 }
 
-void pgquery_walsenders(const struct pgquery *q, struct pgquery_walsenders *ret)
-{
-	send(q, &sql_walsenders, NULL, read_walsenders, ret);
-}
-
 static int read_slots(const struct pgrows *rows, void *ret, struct err *err)
 {
 	struct pgquery_slots *list = ret;
@@ -284,6 +274,18 @@ static int read_slots(const struct pgrows *rows, void *ret, struct err *err)
 void pgquery_slots(const struct pgquery *q, struct pgquery_slots *ret)
 {
 	send(q, &sql_slots, NULL, read_slots, ret);
+}
+
+void pgquery_facts(const struct pgquery *q, bool brief, struct pgquery_facts *ret)
+{
+	const struct pgconn_part parts[] = {
+		{ &sql_probe, read_probe, &ret->state },
+		{ &sql_walsenders, read_walsenders, &ret->walsenders },
+		{ &sql_slots, read_slots, &ret->slots },
+	};
+
+	pgconn_round(q->conn, parts, brief ? PGQUERY_STATE : PGQUERY_SLOTS, q->deadline_ms, q->done,
+		     q->ctx);
 }
 
 static int read_settings(const struct pgrows *rows, void *ret, struct err *err _unused_)

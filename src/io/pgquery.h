@@ -22,9 +22,6 @@ struct pgquery {
 	void *ctx;
 };
 
-/* Only what SQL can tell is changed in *ret: role, positions, timeline, control file. */
-void pgquery_probe(const struct pgquery *q, struct pg_state *ret);
-
 /* 0: there is none. */
 void pgquery_walreceiver(const struct pgquery *q, int64_t *ret_pid);
 
@@ -32,8 +29,6 @@ struct pgquery_walsenders {
 	uint32_t n;
 	struct walsender items[MEMBERS_MAX];
 };
-void pgquery_walsenders(const struct pgquery *q, struct pgquery_walsenders *ret);
-
 struct pgquery_slot {
 	char name[NAME_SIZE];
 	bool physical;
@@ -48,6 +43,18 @@ struct pgquery_slots {
 	struct pgquery_slot items[SLOTS_MAX];
 };
 void pgquery_slots(const struct pgquery *q, struct pgquery_slots *ret);
+
+/* All that is asked in every cycle, in one round trip. */
+struct pgquery_facts {
+	/* Only what SQL can tell is changed: role, positions, timeline, control file. */
+	struct pg_state state;
+	struct pgquery_walsenders walsenders;
+	struct pgquery_slots slots;
+};
+/* How much of it was read, in this order, is told by pgconn_round_read().
+ * brief: the state alone. */
+enum { PGQUERY_STATE = 1, PGQUERY_WALSENDERS, PGQUERY_SLOTS };
+void pgquery_facts(const struct pgquery *q, bool brief, struct pgquery_facts *ret);
 
 #define PGQUERY_SETTINGS_MAX 32
 struct pgquery_setting {
