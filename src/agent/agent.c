@@ -13,10 +13,7 @@
 
 /* Decisions in one step: what an act changes at once is decided upon at once. */
 #define DECISIONS_MAX 4
-#define PROBE_SOON_MS   100
-/* A start or a hand-over takes a moment; one that takes longer is looked at less often. */
-#define PROBE_MOMENT_MS 20
-#define MOMENT_MS       2000
+#define LATE_MS       20 /* until a deadline in the past is looked at again */
 
 const struct view *agent_view(const struct agent *a)
 {
@@ -50,7 +47,7 @@ static void adopt_config(struct agent *a, struct config *config)
 	fences_configured(a);
 	poolers_configured(a);
 	a->board_dirty = true;
-	a->member_urgent = true;
+	a->member_urgent = a->status_moved = true;
 	a->again = true;
 	if (first)
 		return;
@@ -480,43 +477,6 @@ static void fold(struct agent *a, const struct event *ev)
 
 /* ---- the cycle ---- */
 
-/* The old leader has ended in good order just now, and nobody leads yet. */
-static bool is_handing_over(const struct agent *a)
-{
-	const struct view *v = &a->view;
-
-	return v->cluster.release.present && v->cluster.leader[0] == '\0' &&
-	       v->now_ms - v->release_seen_at_ms < MOMENT_MS;
-}
-
-/* How long after the newest probe the next one is due. */
-static int64_t probe_every_ms(const struct agent *a)
-{
-	const struct view *v = &a->view;
-
-	if (is_handing_over(a) || a->plan.pg_verb == PGV_FETCH ||
-	    (v->pg.run == PG_STARTING && v->now_ms - v->pg_changed_at_ms < MOMENT_MS))
-		return PROBE_MOMENT_MS;
-	if (v->pg.run == PG_STARTING || v->pg.run == PG_STOPPING || v->pg.run == PG_LEFTOVERS ||
-	    v->election_since_ms != 0 || v->not_streaming_since_ms != 0)
-		return PROBE_SOON_MS;
-	return v->cfg.loop_wait_ms;
-}
-
-static void probe_cycle(struct agent *a)
-{
-	struct pg_req req = { .op = PGOP_PROBE };
-	int64_t age = a->view.now_ms - a->probe_at_ms;
-
-	if ((!a->probe_now && age < probe_every_ms(a)) || state_waits_for(a, TICKET_PROBE))
-		return;
-	/* All that counts now is how far the old leader's WAL has come here. */
-	req.brief = is_handing_over(a);
-	a->probe_now = false;
-	a->probe_at_ms = a->view.now_ms;
-	job_ask(a, TICKET_PROBE, &req);
-}
-
 /* Everything that moves by the clock and is no decision. */
 static void wake_cycle(struct agent *a)
 {
@@ -529,7 +489,7 @@ static void wake_cycle(struct agent *a)
 		at = MIN_OF(at, a->session.retry_at_ms);
 	if (a->view.lease.epoch != 0)
 		at = MIN_OF(at, a->next_proof_ms);
-	at = MIN_OF(at, a->probe_at_ms + probe_every_ms(a));
+	at = MIN_OF(at, probe_wake_ms(a));
 	at = MIN_OF(at, poolers_wake_ms(a));
 	if (!a->watching)
 		at = MIN_OF(at, a->read_retry_at_ms);
@@ -537,7 +497,7 @@ static void wake_cycle(struct agent *a)
 		at = MIN_OF(at, a->waiting.until_ms);
 	at = MIN_OF(at, failsafe_wake_ms(a));
 	/* A deadline in the past is being worked on; looking again in a moment is enough. */
-	a->port.wake_at(a->port.ctx, at > now ? at : now + PROBE_SOON_MS / 5);
+	a->port.wake_at(a->port.ctx, at > now ? at : now + LATE_MS);
 }
 
 static void decide_and_act(struct agent *a)
@@ -562,6 +522,8 @@ void agent_step(struct agent *a, const struct event *ev)
 	a->view.now_ms = MAX_OF(a->view.now_ms, state_now(a));
 	a->view.wall_us = a->port.wall_us(a->port.ctx);
 	a->telemetry.cycles++;
+	if (ev->type == EVENT_WATCH && keys_fold_echo(a, ev->watch))
+		return;
 	if (ev->type != EVENT_TIMER)
 		recorder_event(&a->recorder, ev);
 	fold(a, ev);

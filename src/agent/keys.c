@@ -149,8 +149,10 @@ static void fold_member(struct agent *a, const char *name, const struct etcd_kv 
 	m.mod_revision = kv->mod_revision;
 	/* The leader stopped serving: how far its WAL has come is asked for in a moment. */
 	if (known && str_eq(name, c->leader) && !str_eq(name, a->view.name) &&
-	    m.state != STATE_RUNNING && c->members[at].state == STATE_RUNNING)
+	    m.state != STATE_RUNNING && c->members[at].state == STATE_RUNNING) {
 		a->probe_now = true;
+		a->leader_down_at_ms = a->view.now_ms;
+	}
 	c->members[at] = m;
 }
 
@@ -551,4 +553,22 @@ void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg)
 	}
 	a->stream_revision = newest;
 	a->view.cluster.revision = a->stream_revision;
+}
+
+bool keys_fold_echo(struct agent *a, const struct etcd_watch_msg *msg)
+{
+	const struct etcd_kv *kv = msg->events.items;
+	const struct cluster *c = &a->view.cluster;
+
+	/* What came by the answer to the beat has that answer's revision. */
+	if (msg->events.n != 1 || kv->deleted || a->view.regressed || a->view.lease.epoch == 0 ||
+	    !c->beat_present || c->beat_epoch != a->view.lease.epoch ||
+	    kv->mod_revision != c->beat_mod_revision || kv->mod_revision <= a->stream_revision ||
+	    !str_starts(kv->key, a->config->prefix) ||
+	    !str_eq(kv->key + strlen(a->config->prefix), "pgha/beat"))
+		return false;
+	a->stream_revision = kv->mod_revision;
+	a->view.cluster.revision = kv->mod_revision;
+	a->view.dcs_seen_at_ms = a->view.now_ms;
+	return true;
 }

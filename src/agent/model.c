@@ -161,6 +161,20 @@ static void fold_changes(struct agent *a, const struct event *ev)
 	a->board_dirty = true;
 }
 
+static void fold_slots(struct agent *a, const struct event *ev)
+{
+	uint32_t n = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
+
+	a->status_moved = a->status_moved || n != a->nslots;
+	a->nslots = n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (a->slots[i].lsn != ev->slots[i].lsn ||
+		    !str_eq(a->slots[i].name, ev->slots[i].name))
+			a->status_moved = true;
+		a->slots[i] = ev->slots[i];
+	}
+}
+
 static void fold_probe(struct agent *a, const struct event *ev)
 {
 	a->sql_ok = ev->probe_sql_ok;
@@ -168,13 +182,11 @@ static void fold_probe(struct agent *a, const struct event *ev)
 		return;
 	a->walsenders_at_ms = a->probe_at_ms;
 	a->nwalsenders = MIN_OF(ev->nwalsenders, (uint32_t)MEMBERS_MAX);
-	a->nslots = MIN_OF(ev->nslots, (uint32_t)SLOTS_MAX);
+	fold_slots(a, ev);
 	for (uint32_t i = 0; i < a->nwalsenders; i++)
 		a->walsenders[i] = ev->walsenders[i];
 	for (uint32_t i = 0; i < a->view.nvotes; i++)
 		refresh_vote(a, &a->view.votes[i]);
-	for (uint32_t i = 0; i < a->nslots; i++)
-		a->slots[i] = ev->slots[i];
 	fold_changes(a, ev);
 }
 

@@ -20,6 +20,7 @@ src_libagent_a_SOURCES = \
 	src/agent/number.c \
 	src/agent/fence.c \
 	src/agent/poolers.c \
+	src/agent/probe.c \
 	src/agent/fences.c \
 	src/agent/command.c \
 	src/agent/explain.c \
@@ -30,7 +31,8 @@ src_libagent_a_SOURCES = \
 
 if HAVE_CRITERION
 agent_tests = tests/unit/test_keys tests/unit/test_poolers tests/unit/test_successor \
-	tests/unit/test_model tests/unit/test_number tests/unit/test_seal
+	tests/unit/test_model tests/unit/test_number tests/unit/test_seal tests/unit/test_probe \
+	tests/unit/test_term
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
 tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
@@ -51,6 +53,12 @@ tests_unit_test_number_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c
 tests_unit_test_seal_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_seal_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+tests_unit_test_probe_SOURCES = tests/unit/test_probe.c
+tests_unit_test_probe_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_probe_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+tests_unit_test_term_SOURCES = tests/unit/test_term.c
+tests_unit_test_term_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_term_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/test_failsafe
 TESTS += tests/unit/test_failsafe
 tests_unit_test_failsafe_SOURCES = tests/unit/test_failsafe.c

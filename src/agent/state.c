@@ -57,6 +57,7 @@ uint64_t state_ticket(struct agent *a, enum ticket_kind kind, int64_t number, co
 				       .revision = MAX_OF(a->stream_revision,
 							  a->durable.revision) };
 	str_clip(free_slot->name, sizeof(free_slot->name), name);
+	a->pending_kinds |= UINT64_C(1) << kind;
 	return free_slot->ticket;
 }
 
@@ -65,6 +66,9 @@ struct pending *state_pending(struct agent *a, enum ticket_kind kind)
 {
 	struct pending *found = NULL;
 
+	static_assert(TICKET__MAX <= 64, "one bit each");
+	if (!(a->pending_kinds & (UINT64_C(1) << kind)))
+		return NULL;
 	for (uint32_t i = 0; i < PENDING_MAX; i++) {
 		struct pending *p = &a->pending[i];
 
@@ -82,6 +86,14 @@ bool state_waits_for(struct agent *a, enum ticket_kind kind)
 	return p != NULL && a->view.now_ms - p->since_ms < PENDING_LOST_MS;
 }
 
+static void note_kinds(struct agent *a)
+{
+	a->pending_kinds = 0;
+	for (uint32_t i = 0; i < PENDING_MAX; i++)
+		if (a->pending[i].ticket != 0)
+			a->pending_kinds |= UINT64_C(1) << a->pending[i].kind;
+}
+
 /* Takes the entry out: an answer counts once. */
 bool state_take(struct agent *a, uint64_t ticket, struct pending *ret)
 {
@@ -90,6 +102,7 @@ bool state_take(struct agent *a, uint64_t ticket, struct pending *ret)
 			continue;
 		*ret = a->pending[i];
 		a->pending[i] = (struct pending){ 0 };
+		note_kinds(a);
 		return true;
 	}
 	return false;

@@ -42,12 +42,21 @@ struct pending {
 	char name[NAME_SIZE]; /* PEER */
 };
 
+#define FENCES_WORDS_SIZE 96
+
+/* What the member key was made of last. */
+struct member_seen {
+	struct member_out out; /* without the texts that are made for the occasion */
+	char fence[FENCES_WORDS_SIZE];
+};
+
 /* The one etcd lease of this process, attached to the member key and to the leader key. */
 struct session {
 	int64_t lease_id; /* 0: none */
 	int64_t ttl_ms;
 	int64_t kept_sent_ms; /* send time of the newest grant or keepalive that etcd confirmed */
 	int64_t proved_sent_ms; /* send time of the newest proof of the lease at hand */
+	int64_t keep_from_ms; /* from then on it may be kept alive, at next_keep_ms it must */
 	int64_t next_keep_ms;
 	int64_t retry_at_ms; /* grant again then */
 };
@@ -258,6 +267,7 @@ struct agent {
 	uint64_t next_ticket;
 	uint64_t rng;
 	struct pending pending[PENDING_MAX];
+	uint64_t pending_kinds; /* bits: of which kinds there are any */
 
 	/* etcd */
 	struct session session;
@@ -292,6 +302,9 @@ struct agent {
 	int64_t member_lease_id;
 	int64_t member_at_ms;
 	bool member_urgent;
+	struct member_seen member_seen;
+	bool status_moved; /* slots, or what is retained, since it was made last ... */
+	uint64_t status_lsn; /* ... and the position it had */
 	char *status_text;
 	int64_t status_at_ms;
 	int64_t status_epoch;
@@ -304,6 +317,7 @@ struct agent {
 	uint64_t settle_ticket;
 	int64_t probe_at_ms; /* when the newest probe was asked for */
 	bool probe_now;
+	int64_t leader_down_at_ms; /* when its Postgres stopped running; 0: it was not seen to */
 	bool sql_ok;
 	uint32_t nwalsenders;
 	struct walsender walsenders[MEMBERS_MAX];
@@ -389,9 +403,17 @@ struct pending *state_pending(struct agent *a, enum ticket_kind kind);
 bool state_waits_for(struct agent *a, enum ticket_kind kind);
 bool state_take(struct agent *a, uint64_t ticket, struct pending *ret);
 
+/* probe.c: when the local Postgres is looked at */
+void probe_cycle(struct agent *a);
+/* When the next look is due. */
+int64_t probe_wake_ms(const struct agent *a);
+
 /* keys.c: the cluster's keys into the view */
 void keys_fold_read(struct agent *a, const struct etcd_rep *rep);
 void keys_fold_watch(struct agent *a, const struct etcd_watch_msg *msg);
+/* The leader's own beat, come back by the watch after the answer that told of it: nothing is new,
+ * and nothing is to be decided. False: the message says something else. */
+bool keys_fold_echo(struct agent *a, const struct etcd_watch_msg *msg);
 /* NULL: there is none. */
 void keys_fold_leader(struct agent *a, const struct etcd_kv *kv, int64_t revision);
 void keys_fold_else_leader(struct agent *a, const struct etcd_rep *rep);
@@ -420,6 +442,8 @@ struct pending *txn_send(struct agent *a, enum ticket_kind kind, int64_t number,
 void term_cycle(struct agent *a);
 /* Proof and keepalive fall due together. */
 void term_join(struct agent *a);
+/* From now on the lease is kept alive as often as a leader's. */
+void term_keep_soon(struct agent *a);
 void term_grant(struct agent *a);
 void term_granted(struct agent *a, const struct event *ev);
 void term_kept(struct agent *a, const struct pending *p, const struct event *ev);
@@ -504,7 +528,6 @@ void fences_say_module(struct agent *a);
 void fences_status(struct agent *a, struct status *st);
 void fences_json(const struct agent *a, struct buf *ret);
 /* "guardian, module": what works; and what is required and does not. */
-#define FENCES_WORDS_SIZE 96
 void fences_words(const struct agent *a, char dst[FENCES_WORDS_SIZE]);
 
 /* failsafe.c: a leader without etcd, and those who let it be */

@@ -50,6 +50,8 @@ void store_acquire(struct agent *a)
 		txn_then_put(a, &req, "failover", "{}", 0);
 	txn_else_get(a, &req, "leader");
 	txn_else_get(a, &req, "pgha/beat");
+	/* The term counts from the older of the two. */
+	term_keep_soon(a);
 	recorder_add(&a->recorder, v->now_ms, "acquire timeline=%u", number);
 	trace_mark(a, TRACE_ACQUIRE);
 	trace_decision(a);

@@ -31,12 +31,34 @@ void term_grant(struct agent *a)
 	txn_send(a, TICKET_GRANT, req.ttl_s * 1000, &req);
 }
 
+/* Who leads nobody has it for the member key alone. It need not wake up for that: what wakes it
+ * anyway, the leader's beat above all, will do. On taking the leader key it is kept at once. */
+static void keep_next(struct agent *a)
+{
+	struct session *s = &a->session;
+	bool leads = a->view.lease.epoch != 0;
+
+	s->next_keep_ms = a->view.now_ms +
+			  (leads ? s->ttl_ms / LEASE_RENEWALS : s->ttl_ms * 3 / 8);
+	s->keep_from_ms = leads ? s->next_keep_ms : a->view.now_ms + s->ttl_ms / 4;
+}
+
+void term_keep_soon(struct agent *a)
+{
+	struct session *s = &a->session;
+	int64_t now = a->view.now_ms;
+	int64_t sent = state_waits_for(a, TICKET_KEEPALIVE) ? now : s->kept_sent_ms;
+	int64_t at = MAX_OF(sent + s->ttl_ms / LEASE_RENEWALS, now);
+
+	s->next_keep_ms = s->keep_from_ms = MIN_OF(s->keep_from_ms, at);
+}
+
 static void keep_alive(struct agent *a)
 {
 	struct etcd_req req = { .op = ETCD_KEEPALIVE, .timeout_ms = a->session.ttl_ms / 2,
 				.urgent = true, .lease_id = a->session.lease_id };
 
-	a->session.next_keep_ms = a->view.now_ms + a->session.ttl_ms / LEASE_RENEWALS;
+	keep_next(a);
 	txn_send(a, TICKET_KEEPALIVE, a->session.lease_id, &req);
 }
 
@@ -50,7 +72,7 @@ void term_join(struct agent *a)
 	if (s->lease_id == 0 || (now < s->next_keep_ms && now < a->next_proof_ms))
 		return;
 	if (s->next_keep_ms <= soon)
-		s->next_keep_ms = MIN_OF(s->next_keep_ms, now);
+		s->keep_from_ms = MIN_OF(s->keep_from_ms, now);
 	if (a->next_proof_ms <= soon)
 		a->next_proof_ms = MIN_OF(a->next_proof_ms, now);
 }
@@ -63,7 +85,7 @@ void term_cycle(struct agent *a)
 		if (!state_waits_for(a, TICKET_GRANT) && a->view.now_ms >= s->retry_at_ms)
 			term_grant(a);
 	}
-	if (s->lease_id != 0 && a->view.now_ms >= s->next_keep_ms && !hang_lapses(a))
+	if (s->lease_id != 0 && a->view.now_ms >= s->keep_from_ms && !hang_lapses(a))
 		keep_alive(a);
 }
 
@@ -76,7 +98,7 @@ void term_granted(struct agent *a, const struct event *ev)
 	s->lease_id = ev->rep->lease_id;
 	s->ttl_ms = ev->rep->ttl_s * 1000;
 	s->kept_sent_ms = ev->sent_at_ms;
-	s->next_keep_ms = a->view.now_ms + s->ttl_ms / LEASE_RENEWALS;
+	keep_next(a);
 	s->retry_at_ms = 0;
 	a->next_proof_ms = 0; /* the leader key has to move to the new lease */
 	a->member_urgent = true;
@@ -129,8 +151,10 @@ void term_proven(struct agent *a, int64_t epoch, int64_t sent_at_ms)
 	int64_t before = lease_newest_ms(&v->lease);
 	int64_t asked;
 
-	if (fresh)
+	if (fresh) {
 		a->session.proved_sent_ms = 0;
+		term_keep_soon(a);
+	}
 	a->session.proved_sent_ms = MAX_OF(a->session.proved_sent_ms, sent_at_ms);
 	/* etcd expires the key a term after the newest keepalive it got, so that counts too. */
 	asked = MIN_OF(a->session.proved_sent_ms, a->session.kept_sent_ms);
@@ -165,6 +189,7 @@ void term_kept(struct agent *a, const struct pending *p, const struct event *ev)
 	 * term must not run out because the next try is due a moment too late. */
 	if (ev->result < 0 || (ev->rep->error_code != 0 && ev->rep->error_code != 5)) {
 		s->next_keep_ms = MIN_OF(s->next_keep_ms, a->view.now_ms + RENEW_RETRY_MS);
+		s->keep_from_ms = s->next_keep_ms;
 		return;
 	}
 	log_warning("etcd does not know this member's lease any more, asking for a new one");

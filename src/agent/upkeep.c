@@ -27,49 +27,72 @@ static void leader_put(struct agent *a, enum ticket_kind kind, const char *name,
 
 /* ---- member key ---- */
 
-/* Into the scratch buffer. */
-static const char *member_text(struct agent *a, bool positions)
+/* All but the texts that are made for the occasion. */
+static void fill_member(const struct agent *a, struct member_out *out)
 {
 	const struct config *c = a->config;
 	const struct pg_state *pg = &a->view.pg;
-	struct member_out out = { .conn_host = c->pg.connect_host, .conn_port = c->pg.connect_port,
-				  .database = c->pg.database, .pgha_version = PGHA_VERSION };
+
+	memset(out, 0, sizeof(*out)); /* it is compared as bytes */
+	out->conn_host = c->pg.connect_host;
+	out->conn_port = c->pg.connect_port;
+	out->database = c->pg.database;
+	out->pgha_version = PGHA_VERSION;
+	out->state = publish_state(a);
+	out->role = publish_role(a);
+	out->checkpoint_pending = a->checkpoint_pending && state_leads(a);
+	out->tags_json = c->tags_json;
+	out->pending_restart = pg->pending_restart;
+	out->pause = a->view.cfg.pause;
+	out->trouble = vitals_trouble(pg);
+	out->sealed = a->view.seal_wanted ? a->view.promised : 0;
+	if (a->sql_ok && pg->run == PG_UP) {
+		out->has_lsn = true;
+		out->in_recovery = pg->role != ROLE_PRIMARY;
+		out->xlog_location_lsn = out->in_recovery ?
+						 MAX_OF(pg->receive_lsn, pg->replay_lsn) :
+						 pg->flush_lsn;
+		out->replay_lsn = out->in_recovery ? pg->replay_lsn : 0;
+		out->receive_lsn = out->in_recovery ? pg->receive_lsn : 0;
+		out->timeline = pg->timeline;
+	}
+	if (pg->run == PG_UP && pg->role == ROLE_REPLICA)
+		out->replication_state = pg->streaming		 ? "streaming" :
+					 pg->has_restore_command ? "in archive recovery" :
+								   NULL;
+}
+
+/* Into the scratch buffer. */
+static const char *member_text(struct agent *a, struct member_out *out, const char *fence)
+{
 	char api[URL_SIZE];
-	char fence[FENCES_WORDS_SIZE];
 	_cleanup_(freep) char *schedule = publish_schedule_json(a);
 	_cleanup_(freep) char *changes =
 		a->nchanges > 0 ? record_changes_text(a->changes, a->nchanges) : NULL;
 
 	state_api_url(a, api);
-	out.api_url = api;
-	out.state = publish_state(a);
-	out.role = publish_role(a);
-	out.checkpoint_pending = a->checkpoint_pending && state_leads(a);
-	out.tags_json = c->tags_json;
-	out.pending_restart = pg->pending_restart;
-	out.pending_restart_reason_json = changes;
-	out.scheduled_restart_json = schedule;
-	out.pause = a->view.cfg.pause;
-	out.trouble = vitals_trouble(pg);
-	out.sealed = a->view.seal_wanted ? a->view.promised : 0;
-	fences_words(a, fence);
-	out.fence = fence[0] != '\0' ? fence : NULL;
-	if (positions && a->sql_ok && pg->run == PG_UP) {
-		out.has_lsn = true;
-		out.in_recovery = pg->role != ROLE_PRIMARY;
-		out.xlog_location_lsn = out.in_recovery ? MAX_OF(pg->receive_lsn, pg->replay_lsn) :
-							  pg->flush_lsn;
-		out.replay_lsn = out.in_recovery ? pg->replay_lsn : 0;
-		out.receive_lsn = out.in_recovery ? pg->receive_lsn : 0;
-		out.timeline = pg->timeline;
-	}
-	if (pg->run == PG_UP && pg->role == ROLE_REPLICA)
-		out.replication_state = pg->streaming		? "streaming" :
-					pg->has_restore_command ? "in archive recovery" :
-								  NULL;
+	out->api_url = api;
+	out->pending_restart_reason_json = changes;
+	out->scheduled_restart_json = schedule;
+	out->fence = fence[0] != '\0' ? fence : NULL;
 	buf_clear(&a->scratch);
-	record_member_print(&out, &a->scratch);
+	record_member_print(out, &a->scratch);
 	return a->scratch.data;
+}
+
+/* At rest the text would be the same again: that is seen before it is made. What a new
+ * configuration brings is urgent, and what has texts of its own is always made. */
+static bool member_same(struct agent *a, const struct member_out *out, const char *fence)
+{
+	struct member_seen *seen = &a->member_seen;
+	bool plain = a->nchanges == 0 && !a->restart.scheduled &&
+		     (out->trouble == NULL || out->trouble[0] == '\0');
+	bool same = plain && memcmp(out, &seen->out, sizeof(*out)) == 0 &&
+		    str_eq(fence, seen->fence);
+
+	seen->out = *out;
+	str_clip(seen->fence, sizeof(seen->fence), fence);
+	return same;
 }
 
 static void put_member(struct agent *a, const char *text)
@@ -93,13 +116,20 @@ void upkeep_member(struct agent *a)
 {
 	bool due = a->view.now_ms - a->member_at_ms >= a->view.cfg.loop_wait_ms;
 	bool moved = a->session.lease_id != a->member_lease_id;
+	bool urgent = moved || a->member_urgent || a->member_text == NULL;
+	char fence[FENCES_WORDS_SIZE];
+	struct member_out out;
 	const char *text;
 
 	if (a->session.lease_id == 0 || state_waits_for(a, TICKET_MEMBER))
 		return;
-	if (!due && !moved && !a->member_urgent && a->member_text != NULL)
+	if (!due && !urgent)
 		return;
-	text = member_text(a, true);
+	fill_member(a, &out);
+	fences_words(a, fence);
+	if (member_same(a, &out, fence) && !urgent)
+		return;
+	text = member_text(a, &out, fence);
 	if (!moved && str_eq(text, a->member_text)) {
 		a->member_urgent = false;
 		return;
@@ -134,6 +164,7 @@ static void keep_seen(struct agent *a, const char *slot)
 	}
 	if (a->nretained == SLOTS_MAX)
 		return;
+	a->status_moved = true;
 	str_clip(a->retained[a->nretained].name, NAME_SIZE, slot);
 	a->retained[a->nretained++].seen_at_ms = a->view.now_ms;
 }
@@ -158,6 +189,7 @@ static void refresh_retained(struct agent *a)
 		if (age <= MAX_OF(a->view.cfg.member_slots_ttl_ms, 0))
 			a->retained[n++] = a->retained[i];
 	}
+	a->status_moved = a->status_moved || n != a->nretained;
 	a->nretained = n;
 }
 
@@ -254,6 +286,12 @@ static void status_cycle(struct agent *a)
 	if (a->view.now_ms - a->status_at_ms < a->view.cfg.loop_wait_ms &&
 	    a->status_epoch == a->view.lease.epoch)
 		return;
+	/* At rest the text would be the same again: that is seen before it is made. */
+	if (!a->status_moved && a->status_lsn == a->view.pg.flush_lsn &&
+	    a->status_epoch == a->view.lease.epoch)
+		return;
+	a->status_moved = false;
+	a->status_lsn = a->view.pg.flush_lsn;
 	fill_status(a, &st);
 	buf_clear(&a->scratch);
 	record_status_print(&st, &a->scratch);

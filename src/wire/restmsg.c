@@ -42,7 +42,7 @@ void status_clear(struct status *status)
 #define X(name) char *name = status->name;
 	STATUS_TEXTS(X)
 #undef X
-	memset(status, 0, sizeof(*status));
+	memset(status, 0, offsetof(struct status, walsenders));
 #define X(name) status->name = name;
 	STATUS_TEXTS(X)
 #undef X
@@ -56,7 +56,11 @@ void status_copy(struct status *dst, const struct status *src)
 #define X(name) char *name = dst->name;
 	STATUS_TEXTS(X)
 #undef X
-	*dst = *src;
+	memcpy(dst, src, offsetof(struct status, walsenders));
+	for (uint32_t i = 0; i < src->nwalsenders; i++)
+		dst->walsenders[i] = src->walsenders[i];
+	for (uint32_t i = 0; i < src->nslots; i++)
+		dst->slots[i] = src->slots[i];
 #define X(name)              \
 	dst->name = name;    \
 	str_set(&dst->name, src->name);

@@ -67,10 +67,6 @@ struct status {
 	enum member_role role;
 	bool sql_ok; /* the newest probe answered: position fields are present */
 	struct pg_state pg;
-	uint32_t nwalsenders;
-	struct walsender walsenders[MEMBERS_MAX];
-	uint32_t nslots;
-	struct slot_pos slots[SLOTS_MAX];
 	uint32_t nmembers; /* that etcd has */
 
 	int64_t dcs_last_seen_at_ms; /* newest successful etcd answer */
@@ -119,11 +115,17 @@ struct status {
 	bool page_armed;
 	int64_t guard_kills;
 	struct telemetry telemetry;
+
+	/* At the end, for they are long and mostly empty: only what is used of them is copied. */
+	uint32_t nwalsenders;
+	uint32_t nslots;
+	struct walsender walsenders[MEMBERS_MAX];
+	struct slot_pos slots[SLOTS_MAX];
 };
 
 struct status *status_new(void);
 void status_free(struct status *status);
-/* As new, but for its texts. */
+/* As new, but for its texts, and for what stands behind the used part of its lists. */
 void status_clear(struct status *status);
 /* Into memory that dst has already, where that is enough. */
 void status_copy(struct status *dst, const struct status *src);

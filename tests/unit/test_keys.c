@@ -61,3 +61,40 @@ Test(keys, a_leader_of_before_is_remembered)
 	cr_assert_eq(a->view.last_epoch, 50);
 	cr_assert_eq(a->view.leader_gone_at_ms, NOW);
 }
+
+/* The leader's own beat, as the watch brings it back. */
+static bool echo(int64_t revision)
+{
+	static char key[] = "/service/one/pgha/beat";
+	static struct config config;
+	struct etcd_kv kv = { .key = key, .value = key, .mod_revision = revision };
+	const struct etcd_watch_msg msg = { .revision = revision, .events = { &kv, 1 } };
+
+	str_clip(config.prefix, sizeof(config.prefix), "/service/one/");
+	a->config = &config;
+	return keys_fold_echo(a, &msg);
+}
+
+Test(keys, the_own_beat_that_comes_back_is_no_news)
+{
+	leads("b", 50, 50);
+	a->view.lease.epoch = 50;
+	a->stream_revision = 59;
+	a->view.cluster.beat_present = true;
+	a->view.cluster.beat_epoch = 50;
+	a->view.cluster.beat_mod_revision = 60; /* by the answer to the beat */
+	cr_assert_not(echo(61), "another beat than the answer told of");
+	cr_assert(echo(60));
+	cr_assert_eq(a->stream_revision, 60);
+	cr_assert_eq(a->view.dcs_seen_at_ms, NOW);
+	cr_assert_not(echo(60), "a stream that repeats itself is looked at as ever");
+}
+
+Test(keys, another_leaders_beat_is_news)
+{
+	leads("c", 50, 50);
+	a->view.cluster.beat_present = true;
+	a->view.cluster.beat_epoch = 50;
+	a->view.cluster.beat_mod_revision = 60;
+	cr_assert_not(echo(60));
+}
