@@ -94,6 +94,7 @@ struct pg_req {
 	uint64_t wal_lsn;
 	uint32_t timeline;
 	bool drop_others;     /* SLOTS: remove physical slots that are not listed and not active */
+	bool another_leads;   /* SLOTS: and, on a standby, logical ones that are in the way */
 	uint32_t nslots;
 	struct slot_want slots[SLOTS_MAX];
 };

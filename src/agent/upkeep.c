@@ -228,7 +228,9 @@ static bool slots_in_order(const struct agent *a, const struct pg_req *req)
 /* Every node keeps a slot for every other member, so that the next leader has WAL for all. */
 static void slots_cycle(struct agent *a)
 {
-	struct pg_req req = { .op = PGOP_SLOTS, .drop_others = a->view.mode != MODE_PAUSED };
+	const char *leader = a->view.cluster.leader;
+	struct pg_req req = { .op = PGOP_SLOTS, .drop_others = a->view.mode != MODE_PAUSED,
+			      .another_leads = leader[0] && !str_eq(leader, a->view.name) };
 	bool known = a->view.cluster.leader_known && a->view.cluster.nmembers > 0;
 	char own[NAME_SIZE];
 

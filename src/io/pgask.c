@@ -177,8 +177,10 @@ static bool wanted(const struct pg_req *req, const char *name)
 
 static bool is_superfluous(const struct pg_req *req, const struct pgquery_slot *slot)
 {
-	return slot->name[0] && slot->physical && !slot->temporary && !slot->active &&
-	       !wanted(req, slot->name);
+	if (!slot->name[0] || slot->temporary || slot->active)
+		return false;
+	return (slot->in_the_way && req->another_leads) ||
+	       (slot->physical && !wanted(req, slot->name));
 }
 
 /* By the newest probe, which is looked at in every cycle; what comes meanwhile is for the next. */

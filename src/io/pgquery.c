@@ -266,6 +266,7 @@ static int read_slots(const struct pgrows *rows, void *ret, struct err *err)
 		slot->active = pgrows_true(rows, row, 2);
 		slot->temporary = pgrows_true(rows, row, 3);
 		slot->lost = str_eq(pgrows_text(rows, row, 5), "lost");
+		slot->in_the_way = pgrows_true(rows, row, 6);
 		list->n++;
 	}
 	return 0;

@@ -35,6 +35,7 @@ struct pgquery_slot {
 	bool active;
 	bool temporary;
 	bool lost; /* its WAL is gone: it can never be used again */
+	bool in_the_way; /* logical, of when this standby was the primary: no copy can be made */
 	uint64_t restart_lsn;
 };
 

@@ -4,9 +4,11 @@
 import json
 import re
 
+import pytest
 import yaml
 
 from lib.cluster import ON_THE_WAY, TTL_S
+from lib.node import pg_bin
 from lib.proc import alive, kill, stays, wait_for
 
 
@@ -209,6 +211,32 @@ def test_slot_of_a_member_that_left_is_removed(cluster):
     cluster.wait_whole()
     for n in stayed:
         wait_for("%s has the slot again" % n.name, lambda n=n: gone.name in slots(n), 10)
+
+
+def test_slots_of_subscribers_follow_the_primary(fresh):
+    """From 17 on Postgres keeps copies of them on standbys, but of none that is there already."""
+    major = int(pg_bin().split("/")[-2])
+    if major < 17:
+        pytest.skip("slots are not synchronized by PostgreSQL %d" % major)
+    for n in fresh.nodes:
+        n.change_config(bootstrap={"dcs": {"postgresql": {"parameters": {
+            "wal_level": "logical", "hot_standby_feedback": "on", "sync_replication_slots": "on"}}}})
+    fresh.start()
+    old = fresh.leader()
+    old.sql("SELECT pg_create_logical_replication_slot('books', 'pgoutput', false, false, true)")
+
+    def copied(n):
+        # Its position has to move for a copy to be made that lasts.
+        fresh.leader().sql("SELECT pg_log_standby_snapshot()")
+        return n.sql1("SELECT bool_and(synced) FROM pg_replication_slots"
+                      " WHERE slot_name = 'books' AND NOT temporary")
+    for n in fresh.replicas():
+        wait_for("%s has a copy" % n.name, lambda n=n: copied(n), 60, 1)
+    fresh.hactl("switchover", "--candidate", fresh.replicas()[0].name, "--force")
+    fresh.wait_leader(other_than=old)
+    fresh.wait_whole()
+    assert fresh.leader().sql1("SELECT failover FROM pg_replication_slots WHERE slot_name = 'books'")
+    wait_for("the old primary has a copy instead of its own", lambda: copied(old), 90, 1)
 
 
 def test_config_is_shown_and_edited(cluster):
