@@ -1,11 +1,14 @@
 # What packages are made of. "make install" installs none of it: units hold the paths of packages.
 dist_noinst_SCRIPTS += \
 	packaging/build-deb \
+	packaging/build-rpm \
+	packaging/in-root \
 	packaging/install-files \
 	packaging/make-root \
 	packaging/pgha-unclaimed \
 	packaging/pgha-units \
-	packaging/test
+	packaging/test \
+	packaging/test-e2e
 EXTRA_DIST += \
 	packaging/createcluster.conf \
 	packaging/debian \

@@ -51,7 +51,8 @@ plain_paths() {
 	sed 's|%{_unitdir}|usr/lib/systemd/system|; s|@UNITDIR@|usr/lib/systemd/system|
 		s|%{_prefix}|usr|; s|%{_sbindir}|usr/sbin|; s|%{_bindir}|usr/bin|
 		s|%{_mandir}|usr/share/man|; s|%{_datadir}|usr/share|
-		s|%{_libexecdir}|usr/libexec|; s|^/||; s|\(share/man/.*\)\*$|\1|'
+		s|%{_libexecdir}|usr/libexec|; s|^/||; s|\(share/man/.*\)\*$|\1|
+		s|share/zsh/vendor-completions|share/zsh/site-functions|'
 }
 
 # files_of SECTION: the lines below %files of the spec
@@ -85,6 +86,10 @@ check_contents() {
 	echo CHANGELOG.md | sort - "$pack/debian/pgha.docs" >"$tmp/a"
 	files_of %files | sed -n 's/^%doc //p' | sort >"$tmp/b"
 	same "documentation" "$tmp/a" "$tmp/b"
+	grep -q '^	dh_auto_install -- zshcompdir=/usr/share/zsh/vendor-completions$' \
+		"$pack/debian/rules" || fault "rules: zsh's completion is not where Debian's zsh looks"
+	grep -qx usr/share/zsh/vendor-completions/_hactl "$pack/debian/pgha-client.install" ||
+		fault "pgha-client.install: zsh's completion is not where Debian's zsh looks"
 	grep -q '^%dir %attr(0750,root,postgres) /etc/pgha$' "$spec" ||
 		fault "pgha.spec: /etc/pgha is not root:postgres 0750"
 	for want in 'chown root:postgres /etc/pgha' 'chmod 0750 /etc/pgha'; do

@@ -8,6 +8,7 @@ dist_noinst_SCRIPTS += \
 	scripts/check-man.sh \
 	scripts/check-packages.sh \
 	scripts/check-tidy.sh \
+	scripts/compare-packages \
 	scripts/demo \
 	scripts/faults \
 	scripts/fuzz \

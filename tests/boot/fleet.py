@@ -48,12 +48,10 @@ class Fleet:
         shutil.copytree(self.debs, m.path("/root/debs"))
 
     def boot(self, *machines):
-        threads = [threading.Thread(target=m.boot) for m in machines]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        assert all(m.init for m in machines), "a machine did not boot"
+        for m in machines:
+            m.power_on()
+        for m in machines:
+            m.wait_up()
 
     def each(self, act):
         """On all of them at once; what fails on one is raised."""

@@ -14,6 +14,16 @@ from lib.proc import alive, kill, run, wait_for
 BOOT_S = 60
 
 
+def version_2():
+    """Where control groups of version 2 are, which may be beside those of version 1."""
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        found = [line.split()[1] for line in f if line.split()[2] == "cgroup2"]
+    if not found:
+        raise RuntimeError("no control groups of version 2 are mounted: mount -t cgroup2 none "
+                           "/sys/fs/cgroup, or beside it")
+    return found[0]
+
+
 class Machine:
     """Files below `root` can be read and written from outside at any time."""
 
@@ -26,6 +36,8 @@ class Machine:
         self.console = os.path.join(self.dir, "console.log")
         self.nspawn = None
         self.init = 0
+        # Of its own: in one group, the systemds of all machines would take each other's for theirs.
+        self.groups = os.path.join(version_2(), os.path.basename(work) + "-" + name)
         for d in ("root", "upper", "work"):
             os.makedirs(os.path.join(self.dir, d))
         run("mount", "-t", "overlay", "overlay", "-o", "lowerdir=%s,upperdir=%s/upper,workdir=%s/work"
@@ -33,8 +45,27 @@ class Machine:
 
     # -- power
 
+    def _enter_groups(self):
+        with open(os.path.join(self.groups, "cgroup.procs"), "w", encoding="ascii") as f:
+            f.write("0")
+
+    def _remove_groups(self):
+        """As soon as the last process of the machine is gone for good."""
+        def removed():
+            for place, _, _ in os.walk(self.groups, topdown=False):
+                os.rmdir(place)
+            return not os.path.exists(self.groups)
+        wait_for("control groups of %s are empty" % self.name, removed, 20)
+
     def boot(self):
+        self.power_on()
+        self.wait_up()
+
+    def power_on(self):
+        """In the main thread: with the thread that starts it, nspawn is killed."""
         assert self.nspawn is None
+        self._remove_groups()
+        os.mkdir(self.groups)
         with open(self.console, "ab") as f:
             self.nspawn = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot",
@@ -43,7 +74,10 @@ class Machine:
                  "--machine=" + self.name, "--resolv-conf=off", "--timezone=off",
                  "--link-journal=no", "--network-namespace-path=" + self.net.ns_path(self.name)],
                 stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
+                preexec_fn=self._enter_groups,
                 env=dict(os.environ, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1"))
+
+    def wait_up(self):
         self.init = wait_for("%s has a process 1" % self.name, self._find_init, BOOT_S)
         wait_for("%s is up" % self.name, lambda: self.run(
             "systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"),
@@ -65,8 +99,14 @@ class Machine:
         wait_for("%s is off" % self.name, lambda: not alive(init), 20)
         self.nspawn = None
 
+    def offline(self, *argv):
+        """A program of a machine that is off, which needs nothing but its files."""
+        assert self.nspawn is None
+        return run("chroot", self.root, *argv, env={"PATH": "/usr/sbin:/usr/bin:/bin"}).stdout
+
     def remove(self):
         self.power_off()
+        self._remove_groups()
         run("umount", "-l", self.root, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -94,6 +134,20 @@ class Machine:
     def said(self, unit, text):
         return any(text in str(e.get("MESSAGE")) for e in self.journal("--unit", unit))
 
+    def group(self, unit):
+        return self.show(unit, "ControlGroup")
+
+    def by_name(self):
+        """{name of a program: control groups that processes of it are in}"""
+        out = self.run("sh", "-c", "for p in /proc/[0-9]*; do "
+                       "echo \"$(cat $p/comm) $(sed -n s/^0:://p $p/cgroup)\"; done 2>/dev/null").stdout
+        found = {}
+        for line in out.splitlines():
+            name, _, group = line.partition(" ")
+            if group:
+                found.setdefault(name, set()).add(group)
+        return found
+
     def path(self, place):
         return self.root + place
 
@@ -119,18 +173,18 @@ class Machine:
         with urllib.request.urlopen("http://%s:8008/patroni" % self.addr, timeout=3) as r:
             return json.load(r)
 
-    def health(self, path="/primary"):
+    def health(self, path="/primary", port=8008):
         try:
-            with urllib.request.urlopen("http://%s:8008%s" % (self.addr, path), timeout=3) as r:
+            with urllib.request.urlopen("http://%s:%d%s" % (self.addr, port, path), timeout=3) as r:
                 return r.status
         except urllib.error.HTTPError as e:
             return e.code
         except OSError:
             return 0
 
-    def sql(self, statement):
-        return self.run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, "postgres",
-                        user="postgres").stdout.strip()
+    def sql(self, statement, port=5432):
+        return self.run("psql", "-XAtq", "-p", str(port), "-v", "ON_ERROR_STOP=1", "-c", statement,
+                        "postgres", user="postgres").stdout.strip()
 
     def postmaster(self, data_dir):
         """Its pid; 0 when it does not live."""

@@ -7,7 +7,7 @@ import stat
 import time
 
 from fleet import CONFIG, TTL_S, Writer
-from lib.proc import stays, wait_for
+from lib.proc import alive, stays, wait_for
 
 AGENT = "pghad.service"
 KILL_S = 0.75 * TTL_S
@@ -15,6 +15,21 @@ KILL_S = 0.75 * TTL_S
 
 def epochs(fleet):
     return fleet.leader().name, fleet.epoch()
+
+
+def apart(fleet, m):
+    """Every process of Postgres is in a group of its own below that of the agent's unit, where else is
+    the agent alone; the guardian is in that of its own unit."""
+    unit = m.group(AGENT)
+    seen = m.by_name()
+    want = {"postgres": unit + "/pgha-postgres", "pghad": unit, "pgha-guard": m.group(fleet.guard(m))}
+    assert {name: seen.get(name) for name in want} == {name: {g} for name, g in want.items()}
+    return True
+
+
+def stays_apart(fleet, m):
+    # A child of the agent may be about to execute what its name still is.
+    wait_for("Postgres of %s is in its own group" % m.name, lambda: apart(fleet, m), 10)
 
 
 def restarted(m, unit, old, deadline_s=20):
@@ -73,6 +88,11 @@ def test_cluster_forms_from_the_example(fleet):
     assert fence["page"] == "armed"
 
 
+def test_postgres_is_in_a_group_of_its_own(fleet):
+    for m in fleet.machines:
+        stays_apart(fleet, m)
+
+
 def test_guardian_has_what_its_unit_gives(fleet):
     for m in fleet.machines:
         pid = m.main_pid(fleet.guard(m))
@@ -120,6 +140,7 @@ def test_killed_agent_is_started_and_takes_up_the_lease(fleet):
         wait_for("it leads", lambda: leader.health() == 200, 10)
     assert epochs(fleet) == was
     assert not w.missing() and w.gap_s() < 1
+    stays_apart(fleet, leader)
 
 
 def test_frozen_agent_its_guardian_acts_and_the_watchdog_starts_another(fleet):
@@ -129,17 +150,23 @@ def test_frozen_agent_its_guardian_acts_and_the_watchdog_starts_another(fleet):
     old.kill_main(AGENT)  # for the new time to hold
     wait_for("it leads again", lambda: old.health() == 200, 20)
     agent = old.main_pid(AGENT)
+    # By nothing but its group it can be told that this one belongs to Postgres.
+    old.sql("COPY (SELECT 1) TO PROGRAM "
+            "'cat >/dev/null; cd /; setsid sleep 987 </dev/null >/dev/null 2>&1 &'")
+    wait_for("it runs", lambda: old.by_name().get("sleep") == {old.group(AGENT) + "/pgha-postgres"})
     with Writer(fleet) as w:
         at = time.monotonic()
         old.kill_main(AGENT, signal.SIGSTOP)
         wait_for("its Postgres is dead", lambda: not old.postmaster(fleet.data_dir), KILL_S + 2, 0.02)
         print("Postgres dead after %.2f s" % (time.monotonic() - at))
         assert time.monotonic() - at < KILL_S + 1
+        assert "sleep" not in old.by_name(), "the group was not killed whole"
         fleet.wait_leader(other_than=old)
         restarted(old, AGENT, agent, 30)
         fleet.wait_whole()
     assert old.said(fleet.guard(old), "no process of Postgres is left")
     assert old.show(AGENT, "NRestarts") != "0"
+    stays_apart(fleet, old)
     print("longest time without an acknowledgement %.2f s" % w.gap_s())
 
 
@@ -171,6 +198,12 @@ def test_stop_in_a_pause_leaves_postgres(fleet):
         assert leader.sql("SELECT NOT pg_is_in_recovery()") == "t"
         leader.run("systemctl", "start", AGENT, timeout=120)
         wait_for("it leads", lambda: leader.health() == 200, 30)
+        stays_apart(fleet, leader)
+        agent = leader.main_pid(AGENT)
+        leader.kill_main(AGENT, signal.SIGTERM)
+        restarted(leader, AGENT, agent)
+        wait_for("it leads again", lambda: leader.health() == 200, 30)
+        stays_apart(fleet, leader)
     finally:
         fleet.hactl("resume", "--wait")
     assert leader.postmaster(fleet.data_dir) == before
@@ -194,6 +227,7 @@ def install(fleet, m, which):
         exe = m.run("readlink", "/proc/%d/exe" % m.main_pid(unit)).stdout
         assert "deleted" not in exe, unit
     assert processes(fleet, m) == before and epochs(fleet) == was
+    stays_apart(fleet, m)
     wait_for("it answers", lambda: m.status()["pgha"]["fence"]["guard"] == "alive", 10)
     version = m.run("dpkg-query", "-W", "-f", "${Version}", "pgha").stdout.partition("-")[0]
     assert m.status()["pgha"]["version"] == version
@@ -224,10 +258,52 @@ def test_downgrade_and_mixed_versions(fleet):
     install(fleet, old, "new")
 
 
-# ---- the machine, and the end
+# ---- a cluster of Debian's, and the machine
+
+BOOKS_AGENT = "pghad@books.service"
+BOOKS_PORT, BOOKS_REST = 5433, 8009
+
+
+def books_unit(fleet):
+    return "postgresql@%s-books.service" % fleet.major
+
+
+def books_are_served(fleet, m):
+    """By the agent, and by nobody else."""
+    wait_for("the adopted cluster has a leader", lambda: m.health(port=BOOKS_REST) == 200, 60)
+    assert m.sql("SELECT answer FROM books", BOOKS_PORT) == "42"
+    assert m.show(books_unit(fleet), "ActiveState") == "inactive"
+    wait_for("in the group of its agent", lambda: m.by_name()["postgres"] == {
+        m.group(unit) + "/pgha-postgres" for unit in (AGENT, BOOKS_AGENT)}, 10)
+
+
+def test_cluster_of_debian_is_adopted(fleet):
+    """As doc/packages.md says it, beside the cluster that there is."""
+    m, unit = fleet.leader(), books_unit(fleet)
+    m.run("pg_createcluster", "--port", str(BOOKS_PORT), "--locale", "C.UTF-8", fleet.major, "books")
+    m.run("systemctl", "start", unit)
+    for statement in ("ALTER ROLE postgres PASSWORD 'change me'",
+                      "CREATE ROLE replicator REPLICATION LOGIN PASSWORD 'change me'",
+                      "CREATE ROLE rewinder SUPERUSER LOGIN PASSWORD 'change me'",
+                      "CREATE TABLE books AS SELECT 42 AS answer"):
+        m.sql(statement, BOOKS_PORT)
+    text = m.read(CONFIG).replace("scope: main", "scope: books")
+    text = text.replace(":8008", ":%d" % BOOKS_REST).replace(":5432", ":%d" % BOOKS_PORT)
+    text = text.replace("data_dir: " + fleet.data_dir, "data_dir: /var/lib/postgresql/%s/books\n"
+                        "  config_dir: /etc/postgresql/%s/books" % (fleet.major, fleet.major))
+    m.run("install", "-o", "root", "-g", "postgres", "-m", "0640", "/dev/null", "/etc/pgha/books.yml")
+    m.write("/etc/pgha/books.yml", text)
+    m.run("systemctl", "stop", unit)
+    m.run("systemctl", "start", unit, check=False)
+    assert m.show(unit, "ActiveState") == "inactive" and m.said(unit, "an agent of pgha has")
+    m.run("systemctl", "enable", "--now", BOOKS_AGENT, timeout=120)
+    books_are_served(fleet, m)
+    fleet.adopted_on = m
+
 
 def test_power_loss_of_the_primary(fleet):
     old = fleet.leader()
+    assert old is fleet.adopted_on
     with Writer(fleet) as w:
         at = time.monotonic()
         old.power_off()
@@ -239,17 +315,59 @@ def test_power_loss_of_the_primary(fleet):
     assert old.main_pid(fleet.guard(old)) and old.health("/replica") == 200
 
 
+def test_adopted_cluster_comes_up_by_its_agent_and_can_be_given_back(fleet):
+    m, unit = fleet.adopted_on, books_unit(fleet)
+    books_are_served(fleet, m)
+    m.run("systemctl", "disable", "--now", BOOKS_AGENT, timeout=120)
+    assert not m.postmaster("/var/lib/postgresql/%s/books" % fleet.major)
+    m.run("rm", "/etc/pgha/books.yml")
+    m.run("systemctl", "start", unit)
+    assert m.sql("SELECT answer FROM books", BOOKS_PORT) == "42"
+    m.run("pg_dropcluster", "--stop", fleet.major, "books")
+
+
+def power_down(m):
+    m.run("systemctl", "poweroff", "--no-block")
+    m.nspawn.wait(120)
+    assert not alive(m.init)
+    m.nspawn = None
+
+
 def test_orderly_shutdown_of_the_primary_hands_over(fleet):
     old = fleet.leader()
     with Writer(fleet) as w:
-        old.run("systemctl", "poweroff", "--no-block")
-        old.nspawn.wait(120)
-        old.nspawn = None
+        power_down(old)
         fleet.wait_leader(other_than=old)
         old.boot()
         fleet.wait_whole(90)
     assert not w.missing()
 
+
+def test_shutdown_in_a_pause(fleet):
+    """Its Postgres ends in order with the machine. Nobody takes its place before the pause ends, and
+    nothing is lost."""
+    old = fleet.leader()
+    fleet.hactl("pause", "--wait")
+    other = fleet.replicas()[0]
+    try:
+        with Writer(fleet) as w:
+            at = time.monotonic()
+            power_down(old)
+            print("off after %.1f s" % (time.monotonic() - at))
+        state = [line.split(":")[1].strip() for line in old.offline(
+            "/usr/lib/postgresql/%s/bin/pg_controldata" % fleet.major, fleet.data_dir).splitlines()
+            if line.startswith("Database cluster state")]
+        assert state == ["shut down"]
+        stays("nobody leads", lambda: not any(m.health() == 200 for m in fleet.replicas()), 1.5 * TTL_S)
+        old.boot()
+        wait_for("its agent answers", lambda: old.health("/health") in (200, 503), 30)
+    finally:
+        fleet.hactl("resume", "--wait", on=other)
+    fleet.wait_whole(90)
+    assert not w.missing()
+
+
+# ---- the end
 
 def test_distribution_keeps_its_hands_off(fleet):
     m = fleet.replicas()[0]

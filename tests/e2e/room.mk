@@ -65,6 +65,7 @@ EXTRA_DIST += \
 	tests/e2e/test_upgrade.py \
 	tests/e2e/test_sync.py \
 	tests/e2e/test_vip.py \
+	tests/e2e/versions.txt \
 	tests/e2e/wallclock.c
 
 # Real PostgreSQL and etcd on network namespaces: needs root, takes minutes, so not in `check`.
