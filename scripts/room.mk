@@ -18,7 +18,9 @@ dist_noinst_SCRIPTS += \
 EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
 
 # The rules of the house run with the tests: arrows between rooms, style, a complete manual, packages
-# that agree, hardened programs, and the proof that these checkers find what they look for.
+# that agree, hardened programs, and the proof that these checkers find what they look for. They are
+# about the source and the programs that are shipped, so sanitizers have nothing to add.
+if !SANITIZERS
 TESTS += \
 	scripts/check-alerts.sh \
 	scripts/check-completion.sh \
@@ -28,6 +30,7 @@ TESTS += \
 	scripts/check-packages.sh \
 	scripts/check-tidy.sh \
 	scripts/test-checks.sh
+endif
 
 AM_TESTS_ENVIRONMENT = \
 	AR='$(AR)' AWK='$(AWK)' CC='$(CC)' NM='$(NM)' \

@@ -1,5 +1,5 @@
 # One adapter against a real server. Needs etcd and loopback, so it is no part of `make check`.
-check_io_programs = \
+check_io_net_programs = \
 	tests/fuzz/fuzz_http \
 	tests/io/test_canary \
 	tests/io/test_child \
@@ -15,7 +15,8 @@ check_io_programs = \
 	tests/io/test_restmany \
 	tests/io/test_resttls \
 	tests/io/test_single \
-	tests/io/test_srv \
+	tests/io/test_srv
+check_io_pg_programs = \
 	tests/io/test_pg_crash \
 	tests/io/test_pg_disk \
 	tests/io/test_pg_fork \
@@ -27,6 +28,7 @@ check_io_programs = \
 	tests/io/test_pg_special \
 	tests/io/test_pg_stop \
 	tests/io/test_guard
+check_io_programs = $(check_io_net_programs) $(check_io_pg_programs)
 EXTRA_PROGRAMS = $(check_io_programs) tests/io/bench_values
 CLEANFILES += $(check_io_programs) tests/io/bench_values
 
@@ -111,9 +113,16 @@ tests_io_test_child_LDADD = $(IO_TEST_LIBS)
 tests_io_test_fencehook_SOURCES = tests/io/test_fencehook.c tests/io/rig.c tests/io/rig.h
 tests_io_test_fencehook_LDADD = $(IO_TEST_LIBS)
 
-check-io: $(check_io_programs) pgha-guard
-	@n=0; bad=0; for t in $(check_io_programs); do \
+# One after the other, since they share ports; those with PostgreSQL beside those without, where make
+# may run two: all of them wait more than they work.
+play_io_programs = \
+	n=0; bad=0; for t in $$programs; do \
 		echo "== $$t"; n=$$((n + 1)); \
 		srcdir='$(srcdir)' PGHA_FUZZ_ROUNDS=200 ./$$t || { echo "FAILED $$t"; bad=$$((bad + 1)); }; \
 	done; echo "check-io: $$((n - bad)) programs passed, $$bad failed"; test $$bad = 0
-.PHONY: check-io
+check-io-net: $(check_io_net_programs) pgha-guard
+	@programs='$(check_io_net_programs)'; $(play_io_programs)
+check-io-pg: $(check_io_pg_programs) pgha-guard
+	@programs='$(check_io_pg_programs)'; $(play_io_programs)
+check-io: check-io-net check-io-pg
+.PHONY: check-io check-io-net check-io-pg

@@ -3,7 +3,8 @@
 #
 # check-sim - failure stories in virtual time, and safety rules taken away one at a time
 #
-# usage: check-sim.sh [PART...]    parts: scenarios mutants mutant:NAME; the first two unless named
+# usage: check-sim.sh [PART...]    parts: scenarios mutants mutant:NAME; those of PGHA_SIM_PARTS or
+#                           the first two unless named
 #
 # Everything that fails prints the one line that plays it again. Runs in the build directory.
 set -eu
@@ -68,7 +69,8 @@ play_mutants() {
 	done
 }
 
-[ $# -gt 0 ] || set -- scenarios mutants
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- ${PGHA_SIM_PARTS:-scenarios mutants}
 for part in "$@"; do
 	case $part in
 	mutant:*) play_mutant "${part#mutant:}" ;;
