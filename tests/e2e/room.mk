@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/e2e/conftest.py \
 	tests/e2e/gate.txt \
 	tests/e2e/lib/__init__.py \
+	tests/e2e/lib/alike.py \
 	tests/e2e/lib/benchdoc.py \
 	tests/e2e/lib/cgroup.py \
 	tests/e2e/lib/checker.py \

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from lib.alike import unalike
 from lib.cluster import PATIENCE
 from lib.node import PG_PORT
 from lib.patroni import PROGRAM, PatroniCluster
@@ -83,6 +84,9 @@ def test_moves_over_and_back(theirs, out):
     with theirs.writers(out) as w:
         joins = theirs.replicas()[0]
         change_agent(theirs, joins, ours=True)
+        other = next(n for n in theirs.replicas() if not n.ours)
+        faults = unalike(joins, other, theirs.leader())
+        assert not faults, "\n".join(map(repr, faults))
         w.mark("one of ours follows, and is switched over to")
         switch(theirs, joins)
         w.mark("it leads two of Patroni's, and gives the lead back")
