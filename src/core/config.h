@@ -113,6 +113,7 @@ struct config_restapi {
 	bool allowlist_include_members;
 	struct pairs http_extra_headers;
 	struct pairs https_extra_headers;
+	enum { SERVER_ORIGINAL = 0, SERVER_PRODUCT, SERVER_MINIMAL } server_tokens;
 };
 
 /* Client side of REST, for asking peers and for hactl. */

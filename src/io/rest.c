@@ -74,6 +74,7 @@ static struct config_restapi *config_copy_parts(const struct config_restapi *src
 	dst->username = str_dup(src->username);
 	dst->password = str_dup(src->password);
 	dst->allowlist_include_members = src->allowlist_include_members;
+	dst->server_tokens = src->server_tokens;
 	dst->allowlist.items = mem_new(src->allowlist.n + 1, sizeof(*dst->allowlist.items));
 	dst->allowlist.n = src->allowlist.n;
 	for (size_t i = 0; i < src->allowlist.n; i++)
@@ -139,6 +140,20 @@ static bool allow_entry(struct rest *rest, struct allow *allow, const char *entr
 	return true;
 }
 
+/* Patroni names Python by default, which is not here. */
+static const char *server_name(const struct config_restapi *config)
+{
+	switch (config->server_tokens) {
+	case SERVER_MINIMAL:
+		return "Patroni/" RESTMSG_PATRONI_VERSION;
+	case SERVER_PRODUCT:
+		return "Patroni";
+	case SERVER_ORIGINAL:
+		break;
+	}
+	return NULL;
+}
+
 static struct rest_settings *make_settings(struct rest *rest, bool *ret_complete)
 {
 	struct rest_settings *settings = mem_new(1, sizeof(*settings));
@@ -150,6 +165,7 @@ static struct rest_settings *make_settings(struct rest *rest, bool *ret_complete
 		settings->credentials =
 			str_dupf("%s:%s", config->username, config->password ?: "");
 	settings->listed = config->allowlist.n > 0;
+	settings->server = server_name(config);
 	settings->restricted = config->allowlist.n > 0 || config->allowlist_include_members;
 	for (size_t i = 0; i < config->allowlist.n; i++)
 		*ret_complete &= allow_entry(rest, &settings->allow, config->allowlist.items[i]);

@@ -24,6 +24,7 @@ struct rest_settings {
 	bool restricted;   /* writes only from `allow` */
 	struct allow allow;
 	bool listed;       /* ... of which some were named by the operator */
+	const char *server; /* static: what answers name as their server; NULL none */
 	struct pairs headers;
 	struct resttls *tls; /* NULL: plain HTTP */
 	int listen_fd;       /* -1: as before */

@@ -118,6 +118,9 @@ static void add_extra_headers(const struct rest_serve *serve, struct MHD_Respons
 {
 	const struct pairs *headers = &serve->settings->headers;
 
+	if (serve->settings->server)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER,
+					      serve->settings->server);
 	for (size_t i = 0; i < headers->n; i++)
 		(void)MHD_add_response_header(response, headers->items[i].name,
 					      headers->items[i].value);

@@ -388,8 +388,8 @@ static const struct confkey keys[] = {
 	  "Accepted; the limits are fixed" },
 	{ "restapi.thread_pool_size", CONF_INT, L, NOOP, "5", 5, BIG, NULL, NULL,
 	  "Accepted; there is no thread pool" },
-	{ "restapi.server_tokens", CONF_WORD, L, NOOP | ENV, "original", 0, 0,
-	  "minimal|productonly|original", NULL, "Accepted; no version is told" },
+	{ "restapi.server_tokens", CONF_WORD, L, RELOAD | ENV, "original", 0, 0,
+	  "minimal|productonly|original", NULL, "Whether answers name Patroni as their server" },
 
 	/* Client side of REST */
 	{ "ctl", CONF_MAP, L, RELOAD, NULL, 0, 0, NULL, NULL,

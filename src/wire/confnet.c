@@ -303,6 +303,10 @@ void confbuild_restapi(const struct confbuild *build)
 	rest->allowlist_include_members = confget_bool(get, "restapi.allowlist_include_members");
 	confget_pairs(get, "restapi.http_extra_headers", &rest->http_extra_headers);
 	confget_pairs(get, "restapi.https_extra_headers", &rest->https_extra_headers);
+	if (confget_word(get, "restapi.server_tokens") == 0)
+		rest->server_tokens = SERVER_MINIMAL;
+	if (confget_word(get, "restapi.server_tokens") == 1)
+		rest->server_tokens = SERVER_PRODUCT;
 	check_rest_tls(build);
 	take_ctl(build);
 }

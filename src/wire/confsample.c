@@ -33,6 +33,7 @@ static const char sample[] =
 	"  #allowlist_include_members: false\n"
 	"  #http_extra_headers: {X-Served-By: pgha}\n"
 	"  #https_extra_headers: {Strict-Transport-Security: max-age=31536000}\n"
+	"  #server_tokens: original      # minimal, productonly or original\n"
 	"\n"
 	"# How hactl and the other members talk to that service.\n"
 	"#ctl:\n"

@@ -15,6 +15,9 @@
 #include "core/whatif_words.h"
 #include "wire/telemetry.h"
 
+/* Whose interface this is. */
+#define RESTMSG_PATRONI_VERSION "4.1.4"
+
 struct walsender {
 	char usename[NAME_SIZE];
 	char application_name[NAME_SIZE];

@@ -13,8 +13,6 @@
 
 #include "wire/record.h"
 
-#define PATRONI_VERSION "4.1.4"
-
 /* Of the walreceiver, or of restore_command when nothing streams (contract 1.6). */
 static const char *replication_state_of(const struct pg_state *pg)
 {
@@ -318,7 +316,7 @@ void restview_document(const struct restview *view, struct buf *ret_body)
 			 NULL);
 	add_key(ret_body, "patroni");
 	buf_ch(ret_body, '{');
-	add_text(ret_body, "version", PATRONI_VERSION);
+	add_text(ret_body, "version", RESTMSG_PATRONI_VERSION);
 	add_text(ret_body, "scope", status->scope);
 	add_text(ret_body, "name", status->name);
 	buf_ch(ret_body, '}');

@@ -12,7 +12,7 @@ from lib.cluster import PATIENCE
 from lib.node import chown_postgres
 from lib.proc import wait_for
 
-WRITE_PORT, READ_PORT, POOL_PORT = 5000, 5001, 6432
+POOL_PORT = 6432
 WHO = "user=postgres dbname=postgres password='super secret'"
 SOON_S = 15 * PATIENCE
 
@@ -74,20 +74,6 @@ def test_dsn_finds_primary_and_standbys(cluster):
                                                                                    False)
     dsn = cluster.hactl("dsn", "--all", "-r", "replica").stdout.strip()
     assert reached(dsn.replace(" connect_timeout=2", " ") + " " + WHO)[1] is True
-
-
-def test_haproxy_follows_the_leader(cluster, hosts):
-    host = cluster.nodes[0]
-    conf = os.path.join(hosts[1], "haproxy.cfg")
-    cluster.hactl("proxy-config", "haproxy", "--listen", host.addr, "--lag", "16MB", "-o", conf)
-    writes = "host=%s port=%d %s" % (host.addr, WRITE_PORT, WHO)
-    reads = "host=%s port=%d %s" % (host.addr, READ_PORT, WHO)
-    with running(host, [program("haproxy"), "-db", "-f", conf]):
-        leader = cluster.leader()
-        wait_for("writes reach %s" % leader.name, lambda: leads_to(writes, leader), SOON_S)
-        new = switch(cluster)
-        wait_for("writes reach %s" % new.name, lambda: leads_to(writes, new), SOON_S)
-        wait_for("reads reach a standby", lambda: reached(reads)[1], SOON_S)
 
 
 def test_pgbouncer_is_kept_true(cluster, hosts):

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -11,10 +12,11 @@ import threading
 
 from lib.cluster import CUT_OFF, PATIENCE
 from lib.node import pg_bin
-from lib.proc import wait_for
+from lib.proc import run, wait_for
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROLES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "roles.sql")
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROLES = os.path.join(TOP, "sql", "roles.sql")
+ETCD_PASSWORD = "etcd secret"
 PLANTED = {who: "Pl4nted-%s" % who for who in ("agent", "replication", "rewind", "key", "rest")}
 READS = ("/patroni", "/cluster", "/config", "/history", "/metrics", "/openapi.json", "/failsafe",
          "/ready/db", "/health")
@@ -189,3 +191,60 @@ def test_agent_needs_no_superuser_and_tells_no_secret(cluster, out):
         assert "permission denied" not in log.replace("permission denied to set parameter", "")
         assert "checkpoint failed" not in log
         assert "REST: POST /doctor" in log
+
+
+def etcdctl(cluster, line, user=None):
+    """Runs the words of a line; its output, or None where it was refused."""
+    argv = ["etcdctl", "--endpoints", cluster.etcd.members[0].url]
+    if user:
+        argv += ["--user", "%s:%s" % (user, ETCD_PASSWORD)]
+    done = run(*argv, *line.split(" "), check=False, env=dict(os.environ, ETCDCTL_API="3"))
+    return done.stdout if done.returncode == 0 else None
+
+
+def play_the_manual(cluster):
+    """The commands of doc/security.md, for this cluster's keys."""
+    with open(os.path.join(TOP, "doc", "security.md"), encoding="utf-8") as f:
+        lines = re.findall(r"^    etcdctl ([^#\n]*?) *(?:#.*)?$", f.read(), re.M)
+    assert len(lines) == 11, lines
+    for line in lines:
+        line = line.replace("/service/main/", cluster.prefix)
+        root = line.startswith("--user root ")
+        line = line.replace("--user root ", "")
+        words = line.split(" ")
+        if words[:2] == ["user", "add"]:
+            assert run("etcdctl", "--endpoints", cluster.etcd.members[0].url,
+                       *(["--user", "root:" + ETCD_PASSWORD] if root else []), "user", "add",
+                       words[2] + ":" + ETCD_PASSWORD, env=dict(os.environ, ETCDCTL_API="3"))
+        else:
+            assert etcdctl(cluster, line, "root" if root else None) is not None, line
+
+
+def test_etcd_users_of_the_manual(fresh):
+    cluster = fresh
+    cluster.etcd.start()
+    cluster.etcd.wait_ready()
+    play_the_manual(cluster)
+    cluster.etcd.login("root", ETCD_PASSWORD)
+    for n in cluster.nodes:
+        n.change_config(etcd3={"username": "pgha-main", "password": ETCD_PASSWORD})
+    cluster.start()
+    leader = cluster.leader()
+    cluster.hactl("switchover", "--candidate", cluster.replicas()[0].name, "--force")
+    cluster.wait_leader(other_than=leader)
+    cluster.wait_whole()
+    lost = cluster.leader()
+    lost.kill_all()
+    cluster.wait_leader(other_than=lost)
+    lost.start_agent()
+    cluster.wait_whole()
+
+    own, other = cluster.prefix, "/service/other/"
+    assert etcdctl(cluster, "put %sx 1" % own, "pgha-main") is not None
+    for line in ("put %sleader x" % other, "get %sleader" % other, "del %sx" % other,
+                 "get --prefix /service/", "user list", "role list"):
+        assert etcdctl(cluster, line, "pgha-main") is None, line
+    assert cluster.leader().name in etcdctl(cluster, "get %sleader" % own, "pgha-vip")
+    for line in ("put %sleader x", "get %sconfig", "get --prefix %s", "del %sleader"):
+        assert etcdctl(cluster, line % own, "pgha-vip") is None, line
+    assert etcdctl(cluster, "get %sleader" % own) is None, "nobody in particular"

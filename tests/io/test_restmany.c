@@ -98,6 +98,7 @@ static void configured_headers_go_with_every_answer(void)
 		"POST /switchover HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 		"Content-Length: 1\r\n\r\nx",
 	};
+	static const char *const named[] = { "Server: Patroni/4.1.4\r\n", "Server: Patroni\r\n" };
 	static struct restrig s;
 
 	put_header(&s.config.http_extra_headers, "X-Frame-Options", "SAMEORIGIN");
@@ -112,7 +113,23 @@ static void configured_headers_go_with_every_answer(void)
 		CHECK(answer && strstr(answer, "X-Frame-Options: SAMEORIGIN\r\n"), "%s: %s",
 		      requests[i], answer ?: "nothing");
 		CHECK(!strstr(answer, "Strict-Transport-Security"), "%s", answer);
+		CHECK(!strstr(answer, "Server:"), "%s", answer);
 		close(fd);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		int64_t until_ms = loop_now_ms() + RESTRIG_WAIT_MS;
+		bool found = false;
+
+		s.config.server_tokens = i == 0 ? SERVER_MINIMAL : SERVER_PRODUCT;
+		rest_configure(s.rest, &s.config);
+		while (!found) {
+			int fd = dial(&s, 0);
+			_cleanup_(freep) char *answer = ask(&s, fd, ASK_PRIMARY);
+
+			found = strstr(answer ?: "", named[i]) != NULL;
+			CHECK(loop_now_ms() < until_ms, "%s", answer ?: "nothing");
+			close(fd);
+		}
 	}
 	restrig_done(&s);
 }

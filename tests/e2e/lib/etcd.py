@@ -49,6 +49,10 @@ class Etcd:
     def __init__(self, net, work, n=3, prefix="e", octet=21, disk_mb=0):
         self.members = [EtcdMember(net, "%s%d" % (prefix, i + 1), octet + i, work, disk_mb)
                         for i in range(n)]
+        self.token = None  # where etcd asks who it is
+
+    def login(self, user, password):
+        self.token = self.ask("/auth/authenticate", {"name": user, "password": password})["token"]
 
     @property
     def endpoints(self):
@@ -68,7 +72,8 @@ class Etcd:
             m.kill_all()
 
     def call(self, member, path, body, timeout=3):
-        req = urllib.request.Request(member.url + "/v3" + path, json.dumps(body).encode())
+        req = urllib.request.Request(member.url + "/v3" + path, json.dumps(body).encode(),
+                                     {"Authorization": self.token} if self.token else {})
         with urllib.request.urlopen(req, timeout=timeout) as r:
             return json.load(r)
 
