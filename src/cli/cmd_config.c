@@ -10,6 +10,7 @@
 #include "cli/cmd.h"
 #include "cli/diff.h"
 #include "cli/edit.h"
+#include "cli/editcheck.h"
 #include "cli/outside.h"
 #include "cli/report.h"
 #include "wire/treedump.h"
@@ -93,8 +94,44 @@ static int change_by_editor(const char *name, const char *before, struct tree *c
 			  err);
 }
 
+/* What the members would not take is refused; what they would ignore is said. */
+static int look_at(const struct picture *picture, const struct tree *config, struct err *err)
+{
+	_cleanup_(buf_done) struct buf hints = { 0 };
+	int r = editcheck(picture->config.root, config->root, &hints, err);
+
+	if (r >= 0 && hints.len > 0)
+		(void)fputs(hints.data, stderr);
+	return r;
+}
+
+/* A slip does not cost what was typed, where somebody is there to mend it. */
+static int change_by_hand(const struct picture *picture, const char *before, struct tree *config,
+			  struct buf *ret_after, struct err *err)
+{
+	_cleanup_(freep) char *text = str_dup(before);
+
+	for (;;) {
+		bool again = false;
+		int r;
+
+		buf_done(ret_after);
+		r = change_by_editor(picture->name, text, config, ret_after, err);
+		if (r >= 0)
+			r = look_at(picture, config, err);
+		if (r >= 0 || ret_after->data == NULL || !isatty(STDIN_FILENO))
+			return r;
+		(void)fprintf(stderr, "Error: %s\n", err->msg);
+		r = ask_yes("Edit it again?", &again, err);
+		if (r < 0 || !again)
+			return err_set(err, ERR_CANCELED, "Aborted!");
+		freep(&text);
+		text = str_dup(ret_after->data);
+	}
+}
+
 /* All that the command line asks for, in Patroni's order. *after gets what the editor left. */
-static int change(const struct args *args, const char *name, const char *before,
+static int change(const struct args *args, const struct picture *picture, const char *before,
 		  struct tree *config, struct buf *after, struct err *err)
 {
 	const char *replace = args_value(args, "--replace");
@@ -107,10 +144,11 @@ static int change(const struct args *args, const char *name, const char *before,
 		r = change_by_file(apply, false, config, err);
 	if (r >= 0)
 		r = change_by_pairs(args, config, err);
-	if (r < 0 || replace != NULL || apply != NULL || args_has(args, "--set") ||
-	    args_has(args, "--pg"))
+	if (r < 0)
 		return r;
-	return change_by_editor(name, before, config, after, err);
+	if (replace != NULL || apply != NULL || args_has(args, "--set") || args_has(args, "--pg"))
+		return look_at(picture, config, err);
+	return change_by_hand(picture, before, config, after, err);
 }
 
 static int write_config(struct cli *cli, const struct picture *picture, const struct tree *config,
@@ -231,7 +269,7 @@ static int run_edit(struct cli *cli, const struct args *args, struct err *err)
 	if (r < 0)
 		return r;
 	treedump_yaml(config.root, false, &before);
-	r = change(args, picture.name, before.data, &config, &edited, err);
+	r = change(args, &picture, before.data, &config, &edited, err);
 	if (r < 0)
 		return r;
 	return settle(cli, args, &picture, before.data, edited.data, &config, err);
@@ -267,8 +305,8 @@ const struct cli_command cmd_edit_config = {
 	.takes = { CMD_CLUSTER },
 	.words_max = 1,
 	.help = "Change the dynamic configuration, in an editor or by options.",
-	.more = "  Members follow at once. The change fails if somebody else changed the\n"
-		"  configuration meanwhile.\n",
+	.more = "  Members follow at once. Values that they would not take are refused, and the\n"
+		"  change fails if somebody else changed the configuration meanwhile.\n",
 	.options = edit_options,
 	.run = run_edit,
 };

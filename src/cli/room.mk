@@ -43,6 +43,7 @@ src_libcli_a_SOURCES = \
 	src/cli/finding.c src/cli/finding.h \
 	src/cli/dsn.c src/cli/dsn.h \
 	src/cli/edit.c src/cli/edit.h \
+	src/cli/editcheck.c src/cli/editcheck.h \
 	src/cli/fit.c src/cli/fit.h \
 	src/cli/listing.c src/cli/listing.h \
 	src/cli/migrate.c src/cli/migrate.h \

@@ -17,6 +17,7 @@ struct check {
 	const struct tree_node *file; /* root of the whole local file; NULL: dynamic document */
 	const char *prefix;           /* of the paths that are reported: "", "bootstrap.dcs." */
 	bool is_dynamic;              /* bootstrap.dcs or the dynamic document */
+	bool is_change;               /* the dynamic document before it is written */
 	struct conf_problems *problems;
 };
 
@@ -165,7 +166,7 @@ static void check_later(const struct check *check, const struct tree_node *node,
 	if (!(key->flags & CONF_LATER) || !is_active(key, node))
 		return;
 	if (key->flags & CONF_UNSAFE)
-		report(check, node, true, path, "%s", danger_of(key));
+		report(check, node, !check->is_change, path, "%s", danger_of(key));
 	else
 		report(check, node, false, path, "not supported by this version, ignored");
 }
@@ -353,6 +354,18 @@ void confcheck_file(const struct tree_node *root, struct conf_problems *problems
 	check.is_dynamic = true;
 	if (check.root != NULL && check.root->type == TREE_MAP)
 		walk(&check);
+}
+
+void confcheck_change(const struct tree_node *root, struct conf_problems *problems)
+{
+	struct check check = { .root = root,
+			       .file = root,
+			       .prefix = "",
+			       .is_dynamic = true,
+			       .is_change = true,
+			       .problems = problems };
+
+	walk(&check);
 }
 
 void confcheck_dynamic(struct tree_node *root, struct conf_problems *problems)

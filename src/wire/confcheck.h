@@ -15,5 +15,8 @@
 void confcheck_file(const struct tree_node *root, struct conf_problems *problems);
 /* The dynamic document: nothing is fatal; bad values are marked so that lookups pass over them. */
 void confcheck_dynamic(struct tree_node *root, struct conf_problems *problems);
+/* A dynamic document that somebody is about to write: values of the wrong type or out of range are
+ * fatal. What is only ignored, and features that Patroni members may have, are not. */
+void confcheck_change(const struct tree_node *root, struct conf_problems *problems);
 
 #endif

@@ -261,6 +261,62 @@ static void add_free(const struct tree_node *map, bool is_local, struct pairs *r
 	}
 }
 
+/* What accept() takes, for people. */
+static void allowed_of(const struct controlled *guc, char dst[64])
+{
+	switch (guc->kind) {
+	case GUC_FIXED:
+		str_clip(dst, 64, "nothing: pghad sets it");
+		break;
+	case GUC_LEVEL:
+		str_clip(dst, 64, "replica or logical");
+		break;
+	case GUC_BOOL:
+		str_clip(dst, 64, "on or off");
+		break;
+	case GUC_NUMBER:
+		str_printf(dst, 64, "a whole number, %lld to 262143", (long long)guc->min);
+		break;
+	case GUC_MEGABYTES:
+		str_printf(dst, 64, "a size, %lldMB or more", (long long)guc->min);
+		break;
+	}
+}
+
+static void check_controlled(const struct controlled *guc, const struct tree_node *parameters,
+			     struct conf_problems *problems)
+{
+	const struct tree_node *node = find_guc(parameters, guc->name);
+	_cleanup_(freep) char *value = node != NULL ? accept(guc, node) : NULL;
+	_cleanup_(freep) char *path = str_dupf("postgresql.parameters.%s", guc->name);
+	char allowed[64];
+
+	/* Those that the agent sets are ignored, which is told elsewhere. */
+	if (node == NULL || value != NULL || guc->kind == GUC_FIXED)
+		return;
+	allowed_of(guc, allowed);
+	confproblem_add(problems, node->line, true, path, "'%.40s' is not valid; allowed is %s",
+			guc_text(node), allowed);
+}
+
+void confguc_check(const struct tree_node *parameters, struct conf_problems *problems)
+{
+	const struct tree_node *it;
+
+	if (parameters == NULL || parameters->type != TREE_MAP)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(controlled); i++)
+		check_controlled(&controlled[i], parameters, problems);
+	check_controlled(&wal_keep, parameters, problems);
+	for (it = parameters->first; it != NULL; it = it->next) {
+		_cleanup_(freep) char *path = str_dupf("postgresql.parameters.%s", it->key);
+
+		if (!is_name(it->key))
+			confproblem_add(problems, it->line, true, path,
+					"not a name that a setting of Postgres can have");
+	}
+}
+
 void confguc_build(const struct confget *get, struct config *config,
 		   struct conf_problems *problems)
 {

@@ -15,6 +15,9 @@
 /* config->scope, pg.listen and pg.port must be set. Fills config->pg.parameters. */
 void confguc_build(const struct confget *get, struct config *config,
 		   struct conf_problems *problems);
+/* The map postgresql.parameters of a dynamic document that somebody is about to write: what would
+ * not be accepted is fatal. NULL is fine. */
+void confguc_check(const struct tree_node *parameters, struct conf_problems *problems);
 /* Settings that go on the server's command line, in the order of pg.parameters. */
 bool confguc_is_controlled(const char *name);
 /* Recovery settings that belong to the agent. */

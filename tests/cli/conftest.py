@@ -4,15 +4,19 @@
 Environment: HACTL, the program (default: the newest build*/hactl of the tree)."""
 
 import base64
+import fcntl
 import glob
 import http.server
 import json
 import os
+import pty
 import re
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
+import termios
 import threading
 import time
 import urllib.request
@@ -203,6 +207,52 @@ class World:
             member.stop()
 
 
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, world, *args, env=None, rows=24, columns=100):
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.slave = slave
+        self.before = termios.tcgetattr(slave)
+        environ = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "TZ": "UTC",
+                   "PATRONI_SCOPE": world.scope}
+        environ.update(env or {})
+        self.process = subprocess.Popen(
+            [program(), "-d", "etcd3://127.0.0.1:%d" % world.etcd.port, *args], env=environ,
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.text = ""
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def wait(self, text, limit_s=20, since=0):
+        """Until it stands in what was printed from there on; where it ends."""
+        os.set_blocking(self.master, False)
+        deadline = time.monotonic() + limit_s
+        while text not in self.text[since:]:
+            assert time.monotonic() < deadline, (text, self.text[-2000:])
+            try:
+                self.text += os.read(self.master, 65536).decode()
+            except BlockingIOError:
+                time.sleep(0.02)
+        return self.text.index(text, since) + len(text)
+
+    def end(self, code):
+        assert self.process.wait(timeout=20) == code
+        self.wait("\033[?1049l", 2)
+        assert self.text.endswith("\033[0m\033[?25h\033[?1049l"), self.text[-100:]
+        assert termios.tcgetattr(self.slave) == self.before
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
 @pytest.fixture(scope="session")
 def etcd(tmp_path_factory):
     server = Etcd(str(tmp_path_factory.mktemp("etcd")))
@@ -215,3 +265,17 @@ def world(etcd, request, tmp_path):
     world = World(etcd, re.sub("[^A-Za-z0-9_]+", "-", request.node.name)[:50], tmp_path)
     yield world
     world.stop()
+
+
+@pytest.fixture
+def terminal(world):
+    """Makes terminals with a program on each: terminal("watch", env=..., rows=..., columns=...)."""
+    opened = []
+
+    def make(*args, **more):
+        opened.append(Terminal(world, *args, **more))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()

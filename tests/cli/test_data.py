@@ -213,6 +213,81 @@ def test_edit_config_notices_a_concurrent_change(world, tmp_path):
     assert world.get("config") == {}
 
 
+@pytest.mark.parametrize("change, told", [
+    (("-s", "ttl=1"), "ttl: '1' is not valid; allowed is a whole number, 2 to 3600"),
+    (("-s", "ttl=soon"), "ttl: 'soon' is not valid; allowed is a whole number"),
+    (("-s", "loop_wait=[1]"), "loop_wait: allowed is a whole number, 1 to 3600, not a list"),
+    (("-s", "postgresql.use_slots=perhaps"), "postgresql.use_slots: 'perhaps' is not valid"),
+    (("-s", "failsafe_mode=maybe"), "failsafe_mode: 'maybe' is not valid; allowed is off, on or "),
+    (("-p", "max_connections=5"), "postgresql.parameters.max_connections: '5' is not valid; allowed "
+                                  "is a whole number, 25 to 262143"),
+    (("-p", "wal_level=minimal"), "allowed is replica or logical"),
+    (("-p", "wal_keep_size=2MB"), "allowed is a size, 16MB or more"),
+    (("-p", "a b=1"), "not a name that a setting of Postgres can have"),
+    (("-s", "postgresql.parameters=7"), "postgresql.parameters: "),
+])
+def test_edit_config_refuses_what_members_would_not_take(world, change, told):
+    before = world.get("config")
+    # One good value beside it is not written either, whatever is answered.
+    done = world.hactl("edit-config", "-s", "retry_timeout=7", *change, "--force", code=1)
+    assert done.stdout == "" and world.get("config") == before
+    assert done.stderr.startswith("Error: Nothing was changed: ") and told in done.stderr
+    done = world.hactl("edit-config", *change, "--force", "--json", code=1)
+    assert told in json.loads(done.stdout)["error"] and world.get("config") == before
+    done = world.hactl("edit-config", *change, "--dry-run", code=1)
+    assert told in done.stderr
+
+
+def test_edit_config_names_all_that_is_wrong(world, tmp_path):
+    (tmp_path / "new.yml").write_text("ttl: 1\nloop_wait: x\npostgresql: {parameters: "
+                                      "{max_connections: 3}}\n")
+    for how in ("--apply", "--replace"):
+        done = world.hactl("edit-config", how, str(tmp_path / "new.yml"), "--force", code=1)
+        assert "ttl: '1'" in done.stderr and "loop_wait: 'x'" in done.stderr
+        assert "max_connections: '3'" in done.stderr and done.stderr.count("\n") == 1
+    assert world.get("config") == world.config
+
+
+def test_edit_config_tells_what_will_be_ignored(world):
+    done = world.hactl("edit-config", "-s", "tll=20", "-s", "loop_wait=30", "-s", "watchdog.mode=off",
+                       "-p", "port=5433", "-s", "synchronous_mode=on", "--force")
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("Warning: ") for line in lines) and len(lines) == 5
+    assert "Warning: tll: not a known key, ignored; did you mean 'ttl'?" in lines
+    assert "Warning: watchdog: belongs into the file of each member, ignored here" in lines
+    assert "Warning: loop_wait: 30 s is not less than ttl (20 s); 10 s is used" in lines
+    assert "Warning: postgresql.parameters.port: set by pghad and never from here, ignored" in lines
+    assert any("synchronous_mode: this version does not manage" in line for line in lines)
+    # It was written: Patroni members may know it. The next change is not bothered by it.
+    assert world.get("config")["tll"] == 20
+    assert world.hactl("edit-config", "-s", "ttl=40", "--force").stderr == ""
+
+
+def test_edit_config_leaves_alone_what_was_wrong_before(world):
+    world.put("config", {"ttl": 1, "retry_timeout": 5})
+    done = world.hactl("edit-config", "-s", "retry_timeout=6", "--force")
+    assert "Configuration changed" in done.stdout and world.get("config")["retry_timeout"] == 6
+    world.hactl("edit-config", "-s", "ttl=0", "--force", code=1)
+    world.hactl("edit-config", "-s", "ttl=6", "--force")
+    assert world.get("config") == {"ttl": 6, "retry_timeout": 6}
+
+
+def test_edit_config_in_an_editor_refuses_and_lets_mend(world, terminal, tmp_path):
+    env = editor(tmp_path, 'sed -i s/20/1/ "$2"\n')
+    done = world.hactl("edit-config", env=env, code=1)
+    assert "ttl: '1' is not valid" in done.stderr and world.get("config")["ttl"] == 20
+    # On a terminal what was typed is there again.
+    env = editor(tmp_path, 'if grep -q "ttl: 1$" "$2"; then sed -i "s/ttl: 1$/ttl: 15/" "$2"; '
+                           'else sed -i s/20/1/ "$2"; fi\n')
+    term = terminal("edit-config", env=dict(env, PAGER="cat"))
+    term.wait("Edit it again? [y/N]:")
+    assert "ttl: '1' is not valid" in term.text
+    os.write(term.master, b"y\n")
+    term.wait("Apply these changes? [y/N]:")
+    os.write(term.master, b"y\n")
+    assert term.process.wait(timeout=20) == 0 and world.get("config")["ttl"] == 15
+
+
 def test_edit_config_makes_the_key(world):
     world.hactl("edit-config", "nosuch", "-s", "ttl=20", "--force")
     assert json.loads(world.etcd.get("/service/nosuch/config")) == {"ttl": 20}
