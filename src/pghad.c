@@ -17,6 +17,7 @@
 #include "io/anew.h"
 #include "io/confread.h"
 #include "io/fsx.h"
+#include "io/generate.h"
 #include "io/journal.h"
 #include "io/portcheck.h"
 #include "io/ports.h"
@@ -32,6 +33,7 @@ enum what {
 	WHAT_VALIDATE,
 	WHAT_TAKE_OVER,
 	WHAT_PRINT,
+	WHAT_GENERATE,
 	WHAT_SAMPLE,
 	WHAT_KEYS,
 	WHAT_REPLAY
@@ -41,6 +43,7 @@ struct wish {
 	enum what what;
 	bool print; /* the configuration, after it was checked */
 	bool ignore_ports;
+	const char *dsn;
 };
 
 struct front {
@@ -58,6 +61,7 @@ static const char usage[] =
 	"Usage: pghad [FILE|DIRECTORY]\n"
 	"       pghad --validate-config [--ignore-listen-port] [--print] [FILE|DIRECTORY]\n"
 	"       pghad --can-take-over|--print [FILE|DIRECTORY]\n"
+	"       pghad --generate-config [--dsn DSN] [FILE]\n"
 	"       pghad --generate-sample-config [FILE]\n"
 	"       pghad --replay FILE\n"
 	"Keeps one Postgres of a cluster under a leader lease in etcd.\n"
@@ -67,6 +71,9 @@ static const char usage[] =
 	"  -i, --ignore-listen-port  with it: do not look whether the ports can be used\n"
 	"  -p, --print               print the local configuration, variables merged in, as YAML;\n"
 	"                            passwords too\n"
+	"  --generate-config         print a configuration for the server that runs here, or write\n"
+	"                            it to FILE; as its owner\n"
+	"  --dsn DSN                 how to connect to it, as a superuser\n"
 	"  --generate-sample-config  print an example configuration, or write it to FILE\n"
 	"  --describe-config         print every key: type, default, range, meaning\n"
 	"  --replay                  make the decisions of a flight recorder's FILE again\n"
@@ -160,31 +167,71 @@ static int validate(const char *path, const struct wish *wish)
 	return r < 0 ? 1 : 0;
 }
 
-static int write_sample(const char *path)
+static int write_text(const char *path, struct buf *text)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
 	struct err err = { 0 };
+	int r;
 
-	conf_print_sample(&text);
-	/* It is meant to hold passwords soon. */
-	if (fsx_replace(path, text.data, text.len, &err) == 0)
+	if (path == NULL) {
+		print_buf(text);
+		return 0;
+	}
+	/* It is meant to hold passwords. */
+	r = fsx_replace(path, text->data, text->len, &err);
+	buf_done(text);
+	if (r == 0)
 		return 0;
 	(void)fprintf(stderr, "pghad: %s\n", err.msg);
 	return 1;
+}
+
+/* What is left to do is said on the standard error output: the text may go to a pipe. */
+static void look_at_generated(const char *path, const struct buf *text)
+{
+	const char *const name = path != NULL ? path : "generated";
+	struct conf_problems problems = { 0 };
+	struct config *config = NULL;
+	struct confdoc *doc = NULL;
+	struct buf told = { 0 };
+	struct err err = { 0 };
+
+	if (confdoc_parse(text->data, text->len, NULL, &doc, &err) == 0 &&
+	    conf_build(doc, NULL, &config, &problems, &err) == 0)
+		(void)fprintf(stderr, "%s: look at the lines with CHECK\n", name);
+	else
+		(void)fprintf(stderr, "%s: cannot be used yet: %s\n", name, err.msg);
+	conf_problems_print(&problems, name, &told);
+	if (told.len > 0)
+		(void)fwrite(told.data, 1, told.len, stderr);
+	buf_done(&told);
+	conf_problems_done(&problems);
+	config_free(config);
+	confdoc_free(doc);
+}
+
+static int generate(const char *dsn, const char *path)
+{
+	struct buf text = { 0 };
+	struct err err = { 0 };
+
+	if (generate_config(dsn, &text, &err) < 0) {
+		(void)fprintf(stderr, "pghad: %s\n", err.msg);
+		buf_done(&text);
+		return 1;
+	}
+	look_at_generated(path, &text);
+	return write_text(path, &text);
 }
 
 static int print_texts(enum what what, const char *path)
 {
 	struct buf text = { 0 };
 
-	if (what == WHAT_SAMPLE && path != NULL)
-		return write_sample(path);
 	if (what == WHAT_SAMPLE)
 		conf_print_sample(&text);
 	else
 		conf_print_keys(&text);
-	print_buf(&text);
-	return 0;
+	return write_text(path, &text);
 }
 
 static int replay(const char *path)
@@ -322,6 +369,8 @@ static int parse_options(int argc, char **argv, struct wish *ret)
 		{ "can-take-over", no_argument, NULL, 't' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "ignore-listen-port", no_argument, NULL, 'i' },
+		{ "generate-config", no_argument, NULL, 'g' },
+		{ "dsn", required_argument, NULL, 'D' },
 		{ "generate-sample-config", no_argument, NULL, 's' },
 		{ "describe-config", no_argument, NULL, 'd' },
 		{ "replay", no_argument, NULL, 'r' },
@@ -338,6 +387,12 @@ static int parse_options(int argc, char **argv, struct wish *ret)
 			break;
 		case 't':
 			ret->what = WHAT_TAKE_OVER;
+			break;
+		case 'g':
+			ret->what = WHAT_GENERATE;
+			break;
+		case 'D':
+			ret->dsn = optarg;
 			break;
 		case 's':
 			ret->what = WHAT_SAMPLE;
@@ -384,10 +439,13 @@ int main(int argc, char **argv)
 	path = optind < argc ? argv[optind] : NULL;
 	if (optind + 1 < argc || (what == WHAT_KEYS && path != NULL) ||
 	    (what == WHAT_REPLAY && path == NULL) ||
-	    (what < WHAT_SAMPLE && path == NULL && !any_variable())) {
+	    (wish.dsn != NULL && what != WHAT_GENERATE) ||
+	    (what < WHAT_GENERATE && path == NULL && !any_variable())) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (what == WHAT_GENERATE)
+		return generate(wish.dsn, path);
 	if (what == WHAT_SAMPLE || what == WHAT_KEYS)
 		return print_texts(what, path);
 	if (what == WHAT_REPLAY)

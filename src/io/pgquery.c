@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "io/sqltext.h"
+#include "wire/confget.h"
 #include "wire/record.h"
 
 #define RECEIVER_ANSWER_MS 5000 /* that the upstream may take */
@@ -332,6 +333,18 @@ static int read_examine(const struct pgrows *rows, void *ret, struct err *err _u
 void pgquery_examine(const struct pgquery *q, struct checkup_values *ret)
 {
 	send(q, &sql_examine, NULL, read_examine, ret);
+}
+
+static int read_generate(const struct pgrows *rows, void *ret, struct err *err _unused_)
+{
+	for (int row = 0; row < pgrows_n(rows); row++)
+		confget_add_pair(ret, pgrows_text(rows, row, 0), pgrows_text(rows, row, 1));
+	return 0;
+}
+
+void pgquery_generate(const struct pgquery *q, struct pairs *ret)
+{
+	send(q, &sql_generate, NULL, read_generate, ret);
 }
 
 /* -- small ones --------------------------------------------------------------------------- */

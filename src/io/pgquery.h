@@ -74,6 +74,9 @@ struct pgquery_settings {
 };
 void pgquery_settings(const struct pgquery *q, struct pgquery_settings *ret);
 
+/* What a configuration is made of: name and value; names in brackets are no settings. */
+void pgquery_generate(const struct pgquery *q, struct pairs *ret);
+
 void pgquery_examine(const struct pgquery *q, struct checkup_values *ret);
 
 void pgquery_in_recovery(const struct pgquery *q, bool *ret);

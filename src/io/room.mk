@@ -11,6 +11,7 @@ src_libio_a_SOURCES += src/io/anew.c src/io/anew.h
 SQL_FILES = \
 	sql/checkpoint.sql \
 	sql/examine.sql \
+	sql/generate.sql \
 	sql/identify_system.sql \
 	sql/in_recovery.sql \
 	sql/password_encryption.sql \
@@ -51,6 +52,8 @@ src_libio_a_SOURCES += \
 	src/io/pgdoor.c src/io/pgdoor.h \
 	src/io/pgdsn.c src/io/pgdsn.h \
 	src/io/pgexamine.c \
+	src/io/generate.c src/io/generate.h \
+	src/io/pgoptions.c src/io/pgoptions.h \
 	src/io/replay.c src/io/replay.h \
 	src/io/pgfiles.c src/io/pgfiles.h \
 	src/io/pgfollow.c \

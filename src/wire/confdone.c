@@ -8,7 +8,7 @@
 
 #include "wire/confget.h"
 
-static void pairs_done(struct pairs *pairs)
+void pairs_done(struct pairs *pairs)
 {
 	for (size_t i = 0; i < pairs->n; i++) {
 		free(pairs->items[i].name);

@@ -31,6 +31,7 @@ void confget_pairs(const struct confget *get, const char *path, struct pairs *re
 void confget_options(const struct confget *get, const char *path, struct pairs *ret);
 
 void strings_done(struct strings *strings);
+void pairs_done(struct pairs *pairs);
 void confget_add_string(struct strings *strings, const char *text);
 void confget_add_pair(struct pairs *pairs, const char *name, const char *value);
 

@@ -9,6 +9,7 @@ src_libwire_a_SOURCES = \
 	src/wire/confenv.c src/wire/confenv.h \
 	src/wire/conffile.c src/wire/conffile.h \
 	src/wire/confget.c src/wire/confget.h \
+	src/wire/confgen.c src/wire/confgen.h \
 	src/wire/confguc.c src/wire/confguc.h \
 	src/wire/confkeys.c src/wire/confkeys.h \
 	src/wire/confnet.c \
@@ -56,6 +57,7 @@ wire_tests = \
 	tests/unit/test_b64 \
 	tests/unit/test_confbuild \
 	tests/unit/test_conffile \
+	tests/unit/test_confgen \
 	tests/unit/test_confguc \
 	tests/unit/test_confkeys \
 	tests/unit/test_etcdmsg \
@@ -128,6 +130,11 @@ tests_unit_test_conffile_SOURCES = tests/unit/test_conffile.c tests/lib/confload
 tests_unit_test_conffile_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_conffile_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_conffile_LDADD = $(WIRE_TEST_LIBS)
+
+tests_unit_test_confgen_SOURCES = tests/unit/test_confgen.c tests/lib/confload.h
+tests_unit_test_confgen_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_confgen_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_confgen_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_confguc_SOURCES = tests/unit/test_confguc.c tests/lib/confload.h
 tests_unit_test_confguc_CPPFLAGS = $(CONF_TEST_CPPFLAGS)

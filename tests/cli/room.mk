@@ -4,10 +4,11 @@ EXTRA_DIST += \
 	tests/cli/test_data.py \
 	tests/cli/test_doctor.py \
 	tests/cli/test_dryrun.py \
+	tests/cli/test_generate.py \
 	tests/cli/test_watch.py
 
-# hactl against a real etcd and false members on loopback; part of check-io.
-check-cli: hactl
+# hactl against a real etcd and false members on loopback, and pghad's own questions; part of check-io.
+check-cli: hactl pghad
 	HACTL='$(abs_builddir)/hactl' /usr/bin/python3 -m pytest -q -p no:cacheprovider \
 		'$(srcdir)/tests/cli'
 check-io: check-cli
