@@ -211,33 +211,51 @@ class Terminal:
     """A program on a terminal of its own."""
 
     def __init__(self, world, *args, env=None, rows=24, columns=100):
-        self.master, slave = pty.openpty()
-        self.resize(rows, columns)
-        self.slave = slave
-        self.before = termios.tcgetattr(slave)
+        self.open(rows, columns)
         environ = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "TZ": "UTC",
                    "PATRONI_SCOPE": world.scope}
         environ.update(env or {})
-        self.process = subprocess.Popen(
-            [program(), "-d", "etcd3://127.0.0.1:%d" % world.etcd.port, *args], env=environ,
-            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.start([program(), "-d", "etcd3://127.0.0.1:%d" % world.etcd.port, *args], environ)
+
+    def open(self, rows, columns):
+        self.master, self.slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(self.slave)
         self.text = ""
+        os.set_blocking(self.master, False)
+
+    def start(self, words, environ, cwd=None):
+        self.process = subprocess.Popen(
+            words, env=environ, cwd=cwd, stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def read(self):
+        """False: there is nothing at the moment."""
+        try:
+            self.text += os.read(self.master, 65536).decode()
+            return True
+        except BlockingIOError:
+            time.sleep(0.02)
+            return False
+
     def wait(self, text, limit_s=20, since=0):
         """Until it stands in what was printed from there on; where it ends."""
-        os.set_blocking(self.master, False)
         deadline = time.monotonic() + limit_s
         while text not in self.text[since:]:
             assert time.monotonic() < deadline, (text, self.text[-2000:])
-            try:
-                self.text += os.read(self.master, 65536).decode()
-            except BlockingIOError:
-                time.sleep(0.02)
+            self.read()
         return self.text.index(text, since) + len(text)
+
+    def wait_quiet(self, quiet_s=0.15, limit_s=20):
+        """Until nothing more comes: whoever reads the keys has done what they asked for."""
+        deadline = time.monotonic() + limit_s
+        last = time.monotonic()
+        while time.monotonic() - last < quiet_s and time.monotonic() < deadline:
+            if self.read():
+                last = time.monotonic()
 
     def end(self, code):
         assert self.process.wait(timeout=20) == code

@@ -1,6 +1,7 @@
 EXTRA_DIST += \
 	tests/cli/conftest.py \
 	tests/cli/test_commands.py \
+	tests/cli/test_completion.py \
 	tests/cli/test_data.py \
 	tests/cli/test_doctor.py \
 	tests/cli/test_dryrun.py \
