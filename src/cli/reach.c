@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/node.h"
 
+#define KNOWN_MAX ((size_t)200) /* bytes of names that are listed */
 #define REST_TIMEOUT_MS 5000
 
 int cli_key(const struct cli *cli, const char *cluster, const char *key, char dst[ETCD_KEY_SIZE],
@@ -109,6 +110,34 @@ int cli_cluster(const struct cli *cli, const struct args *args, const char **ret
 	return cli_cluster_named(cli, args_word(args, 0), ret_name, err);
 }
 
+/* A name that was mistyped looks like a cluster without members: what there is instead is said. */
+static void tell_unknown(struct cli *cli, const char *name)
+{
+	_cleanup_(etcd_kvs_done) struct etcd_kvs kvs = { 0 };
+	_cleanup_(buf_done) struct buf known = { 0 };
+	_cleanup_(freep) char *last = NULL;
+	size_t skip = strlen(cli->setup.config->namespace_);
+
+	skip += skip > 0 ? 2 : 1;
+	if (cli_read_namespace(cli, &kvs, NULL) < 0)
+		return;
+	/* Keys lie in their order, so one cluster's come together. */
+	for (size_t i = 0; i < kvs.n && known.len < KNOWN_MAX; i++) {
+		const char *rest = kvs.items[i].key + MIN_OF(skip, strlen(kvs.items[i].key));
+		const size_t len = strcspn(rest, "/");
+		_cleanup_(freep) char *other = str_ndup(rest, len);
+
+		if (rest[len] == '\0' || str_eq(other, last))
+			continue;
+		buf_printf(&known, "%s%s", known.len > 0 ? ", " : "", other);
+		freep(&last);
+		last = TAKE(other);
+	}
+	fprintf(stderr, "etcd knows no cluster %s%s%s%s\n", name,
+		known.len > 0 ? "; it knows: " : ", and no other below this namespace",
+		known.len > 0 ? known.data : "", known.len >= KNOWN_MAX ? ", ..." : "");
+}
+
 int cli_picture_dcs(struct cli *cli, const char *name, struct picture *ret, struct err *err)
 {
 	char prefix[ETCD_KEY_SIZE];
@@ -127,6 +156,8 @@ int cli_picture_dcs(struct cli *cli, const char *name, struct picture *ret, stru
 	if (r < 0)
 		return r;
 	picture_from_kvs(name, prefix, &kvs, ret);
+	if (kvs.n == 0 && !cli->quiet)
+		tell_unknown(cli, name);
 	etcd_kvs_done(&kvs);
 	if (ret->notes.len > 0 && !cli->quiet)
 		fprintf(stderr, "%s", ret->notes.data);

@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	tests/cli/conftest.py \
+	tests/cli/test_away.py \
 	tests/cli/test_commands.py \
 	tests/cli/test_completion.py \
 	tests/cli/test_data.py \
