@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cmd.h"
@@ -83,6 +84,21 @@ static int look_at_etcd(struct cli *cli, struct check *check, struct err *err)
 	return 0;
 }
 
+/* Patroni takes such a file, pghad does not. */
+static void look_at_mode(struct check *check, const char *name, const struct buf *text)
+{
+	_cleanup_(freep) char *todo = str_dupf("chmod o-rwx %s", name);
+	struct stat st;
+
+	if (stat(name, &st) < 0 || (st.st_mode & (S_IROTH | S_IWOTH)) == 0 ||
+	    strstr(text->data != NULL ? text->data : "", "password") == NULL)
+		return;
+	migrate_add(&check->found, MIGRATE_NOTE, name, "mode",
+		    "every account of the host that gets to it can read the passwords in it: pghad "
+		    "refuses such a file",
+		    todo);
+}
+
 static int look_at_file(struct cli *cli, struct check *check, const char *name, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -91,6 +107,7 @@ static int look_at_file(struct cli *cli, struct check *check, const char *name, 
 
 	if (r < 0)
 		return r;
+	look_at_mode(check, name, &text);
 	file.text = text.data != NULL ? text.data : "";
 	file.len = text.len;
 	file.namespace_ = cli->setup.config->namespace_;

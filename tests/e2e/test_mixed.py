@@ -71,6 +71,10 @@ def test_check_before_moving(theirs):
     carried = found(theirs, "carries over", 0)
     assert {"initialize", "config.ttl", "members/n1", "postgresql.data_dir"} <= set(carried)
     assert "config.ttl" in found(theirs, "to be known", 0)
+    assert "mode" not in found(theirs, "to be known", 0)
+    os.chmod(theirs.nodes[0].conf_path, 0o644)
+    assert "chmod o-rwx " in found(theirs, "to be known", 0)["mode"]["What to do"]
+    os.chmod(theirs.nodes[0].conf_path, 0o600)
     theirs.set_config(standby_cluster={"host": "192.0.2.1"}, pause=True)
     stops = found(theirs, "stands in the way", 3)
     assert {"config.standby_cluster", "config.pause"} == set(stops), stops

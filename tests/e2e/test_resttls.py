@@ -87,7 +87,10 @@ def test_members_know_each_other_by_certificate(fresh, hosts):
     # The candidates seal for each other: certificate and password are what peers want.
     new.kill_all()
     newest = cluster.wait_leader(other_than=new)
-    assert "POST /seal" not in newest.agent_log(), "somebody refused to seal"
+    assert " to POST /seal" not in newest.agent_log(), "somebody refused to seal"
+    told = "".join(n.agent_log() for n in cluster.nodes)
+    assert "REST: POST /seal" in told
+    assert "as '%s' with the certificate of 'client': 200" % USER in told
     new.start_agent()
     cluster.wait_whole()
 
