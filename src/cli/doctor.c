@@ -177,6 +177,7 @@ static int examine_all(struct cli *cli, const struct args *args, const struct pi
 		doctor_etcd(&ward->patients[i], &findings);
 	}
 	look_ahead(cli, args, picture, &findings);
+	findings_name(&findings, picture);
 	if (cli->json)
 		print_json(picture, ward, &findings);
 	else

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/node.h"
 
@@ -84,6 +85,49 @@ enum finding_level findings_worst(const struct findings *findings)
 		if (weight(findings->items[i].level) > weight(worst))
 			worst = findings->items[i].level;
 	return worst;
+}
+
+/* "n1, n2" -> "n1 n2"; NULL when that is not members alone. */
+static char *members_of(const char *where, const struct picture *picture)
+{
+	struct buf names_of = { 0 };
+
+	while (*where != '\0') {
+		const size_t len = strcspn(where, ",");
+		_cleanup_(freep) char *name = str_ndup(where, len);
+
+		if (picture_member(picture, name) == NULL) {
+			buf_done(&names_of);
+			return NULL;
+		}
+		buf_printf(&names_of, "%s%s", names_of.len > 0 ? " " : "", name);
+		where += len;
+		where += strspn(where, ", ");
+	}
+	return names_of.len > 0 ? buf_take(&names_of) : NULL;
+}
+
+static void replace(char **textp, const char *word, const char *name)
+{
+	const char *at = strstr(*textp, word);
+	char *made;
+
+	if (at == NULL || name == NULL)
+		return;
+	made = str_dupf("%.*s%s%s", (int)(at - *textp), *textp, name, at + strlen(word));
+	free(*textp);
+	*textp = made;
+}
+
+void findings_name(struct findings *findings, const struct picture *picture)
+{
+	for (size_t i = 0; i < findings->n; i++) {
+		struct finding *f = &findings->items[i];
+		_cleanup_(freep) char *members = members_of(f->where, picture);
+
+		replace(&f->mend, "CLUSTER", picture->name);
+		replace(&f->mend, "MEMBER", members);
+	}
 }
 
 void findings_print(const struct findings *findings, struct buf *ret_text)

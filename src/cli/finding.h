@@ -43,6 +43,8 @@ void findings_done(struct findings *findings);
  * the finding that is there. */
 void finding_add(struct findings *findings, enum finding_level level, const char *where,
 		 const char *why, const char *mend, const char *what_fmt, ...) _printf_(6, 7);
+/* The words CLUSTER and MEMBER of what mends it become names, so that it can be typed as it is. */
+void findings_name(struct findings *findings, const struct picture *picture);
 const char *finding_level_name(enum finding_level level);
 /* CRITICAL before UNKNOWN before WARNING. */
 enum finding_level findings_worst(const struct findings *findings);

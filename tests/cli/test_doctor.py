@@ -148,6 +148,14 @@ def test_the_same_of_several_members_is_one_finding(world):
     only(world, 2, "fsync is off", "node0, node2")
 
 
+def test_what_mends_it_can_be_typed(world):
+    facts = well(world)
+    for name in ("node0", "node2"):
+        facts[name]["settings"]["wal_level"] = "minimal"
+    found = only(world, 2, "wal_level", "node0, node2")
+    assert found["mend"].endswith("then hactl restart %s node0 node2" % world.scope), found
+
+
 def test_doors_that_are_shut(world):
     facts = well(world)
     link = facts["node1"]["links"][0]
@@ -180,8 +188,9 @@ def test_nobody_could_take_over(world):
 
 
 def test_no_cluster_is_unknown(world):
-    assert world.hactl("explain", "--cluster", "nosuch", code=1).stderr == \
-        "Error: cluster nosuch has no members\n"
+    done = world.hactl("explain", "--cluster", "nosuch", code=1)
+    assert done.stderr.startswith("etcd knows no cluster nosuch; it knows: ")
+    assert done.stderr.endswith("\nError: cluster nosuch has no members\n")
     done = world.hactl("doctor", "nosuch", code=3)
     assert "cluster nosuch has no members" in done.stderr
     assert done.stdout == ""
