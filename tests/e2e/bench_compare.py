@@ -2,13 +2,14 @@
 """The same faults for pgha and for Patroni, on the same hosts, under the same writers:
 scripts/bench compare
 
-PGHA_BENCH_RUNS says how often each fault is made. One line of JSON a system and fault is
+PGHA_BENCH_RUNS says how often each fault is made, PGHA_BENCH_LOGS names a directory for the logs. One line of JSON a system and fault is
 appended to the file that PGHA_BENCH_OUT names; the table replaces that of the document that
 PGHA_BENCH_DOC names, when every system has met every fault. pgha must not lose what it may not lose and must
 never have two primaries: that fails. What Patroni does is told, not judged."""
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import time
@@ -142,6 +143,21 @@ def judge(cluster, w, allowed):
     return report, [op for op in ops if op.outcome == "ok"]
 
 
+def clock(monotonic_ns):
+    """As the logs have it."""
+    return time.strftime("%H:%M:%S", time.localtime(
+        time.time() - (time.monotonic_ns() - monotonic_ns) / 1e9))
+
+
+def keep_logs(cluster, fault):
+    where = os.environ.get("PGHA_BENCH_LOGS")
+    for n in cluster.nodes if where else []:
+        with open(os.path.join(where, "%s-%s.log" % (fault, n.name)), "w", encoding="utf-8") as f:
+            f.write(n.agent_log())
+        shutil.copy(os.path.join(n.log_dir, "postgresql.log"),
+                    os.path.join(where, "%s-%s-postgres.log" % (fault, n.name)))
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
 def test_compare(system, fault, out, results):
     with system.writers(out) as w:
@@ -152,9 +168,12 @@ def test_compare(system, fault, out, results):
             system.wait_whole(recovery_s(system) + WHOLE_S)
         w.mark("end")
         report, acks = judge(system, w, FAULTS[fault] * RUNS)
+        keep_logs(system, fault.__name__)
     spans = [(since, until) for (since, _), (until, _) in zip(w.marks, w.marks[1:])]
     outages = [outage_ms(acks, *span) for span in spans]
     overlaps = [overlap_ms(acks, *span) for span in spans]
+    for (since, _), (name, ms) in zip(w.marks, zip((m[1] for m in w.marks), outages)):
+        print("  %s %s: %.0f ms" % (clock(since), name, ms))
     result = {"system": system.title, "fault": fault.__name__, "runs": RUNS,
               "median_ms": round(statistics.median(outages)), "min_ms": round(min(outages)),
               "max_ms": round(max(outages)), "two_primaries_ms": round(max(overlaps)),

@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	tests/e2e/lib/cluster.py \
 	tests/e2e/lib/disk.py \
 	tests/e2e/lib/etcd.py \
+	tests/e2e/lib/flood.py \
 	tests/e2e/lib/host.py \
 	tests/e2e/lib/measure.py \
 	tests/e2e/lib/net.py \

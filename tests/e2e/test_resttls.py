@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: PostgreSQL
 """A cluster whose REST asks for certificates, also for reads, and for a password besides"""
 
+import contextlib
 import os
 import signal
 import socket
 import ssl
 
-from lib.cluster import PATIENCE
+from lib import flood
+from lib.cluster import PATIENCE, TTL_S
 from lib.node import REST_PORT, chown_postgres
 from lib.proc import run, wait_for
 
@@ -64,6 +66,27 @@ def configure(cluster, ca):
                  "keyfile": ca.path("client.key")})
 
 
+def endure_a_flood(cluster, leader, ca):
+    """150 clients that stop half way through a handshake or never read, and one that makes
+    handshakes all the time."""
+    since, ctx = leader.log_size(), ca.context("client")
+    quiet_ms = flood.oldest_ms(leader, cluster.scope, TTL_S, flood.FLOOD_S)
+    with contextlib.ExitStack() as stack:
+        flood.half_open(stack, leader, ctx)
+        flood.half_open(stack, leader, ctx)
+        flood.slow_tls(stack, leader, ctx)
+        storm = flood.storm(leader, ca.path("client"), flood.FLOOD_S + 1)
+        flood_ms = flood.oldest_ms(leader, cluster.scope, TTL_S, flood.FLOOD_S)
+        made = flood.handshakes(storm)
+        code = leader.rest("/primary", timeout=10).code
+    print("%d whole handshakes a second" % (made / flood.FLOOD_S))
+    assert code == 200
+    assert made > 0
+    flood.judge(flood.Age(quiet_ms, flood_ms), TTL_S)
+    assert "fading" not in leader.logged_since(since)
+    assert cluster.leader() is leader
+
+
 def test_members_know_each_other_by_certificate(fresh, hosts):
     cluster = fresh
     ca = Authority(os.path.join(hosts[1], "ca"))
@@ -105,3 +128,5 @@ def test_members_know_each_other_by_certificate(fresh, hosts):
                  lambda n=n: ca.serial_of(n) != before[n.name], 20 * PATIENCE)
     assert cluster.wait_whole() is newest
     assert {n.name: (n.agent.pid, n.postmaster_pid()) for n in cluster.nodes} == pids
+
+    endure_a_flood(cluster, newest, ca)
