@@ -13,7 +13,9 @@
 #include "io/pgkinds.h"
 #include "io/pgtool.h"
 
-/* A flush may end in the middle of a record, at the end of a page: reading begins before it. */
+/* What is flushed ends with a record, or in the middle of one at the end of a page: then reading
+ * begins before it. Not otherwise: a megabyte of commits is as many lines of text, which a busy
+ * machine took a second to hand over while nobody could write. */
 #define BEFORE_BYTES  UINT64_C(1048576)
 #define HEADER_BYTES  24 /* XLogPageHeaderData, access/xlog_internal.h, PostgreSQL 13 to 18 */
 #define LONG_BYTES    40 /* XLogLongPageHeaderData, at the beginning of a segment */
@@ -31,8 +33,10 @@ struct walend {
 
 /* -- text --------------------------------------------------------------------------------- */
 
-uint64_t pgwalend_start(uint64_t lsn)
+uint64_t pgwalend_start(uint64_t lsn, uint32_t block_bytes)
 {
+	if (lsn % block_bytes != 0)
+		return lsn;
 	return lsn > BEFORE_BYTES ? lsn - BEFORE_BYTES : 0;
 }
 
@@ -172,7 +176,8 @@ static int find_segments(const struct pgwork *work, bool from_segment, struct pg
 	uint64_t end = segment;
 
 	*ret = (struct pgwalend_range){ .known = work->req.wal_lsn,
-					.start = pgwalend_start(work->req.wal_lsn),
+					.start = pgwalend_start(work->req.wal_lsn,
+							 pg->control.wal_block_bytes),
 					.block_bytes = pg->control.wal_block_bytes,
 					.segment_bytes = pg->control.wal_segment_bytes };
 	if (from_segment || !segment_exists(pg, timeline, ret->start / bytes))

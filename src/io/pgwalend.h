@@ -12,7 +12,7 @@
 #include "base/err.h"
 
 /* Where reading begins so that the record which `lsn` may lie within is among what is read. */
-uint64_t pgwalend_start(uint64_t lsn);
+uint64_t pgwalend_start(uint64_t lsn, uint32_t block_bytes);
 /* The byte behind a record, where the next one may begin: page headers lie between. */
 uint64_t pgwalend_behind(uint64_t lsn, uint32_t record_bytes, uint32_t block_bytes,
 			 uint32_t segment_bytes);
