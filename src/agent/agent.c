@@ -480,7 +480,7 @@ static void fold(struct agent *a, const struct event *ev)
 /* Everything that moves by the clock and is no decision. */
 static void wake_cycle(struct agent *a)
 {
-	int64_t now = a->view.now_ms;
+	int64_t now = state_now(a);
 	int64_t at = a->plan.wake_at_ms;
 
 	if (a->session.lease_id != 0)
@@ -496,7 +496,9 @@ static void wake_cycle(struct agent *a)
 	if (a->waiting.phase != WAITING_NONE)
 		at = MIN_OF(at, a->waiting.until_ms);
 	at = MIN_OF(at, failsafe_wake_ms(a));
-	/* A deadline in the past is being worked on; looking again in a moment is enough. */
+	/* A deadline in the past is being worked on; looking again in a moment is enough. A moment
+	 * from now, not from the step's beginning: where a step takes longer than that, the timer,
+	 * which goes before all others, would leave no time for the answer. */
 	a->port.wake_at(a->port.ctx, at > now ? at : now + LATE_MS);
 }
 

@@ -64,6 +64,7 @@ struct outside {
 	uint64_t requests[ETCD_OP__MAX];
 	uint64_t probes;
 	uint64_t published;
+	int64_t slow_ms; /* that it takes to publish */
 };
 
 /* ---- counting: --wrap puts these in front of the allocator, for our own code alone ---- */
@@ -182,6 +183,7 @@ static void port_publish(void *ctx, struct status *status)
 	struct outside *o = ctx;
 
 	o->published++;
+	o->now_ms += o->slow_ms;
 	board_publish(o->board, status);
 }
 
@@ -482,6 +484,26 @@ static void soak(bool leads, bool busy)
 	board_free(o.board);
 }
 
+/* The timer goes before all other events: where a step takes longer than the moment after which it
+ * looks again, the answer that it waits for must get its turn all the same. */
+static void a_slow_agent_leaves_time_for_answers(void)
+{
+	struct event timer = { .type = EVENT_TIMER };
+	struct outside o;
+
+	begin(&o, false);
+	live(&o, 10, false);
+	o.slow_ms = 200;
+	for (int i = 0; i < 5; i++) {
+		o.now_ms += CYCLE_MS; /* no probe is answered any more */
+		timer.at_ms = o.now_ms;
+		step(&o, &timer);
+		check(o.wake_at_ms > o.now_ms, "a slow agent leaves no time for answers");
+	}
+	agent_free(o.agent);
+	board_free(o.board);
+}
+
 int main(void)
 {
 	log_level_set(LOG_ERROR);
@@ -489,5 +511,6 @@ int main(void)
 	soak(false, false);
 	soak(true, true);
 	soak(false, true);
+	a_slow_agent_leaves_time_for_answers();
 	return 0;
 }
