@@ -11,6 +11,7 @@
 #define VOTE_OLD_LEADER_MS     300
 #define VOTE_AGAIN_MS          1000
 #define VOTE_CRASH_AGAIN_MS    20
+#define VOTE_STARTS_AGAIN_MS   100
 #define HANDOVER_CHECKPOINT_MS 60000
 #define ANCESTRY_TIMEOUT_MS    5000
 
@@ -297,6 +298,8 @@ static void ask_peer(struct agent *a, const struct member *m, bool pending)
 
 	if (vote == NULL)
 		return;
+	if (ballot != 0 && vote->comes_up)
+		again_ms = VOTE_STARTS_AGAIN_MS;
 	fresh = vote->asked_at_ms != 0 && vote->asked_at_ms >= v->election_since_ms &&
 		vote->ballot == ballot &&
 		(pending || v->now_ms - vote->asked_at_ms < again_ms);

@@ -138,6 +138,7 @@ static void fill_rule(struct agent *a, struct status *st)
 	str_clip(st->note, sizeof(st->note), plan->note[0] != '\0' ? plan->note : a->note);
 	str_clip(st->trouble, sizeof(st->trouble), vitals_trouble(&a->view.pg));
 	st->sealed_ballot = a->view.sealed ? a->view.promised : 0;
+	st->replaying = seal_replays(a);
 	str_set(&st->seal_json, seal);
 	st->store_regressed = a->view.regressed;
 	str_clip(st->store_why, sizeof(st->store_why), a->regress_why);

@@ -21,9 +21,9 @@
 #define SEAL_REST_MS  20
 /* Looked at without a pause for so long; then as often as in any election. */
 #define SEAL_LOOK_MS  500
-/* A server that was started and received nothing since is at the end of its own WAL when its
- * position has not moved for so long. */
-#define SEAL_STILL_MS 300
+/* A server that was started, received nothing since and cannot say that it waits for more WAL, held
+ * up by readers or paused, counts as at the end of its own when it stands still so long. */
+#define SEAL_STILL_MS 10000
 #define SEAL_ANSWER_MS  900
 #define BALLOT_RETRY_MS 200
 #define FILES_RETRY_MS  200
@@ -157,7 +157,8 @@ static bool leader_stayed(const struct view *v)
  * end of its own WAL. A receiver begins there. */
 static bool is_at_end(const struct view *v)
 {
-	return v->pg.receive_lsn != 0 || v->now_ms >= v->position_since_ms + SEAL_STILL_MS;
+	return v->pg.receive_lsn != 0 || v->pg.replay_waits ||
+	       v->now_ms >= v->position_since_ms + SEAL_STILL_MS;
 }
 
 static void refresh_promise(struct agent *a)
@@ -299,6 +300,11 @@ void seal_followed(struct agent *a, bool nobody, bool written)
 	a->seal.done_at_ms = nobody && written ? a->view.now_ms : 0;
 	if (nobody && !written)
 		a->seal.files_retry_ms = a->view.now_ms + FILES_RETRY_MS;
+}
+
+bool seal_replays(const struct agent *a)
+{
+	return a->view.seal_wanted && is_standby(&a->view) && !is_at_end(&a->view);
 }
 
 char *seal_json(const struct agent *a)

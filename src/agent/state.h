@@ -492,6 +492,8 @@ void seal_ballot_answered(struct agent *a, const struct event *ev);
 void seal_followed(struct agent *a, bool nobody, bool written);
 /* For GET /patroni: object; NULL while nothing is promised. Heap. */
 char *seal_json(const struct agent *a);
+/* It is to tell a final position, and has not come to the end of what it holds. */
+bool seal_replays(const struct agent *a);
 void seal_saved(struct agent *a, uint64_t ticket);
 /* What was asked with that ticket went through consensus at that revision. */
 void seal_heard(struct agent *a, uint64_t ticket, int64_t revision);

@@ -218,16 +218,28 @@ static int compare(const struct view *view, const struct vote *vote, bool *ret_a
 	return strcmp(vote->name, view->name) < 0 ? 1 : -1;
 }
 
+static bool is_patroni(const struct view *view, const char *name)
+{
+	const struct member *m = rank_member(&view->cluster, name);
+	const struct gone_member *gone = rank_gone(&view->cluster, name);
+
+	return (m != NULL && !m->is_pgha) || (gone != NULL && !gone->is_pgha);
+}
+
 /* Its position cannot change any more. A Patroni member does not seal; what it tells counts as it
  * does among its own. */
 static bool is_final(const struct view *view, const struct vote *vote)
 {
-	const struct member *m = rank_member(&view->cluster, vote->name);
-	const struct gone_member *gone = rank_gone(&view->cluster, vote->name);
+	return is_patroni(view, vote->name) ||
+	       (vote->sealed != 0 && vote->sealed >= view->ballot);
+}
 
-	if ((m != NULL && !m->is_pgha) || (gone != NULL && !gone->is_pgha))
-		return true;
-	return vote->sealed != 0 && vote->sealed >= view->ballot;
+/* It answers, and in a moment it will know how much it has: that may be more than anybody else. Who
+ * has given the key back knew it then. */
+static bool comes_up(const struct view *view, const struct vote *vote)
+{
+	return vote->comes_up && !is_patroni(view, vote->name) &&
+	       !(has_release(view) && str_eq(view->cluster.release.from, vote->name));
 }
 
 static bool has_confirmed(const struct sync_key *sync, const char *name)
@@ -429,6 +441,8 @@ static bool is_asked(const struct view *view, const struct vote *vote)
 		return true;
 	if (view->ballot == 0 || vote->ballot != view->ballot)
 		return false;
+	if (comes_up(view, vote))
+		return view->now_ms >= view->ballot_at_ms + RANK_START_MS;
 	return vote->failed || !vote->in_recovery || is_final(view, vote) ||
 	       view->now_ms >= view->ballot_at_ms + RANK_SEAL_MS;
 }

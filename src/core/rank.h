@@ -31,6 +31,8 @@ enum rank {
 #define RANK_STEP_MS 250
 /* So long after its ballot an election waits for a peer that has answered and still receives. */
 #define RANK_SEAL_MS 1500
+/* ... and so long for one whose server comes up and cannot tell yet how much it has. */
+#define RANK_START_MS 5000
 /* So long an election waits for the WAL of a member that cannot lead, its key having gone. Not
  * bounded by time while a synchronous commit may be there and nowhere else. */
 #define RANK_FETCH_MS 5000

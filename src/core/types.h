@@ -372,6 +372,7 @@ struct pg_state {
 	int64_t replay_time_us; /* wall clock of the last replayed transaction; 0 = null */
 	bool streaming;         /* walreceiver status is streaming */
 	bool receiving;         /* there is a walreceiver, whatever it does */
+	bool replay_waits; /* for WAL that is not here; only told where nobody is to be followed */
 	bool has_restore_command;
 	char upstream_host[HOST_SIZE]; /* of the walreceiver's conninfo; "" none */
 	uint16_t upstream_port;
@@ -458,6 +459,7 @@ struct vote {
 	bool answered;
 	bool heard;      /* it answered; a leader waits for its own newest list of walsenders too */
 	bool failed;     /* unreachable, or an answer without a position */
+	bool comes_up;   /* its server starts, or replays what it holds: more may show up there */
 	bool in_recovery; /* false: it says it is a primary */
 	bool yielded; /* it says that its server is down or a standby; also without a position */
 	bool streaming; /* receives WAL at this moment */

@@ -33,7 +33,7 @@ struct probe {
 	bool repeated; /* a statement failed on the way; asked a second time */
 	struct pgquery_facts facts;
 	uint32_t nfacts; /* how many were read */
-	int64_t receiver_pid;
+	struct pgquery_receiver receiver;
 	struct slot_pos positions[SLOTS_MAX];
 	struct pgquery_settings *settings; /* large, and asked for now and then only */
 	struct pgquery_identity identity;
@@ -149,6 +149,7 @@ static int step_finish(struct pgwork *work, struct err *err _unused_)
 	s->streaming = s->receiver_silent = false;
 	s->receiver_age_ms = 0;
 	s->receiving = false;
+	s->replay_waits = false;
 	s->upstream_host[0] = '\0';
 	s->upstream_slot[0] = '\0';
 	s->upstream_port = 0;
@@ -290,6 +291,7 @@ static int step_receiver(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 	struct pgquery q = query(work);
 
+	work->pg->state.replay_waits = false;
 	if (!pgreceiver_unwanted(work->pg)) {
 		pgwork_jump(work, S_SETTINGS);
 		return PGWORK_NEXT;
@@ -297,16 +299,21 @@ static int step_receiver(struct pgwork *work, struct err *err _unused_)
 	/* Until the answer is here. */
 	work->pg->state.receiving = true;
 	pgwork_tolerate(work);
-	pgquery_walreceiver(&q, &probe->receiver_pid);
+	pgquery_walreceiver(&q, &probe->receiver);
 	return PGWORK_WAIT;
 }
 
 static int step_receiver_read(struct pgwork *work, struct err *err _unused_)
 {
 	struct probe *probe = work->data;
+	struct pg *pg = work->pg;
+	bool waits = work->result == 0 && probe->receiver.replay_waits;
 
 	if (work->result == 0)
-		pgreceiver_seen(work->pg, probe->receiver_pid);
+		pgreceiver_seen(pg, probe->receiver.pid);
+	/* The position was asked for before: it is the end if replay waited then as well. */
+	pg->state.replay_waits = waits && pg->life.waits;
+	pg->life.waits = waits;
 	return PGWORK_NEXT;
 }
 

@@ -198,13 +198,19 @@ static int read_probe(const struct pgrows *rows, void *ret, struct err *err)
 
 static int read_walreceiver(const struct pgrows *rows, void *ret, struct err *err)
 {
-	*(int64_t *)ret = 0;
-	return pgrows_n(rows) == 0 ? 0 : get_i64(rows, 0, 0, ret, err);
+	struct pgquery_receiver *receiver = ret;
+	int rc = one_row(rows, "walreceiver", err);
+
+	if (rc < 0)
+		return rc;
+	receiver->pid = 0;
+	receiver->replay_waits = pgrows_true(rows, 0, 1);
+	return get_i64(rows, 0, 0, &receiver->pid, err);
 }
 
-void pgquery_walreceiver(const struct pgquery *q, int64_t *ret_pid)
+void pgquery_walreceiver(const struct pgquery *q, struct pgquery_receiver *ret)
 {
-	send(q, &sql_walreceiver, NULL, read_walreceiver, ret_pid);
+	send(q, &sql_walreceiver, NULL, read_walreceiver, ret);
 }
 
 /* -- lists -------------------------------------------------------------------------------- */

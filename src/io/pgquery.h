@@ -22,8 +22,11 @@ struct pgquery {
 	void *ctx;
 };
 
-/* 0: there is none. */
-void pgquery_walreceiver(const struct pgquery *q, int64_t *ret_pid);
+struct pgquery_receiver {
+	int64_t pid;       /* 0: there is none */
+	bool replay_waits; /* for WAL that is not here */
+};
+void pgquery_walreceiver(const struct pgquery *q, struct pgquery_receiver *ret);
 
 struct pgquery_walsenders {
 	uint32_t n;

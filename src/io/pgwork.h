@@ -83,6 +83,7 @@ struct pglife {
 	bool may_write;    /* started as primary, or promotion was ordered */
 	bool unborn;       /* START has not seen its pid file yet */
 	bool shut;         /* its shutdown checkpoint is on disk: it counts as down */
+	bool waits;        /* the newest probe found replay at the end of the WAL that is here */
 	bool starved;      /* settings in force are lower than those that WAL was written with */
 	bool paused;       /* replay was, at the last probe */
 	uint32_t timeline; /* newest one seen of it */

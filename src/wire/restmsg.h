@@ -107,6 +107,7 @@ struct status {
 	int64_t fence_failed;
 	char note[REASON_SIZE]; /* how the member came back, what it waits for; "" none */
 	int64_t sealed_ballot;  /* > 0: receives from nobody, by a promise of this ballot */
+	bool replaying;         /* is asked to tell a final position, and replays what it holds */
 	bool store_regressed;   /* etcd was wiped or restored, and nobody accepted it yet */
 	char store_why[REASON_SIZE];
 	bool failsafe_enabled;

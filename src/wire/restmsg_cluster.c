@@ -225,17 +225,22 @@ void restmsg_vote_parse(const char *body, size_t len, struct vote *vote)
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
 	const json_t *xlog;
 	const char *name;
+	enum member_state state;
 
 	vote->answered = true;
 	vote->failed = true;
 	vote->lsn = 0;
 	vote->timeline = 0;
+	vote->comes_up = false;
 	if (jtext_load_object(body, len, &doc, NULL) < 0)
 		return;
 	name = jtext_string(json_object_get(doc, "patroni"), "name");
 	if (name && vote->name[0] && !str_eq(name, vote->name))
 		return;
 	vote->yielded = has_yielded(doc);
+	state = record_state_parse(jtext_string(doc, "state"));
+	vote->comes_up = state == STATE_STARTING || state == STATE_RESTARTING ||
+			 jtext_true(json_object_get(doc, "pgha"), "replaying");
 	xlog = json_object_get(doc, "wal");
 	if (!json_is_object(xlog))
 		xlog = json_object_get(doc, "xlog");

@@ -285,6 +285,8 @@ static void add_pgha(struct buf *body, const struct restview *view)
 		add_text(body, "note", status->note);
 	if (status->sealed_ballot != 0)
 		add_number(body, "sealed", status->sealed_ballot);
+	if (status->replaying)
+		add_bool(body, "replaying", true);
 	add_json(body, "seal", status->seal_json, NULL);
 	add_job(body, view);
 	if (status->store_regressed) {

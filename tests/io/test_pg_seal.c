@@ -63,7 +63,7 @@ static void paused_replay_holds_no_walreceiver(void)
 		CHECK(node_sql(one, "insert into t values (1)", NULL));
 	CHECK(confirms());
 	seal_two();
-	CHECK(two->state.replay_paused);
+	CHECK(two->state.replay_paused && !two->state.replay_waits);
 	CHECK(node_sql(two, "select pg_wal_replay_resume()", NULL));
 	follow_again();
 }
@@ -85,6 +85,7 @@ static void nor_does_a_conflict(void)
 	seal_two();
 	CHECK(node_backend(two, "backend_type = 'startup' and wait_event like "
 				"'RecoveryConflict%'") != 0);
+	CHECK(!two->state.replay_waits);
 	/* And it receives again as soon as it may. */
 	CHECK(node_from(two, PGOP_FOLLOW, one) == 0);
 	CHECK(node_sql(two, "select pg_terminate_backend(pid) from pg_stat_activity "
@@ -111,6 +112,39 @@ static void who_follows_again_is_left_alone(void)
 	CHECK(node_backend(two, "backend_type = 'walreceiver'") == pid);
 }
 
+static void start_two_again(void)
+{
+	CHECK(node_stop(two, STOP_KILL) == 0, "%s", two->err.msg);
+	CHECK(node_from(two, PGOP_START_STANDBY, NULL) == 0, "%s", two->err.msg);
+	node_until(two, PG_UP, ROLE_REPLICA);
+}
+
+static void replays_all(void)
+{
+	int64_t until_ms = loop_now_ms() + SEALED_MS;
+
+	do {
+		CHECK(loop_now_ms() < until_ms, "it never comes to the end");
+		node_until(two, PG_UP, ROLE_REPLICA);
+	} while (!two->state.replay_waits);
+}
+
+/* What it holds and has not replayed yet does not show in its position. */
+static void a_started_one_tells_when_it_has_replayed_all(void)
+{
+	uint64_t end;
+
+	CHECK(node_sql(one, "insert into t select generate_series(1, 100000)", NULL));
+	end = (uint64_t)node_number(one, "select pg_current_wal_flush_lsn() - '0/0'");
+	do
+		node_until(two, PG_UP, ROLE_REPLICA);
+	while (two->state.receive_lsn < end);
+	CHECK(!two->state.replay_waits); /* only asked where nobody is followed */
+	start_two_again();
+	replays_all();
+	CHECK(two->state.receive_lsn == 0 && two->state.replay_lsn >= end);
+}
+
 int main(void)
 {
 	pgrig_begin();
@@ -122,5 +156,6 @@ int main(void)
 	RUN(paused_replay_holds_no_walreceiver);
 	RUN(nor_does_a_conflict);
 	RUN(who_follows_again_is_left_alone);
+	RUN(a_started_one_tells_when_it_has_replayed_all);
 	return 0;
 }

@@ -6,6 +6,7 @@ mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYS
 	rank_LINK='$(tests_unit_test_rank_OBJECTS) @ $(tests_unit_test_rank_LDADD) $(LIBS)' \
 	failsafe_LINK='$(tests_unit_test_failsafe_OBJECTS) @ $(tests_unit_test_failsafe_LDADD) $(LIBS)' \
 	decide_LINK='$(tests_unit_test_decide_OBJECTS) @ $(tests_unit_test_decide_LDADD) $(LIBS)' \
+	keys_LINK='$(tests_unit_test_keys_OBJECTS) @ $(tests_unit_test_keys_LDADD) $(LIBS)' \
 	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)' \
 	seal_LINK='$(tests_unit_test_seal_OBJECTS) @ $(tests_unit_test_seal_LDADD) $(LIBS)' \
 	restmsg_LINK='$(tests_unit_test_restmsg_OBJECTS) @ $(tests_unit_test_restmsg_LDADD) $(LIBS)' \
@@ -14,7 +15,8 @@ mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYS
 	FENCE_PG_CONFIGS='$(PG_CONFIGS)'
 mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
 	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record \
-	tests/unit/test_failsafe tests/unit/test_restmsg tests/unit/test_seal tests/fence/page \
+	tests/unit/test_failsafe tests/unit/test_keys tests/unit/test_restmsg tests/unit/test_seal \
+	tests/fence/page \
 	pgha-guard tests/io/test_guard tests/io/test_pg_repair
 
 # Says of each safety rule that is taken away what noticed; goes on where it was broken off.
@@ -62,6 +64,7 @@ EXTRA_DIST += \
 	tests/mutants/quorum-vote-under-promise.mut \
 	tests/mutants/rank-by-replay.mut \
 	tests/mutants/rank-no-timeline.mut \
+	tests/mutants/rank-none-ahead.mut \
 	tests/mutants/rank-old-timeline.mut \
 	tests/mutants/regressed-accepted.mut \
 	tests/mutants/regressed-all-accepted.mut \
@@ -69,11 +72,15 @@ EXTRA_DIST += \
 	tests/mutants/rest-by-role.mut \
 	tests/mutants/seal-skipped.mut \
 	tests/mutants/settled-too-early.mut \
+	tests/mutants/start-not-waited.mut \
 	tests/mutants/sync-garbage-empty.mut \
 	tests/mutants/sync-quorum-short.mut \
 	tests/mutants/term-from-answer.mut \
 	tests/mutants/unseal-never.mut \
 	tests/mutants/unsealed-votes-count.mut \
+	tests/mutants/vote-again.mut \
 	tests/mutants/vote-before-seal.mut \
 	tests/mutants/vote-not-persisted.mut \
-	tests/mutants/vote-of-another-ballot.mut
+	tests/mutants/vote-of-another-ballot.mut \
+	tests/mutants/vote-while-recovering.mut \
+	tests/mutants/watch-repeats.mut

@@ -122,7 +122,7 @@ static void on_replayed(struct world *world, struct ev *ev)
 {
 	struct modelpg *pg = &world->nodes[ev->who].pg;
 
-	if (ev->gen != pg->life || pg->primary)
+	if (ev->gen != pg->life || pg->primary || pg->doomed)
 		return;
 	pg->local_replay_done = true;
 	pg->replay_lsn = pg->wal.end_lsn;
@@ -135,7 +135,7 @@ static void on_started(struct world *world, struct ev *ev)
 {
 	struct modelpg *pg = &world->nodes[ev->who].pg;
 
-	if (ev->gen != pg->life || pg->state != PGM_STARTING)
+	if (ev->gen != pg->life || pg->state != PGM_STARTING || pg->doomed)
 		return;
 	if (pg->start_fails > 0) {
 		world_trace(world, "%s: postgres failed to start", world->nodes[ev->who].name);
@@ -202,6 +202,7 @@ void modelpg_start(struct world *world, uint32_t node, bool as_primary)
 	pg->standby_signal = !as_primary;
 	pg->primary = false;
 	pg->silent = false;
+	pg->starved = false;
 	pg->kill_sent = false;
 	pg->doomed = false;
 	pg->local_replay_done = false;
@@ -277,7 +278,7 @@ void modelpg_kill_postmaster(struct world *world, uint32_t node, bool leftovers)
 
 	if (!modelpg_has_process(pg) || pg->state == PGM_LEFTOVERS)
 		return;
-	if (!leftovers || !pg->primary || pg->state != PGM_UP) {
+	if (!leftovers || !pg->primary || pg->state != PGM_UP || pg->kill_sent) {
 		modelpg_exited(world, node, false);
 		return;
 	}
@@ -300,7 +301,7 @@ static void on_backend_recovered(struct world *world, struct ev *ev)
 {
 	struct modelpg *pg = &world->nodes[ev->who].pg;
 
-	if (ev->gen != pg->life || pg->state != PGM_STARTING)
+	if (ev->gen != pg->life || pg->state != PGM_STARTING || pg->doomed)
 		return;
 	pg->primary = !pg->standby_signal;
 	if (!pg->primary) {
@@ -316,7 +317,7 @@ void modelpg_backend_crash(struct world *world, uint32_t node)
 {
 	struct modelpg *pg = &world->nodes[node].pg;
 
-	if (pg->state != PGM_UP || pg->job.active || pg->frozen > 0)
+	if (pg->state != PGM_UP || pg->job.active || pg->frozen > 0 || pg->kill_sent)
 		return;
 	pgstream_stop(world, node);
 	pg->state = PGM_STARTING;
@@ -396,6 +397,8 @@ static void sql_facts(const struct world *world, const struct modelpg *pg, struc
 					       wal_timeline_at(&pg->wal, pg->replay_lsn);
 	ret->receive_lsn = pg->receive_lsn;
 	ret->replay_lsn = pg->replay_lsn;
+	ret->replay_starved = pg->starved;
+	ret->replay_waits = pg->local_replay_done && !pg->starved;
 	if (pg->receiver.connected) {
 		const struct modelpg *from = &world->nodes[pg->receiver.from].pg;
 

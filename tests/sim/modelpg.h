@@ -100,6 +100,7 @@ struct modelpg {
 	bool half;        /* the truth about the directory, whatever `dir` shows */
 	/* faults */
 	bool short_wal; /* a promotion has to start it again first */
+	bool starved;   /* the primary's settings were raised above its own: replay waits */
 	int16_t disk_stalled;
 	int16_t frozen; /* every process that runs now; those that are killed go */
 	int16_t start_fails;

@@ -258,6 +258,8 @@ static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_
 		modelpg_replaced(world, id, fault == FAULT_DATA_LOST);
 	if (fault == FAULT_SHORT_WAL)
 		node->pg.short_wal = true;
+	if (fault == FAULT_STARVED)
+		node->pg.starved = true;
 	if (fault == FAULT_COPY_FAILS) {
 		pg_count(&node->pg.clone_fails, add);
 		pg_count(&node->pg.rewind_fails, add);
@@ -285,8 +287,8 @@ static void apply_operator(struct world *world, enum fault fault, uint32_t id, u
 	if (fault == FAULT_INIT_FOREIGN)
 		modeletcd_put(world, WORLD_PREFIX "initialize",
 			      add > 0 ? "7000000000000000999" : world->nodes[id].pg.sysid);
-	if (fault == FAULT_RESUME)
-		operator_resume_in_etcd(world);
+	if (fault == FAULT_RESUME || fault == FAULT_PAUSE_KEY)
+		operator_pause_in_etcd(world, fault == FAULT_PAUSE_KEY && add > 0);
 	if (fault == FAULT_MADE_UP)
 		operator_seal(world, id, 20 + other * 20);
 	if (fault == FAULT_CONFIG)

@@ -63,7 +63,9 @@ struct world;
 	X(INIT_LOST, "initialize-lost", NEEDS_STORY, 0, 0)                     \
 	X(INIT_FOREIGN, "initialize-foreign", NEEDS_STORY, 1000, 10000)        \
 	X(RESUME, "resume-in-etcd", NEEDS_STORY, 0, 0)                         \
+	X(PAUSE_KEY, "pause-in-etcd", NEEDS_STORY, 1000, 10000)                \
 	X(SHORT_WAL, "short-wal", NEEDS_STORY, 0, 0)                           \
+	X(STARVED, "replay-starved", NEEDS_STORY, 0, 0)                        \
 	X(CUT_PAIR, "cut-pair", NEEDS_STORY, 500, 20000)                       \
 	X(FENCE_FAILS, "fence-fails", NEEDS_FENCE, 2000, 30000)                \
 	X(FENCE_HANGS, "fence-hangs", NEEDS_FENCE, 2000, 30000)                \
@@ -122,7 +124,7 @@ bool operator_sees_all(const struct world *world);
 /* Looks after a while whether some member waits for it, and then at all of them. */
 void operator_accept_store(struct world *world, int64_t after_us);
 /* Writes the key itself, as another tool does. */
-void operator_resume_in_etcd(struct world *world);
+void operator_pause_in_etcd(struct world *world, bool pause);
 void operator_patch(struct world *world, const char *json);
 
 #endif

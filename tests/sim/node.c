@@ -116,6 +116,8 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 			   "command_failure: %s",
 			   world->options.fence_promotes ? "promote" : "refuse");
 	buf_str(&text, "}\n");
+	if (world->options.poolers)
+		buf_str(&text, "pgbouncer: {hosts: '10.0.2.1:6432'}\n");
 	buf_printf(&text,
 		   "scope: " WORLD_SCOPE "\nname: %s\n"
 		   "restapi: {listen: '%s:8008', connect_address: '%s:8008'}\n"

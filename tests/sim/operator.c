@@ -123,13 +123,14 @@ void operator_accept_store(struct world *world, int64_t after_us)
 	world_after(world, after_us, (struct ev){ .what = "accept", .fn = on_accept });
 }
 
-void operator_resume_in_etcd(struct world *world)
+void operator_pause_in_etcd(struct world *world, bool pause)
 {
 	const struct eversion *key = estore_get(&world->etcd.store, WORLD_PREFIX "config");
 	_cleanup_(freep) char *text = NULL;
 	bool changed;
 
-	text = restmsg_config_merge(key ? key->value : "{}", "{\"pause\":null}", &changed);
+	text = restmsg_config_merge(key ? key->value : "{}",
+				    pause ? "{\"pause\":true}" : "{\"pause\":null}", &changed);
 	modeletcd_put(world, WORLD_PREFIX "config", text);
 }
 

@@ -193,6 +193,7 @@ static void check_guarded(struct world *world, struct node *node)
 void oracle_step(struct world *world)
 {
 	refresh_leader(world);
+	chain_step(world);
 	for (uint32_t i = 0; i < world->nnodes; i++) {
 		check_proof_before_write(world, i);
 		check_guarded(world, &world->nodes[i]);
@@ -384,7 +385,7 @@ static void check_epoch(struct world *world, uint32_t node, const struct term *l
 			    (long)last->epoch);
 }
 
-static void check_timeline(struct world *world, uint32_t node, const struct term *last)
+static void check_timeline(struct world *world, uint32_t node)
 {
 	struct oracle *oracle = &world->oracle;
 	const struct wal *wal = &world->nodes[node].pg.wal;
@@ -399,12 +400,7 @@ static void check_timeline(struct world *world, uint32_t node, const struct term
 		oracle_fail(world, "I5 timelines grow",
 			    "%s opens for writes on timeline %u after timeline %u was in use",
 			    name_of(world, node), wal_timeline(wal), oracle->timeline_max);
-	if (last && !wal_knows(wal, last->uid) && world->now_us > oracle->forced_until_us)
-		oracle_fail(world, "I5 one chain of histories",
-			    "%s opens for writes on timeline %u, whose history lacks timeline %u "
-			    "on which %s took writes before",
-			    name_of(world, node), wal_timeline(wal), last->timeline,
-			    name_of(world, last->node));
+	chain_opens(world, node);
 	oracle->owners[uid] = node + 1;
 	oracle->timeline_max = wal_timeline(wal);
 }
@@ -512,7 +508,7 @@ void oracle_writable(struct world *world, uint32_t node)
 	if (!proven(world, node) && nobody_fences(world, &world->nodes[node]))
 		return;
 	check_epoch(world, node, last);
-	check_timeline(world, node, last);
+	check_timeline(world, node);
 	assert(oracle->nterms < ORACLE_TERMS);
 	term = &oracle->terms[oracle->nterms++];
 	*term = (struct term){ .node = node,
@@ -562,6 +558,8 @@ void oracle_ack(struct world *world, uint32_t node, uint64_t id, uint32_t confir
 	oracle->commits[id - 1].confirmed = confirmed;
 	oracle->acked++;
 	oracle->confirmed += confirmed > 0;
+	if (confirmed > 0)
+		chain_confirmed(world, node);
 	if (last->node == node)
 		return;
 	oracle->commits[id - 1].lost = true;

@@ -9,6 +9,7 @@
 #define PGHA_SIM_ORACLE_H
 
 #include "agent/port.h"
+#include "chain.h"
 #include "modeletcd.h"
 
 #define ORACLE_NODES    8
@@ -37,6 +38,7 @@ struct term {
 	int64_t since_us;
 	uint64_t lost; /* acknowledged rows that it began without */
 	bool orderly;  /* its predecessor handed over to it by name */
+	bool given_up; /* no link of the chain: see chain.h */
 };
 
 /* The newest term that etcd's log proves and the node was told of. */
@@ -64,6 +66,7 @@ struct coverage {
 	uint64_t lost;
 	uint64_t unheard;   /* of the lost ones: some standby had confirmed them */
 	uint64_t terms;
+	uint64_t given_up; /* timelines that were no links of the chain */
 };
 
 struct oracle {
@@ -80,6 +83,7 @@ struct oracle {
 	uint32_t owners[4096]; /* by timeline uid: node + 1 */
 	uint32_t timeline_max;
 	uint64_t numbers[4096]; /* by timeline number: uid of the one that a promotion began */
+	struct chain chain;
 
 	int64_t revision; /* of etcd, up to which the following is right */
 	char leader[NAME_SIZE];

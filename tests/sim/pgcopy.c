@@ -33,6 +33,7 @@ static void clone_swap_in(struct world *world, uint32_t node, const struct model
 
 	oracle_replaces_data(world, node, source->node);
 	wal_copy(&pg->wal, &source->wal);
+	chain_received(world, node);
 	pg->dir = DIR_PRESENT;
 	pg->half = false;
 	pg->standby_signal = true;
@@ -102,6 +103,7 @@ static void rewind_finish(struct world *world, uint32_t node, const struct model
 	/* Changed pages come from the source as they are now, and its pg_wal as well: from here on
 	 * this is a copy of the source that still has to be recovered. */
 	wal_copy(&pg->wal, &source->wal);
+	chain_received(world, node);
 	pg->dir = DIR_PRESENT;
 	pg->half = false;
 	pg->standby_signal = true;

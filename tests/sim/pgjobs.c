@@ -333,7 +333,7 @@ static void on_promoted(struct world *world, struct ev *ev)
 	uint64_t uid;
 
 	/* Once signalled it happens, whether or not anybody still waits for it. */
-	if (ev->gen != pg->life || pg->primary || pg->state != PGM_UP)
+	if (ev->gen != pg->life || pg->primary || pg->state != PGM_UP || pg->doomed)
 		return;
 	uid = ++world->next_timeline_uid;
 	wal_switch(&pg->wal, MAX_OF(wal_timeline(&pg->wal), pg->above_timeline) + 1, uid);

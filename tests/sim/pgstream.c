@@ -186,8 +186,10 @@ static void on_batch(struct world *world, struct ev *ev)
 	if (batch->end_lsn > pg->wal.end_lsn)
 		wal_add(&pg->wal, batch->end_lsn, 0);
 	take_timelines(&pg->wal, batch);
+	chain_received(world, ev->who);
 	pg->receive_lsn = pg->wal.end_lsn;
-	pg->replay_lsn = pg->wal.end_lsn;
+	if (!pg->starved)
+		pg->replay_lsn = pg->wal.end_lsn;
 	pg->receive_timeline = wal_timeline(&pg->wal);
 	tell_sender(world, pg);
 	if (pg->state == PGM_STARTING && pg->replay_lsn >= pg->min_recovery_lsn)

@@ -420,6 +420,18 @@ static void port_fence(void *ctx, uint64_t ticket, const struct fence_req *req)
 	fencecmd_run(node->world, node, ticket, req);
 }
 
+/* All of them do at once what they are asked. */
+static void port_poolers(void *ctx, uint64_t ticket, const struct pooler_req *req)
+{
+	struct node *node = ctx;
+	struct msg *msg = msg_new(EVENT_POOLERS);
+
+	world_trace(node->world, "%s: clients of the poolers %s", node->name,
+		    req->pause ? "wait" : "go on");
+	msg->event.ticket = ticket;
+	node_post(node->world, node, rng_range(&node->world->rng, 1000, 20000), msg);
+}
+
 static void port_cache_config(void *ctx, const char *json)
 {
 	struct node *node = ctx;
@@ -469,6 +481,7 @@ void port_bind(struct node *node)
 		.accept = port_accept,
 		.callback = port_callback,
 		.fence = port_fence,
+		.poolers = port_poolers,
 		.cache_config = port_cache_config,
 		.dump = port_dump,
 		.reload = port_reload,

@@ -26,6 +26,7 @@ tests_sim_pgha_sim_SOURCES = \
 	tests/sim/fencecmd.c \
 	tests/sim/clients.c tests/sim/clients.h \
 	tests/sim/mutant.c tests/sim/mutant.h \
+	tests/sim/chain.c tests/sim/chain.h \
 	tests/sim/oracle.c tests/sim/oracle.h \
 	tests/sim/final.c \
 	tests/sim/nemesis.c tests/sim/nemesis.h \
@@ -38,6 +39,7 @@ EXTRA_DIST += \
 	tests/scenarios/agent-and-guard-frozen.scn \
 	tests/scenarios/agent-frozen.scn \
 	tests/scenarios/agent-killed-for-good.scn \
+	tests/scenarios/agent-killed-in-a-restart.scn \
 	tests/scenarios/agent-restarted.scn \
 	tests/scenarios/agent-stopped-cut-off.scn \
 	tests/scenarios/agent-stopped.scn \
@@ -47,6 +49,7 @@ EXTRA_DIST += \
 	tests/scenarios/data-foreign.scn \
 	tests/scenarios/data-lost-host-reset.scn \
 	tests/scenarios/data-lost.scn \
+	tests/scenarios/disk-stalled-crashed.scn \
 	tests/scenarios/disk-stalled-fenced.scn \
 	tests/scenarios/disk-stalled.scn \
 	tests/scenarios/diverged-stuck.scn \
@@ -90,7 +93,9 @@ EXTRA_DIST += \
 	tests/scenarios/k12-sealed-and-cut-off.scn \
 	tests/scenarios/k2-agent-frozen-voter-cut.scn \
 	tests/scenarios/key-lost-while-hanging.scn \
+	tests/scenarios/left-behind-waits.scn \
 	tests/scenarios/made-up-ballot.scn \
+	tests/scenarios/only-holder-back.scn \
 	tests/scenarios/paused-agent-frozen.scn \
 	tests/scenarios/paused-another-leads.scn \
 	tests/scenarios/paused-failover.scn \
@@ -111,11 +116,14 @@ EXTRA_DIST += \
 	tests/scenarios/rewind-dies-leaderless.scn \
 	tests/scenarios/rewind-fails.scn \
 	tests/scenarios/sealed-for-nothing.scn \
+	tests/scenarios/settings-raised.scn \
 	tests/scenarios/short-wal.scn \
 	tests/scenarios/stale-keepalive.scn \
 	tests/scenarios/stop-crashed.scn \
+	tests/scenarios/switchover-poolers.scn \
 	tests/scenarios/switchover-to-the-dying.scn \
 	tests/scenarios/switchover.scn \
+	tests/scenarios/timeline-nobody-has.scn \
 	tests/scenarios/two-in-a-row.scn \
 	tests/sim/check-rules.sh \
 	tests/sim/check-seeds.sh \

@@ -119,6 +119,8 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->failsafe = str_eq(word(line, 1), "quorum") ? FAILSAFE_QUORUM :
 				    on				    ? FAILSAFE_ALL :
 								      FAILSAFE_OFF;
+	if (str_eq(word(line, 0), "poolers"))
+		options->poolers = on;
 	if (str_eq(word(line, 0), "keep-diverged"))
 		options->keep_diverged = on;
 	if (str_eq(word(line, 0), "sync")) {
@@ -498,7 +500,7 @@ static int play_line(struct story *story, struct err *err)
 	    str_eq(first, "fence") || str_eq(first, "guard-required") ||
 	    str_eq(first, "module") || str_eq(first, "hung-fence") ||
 	    str_eq(first, "etcd-faults") ||
-	    str_eq(first, "bad-clocks") || str_eq(first, "sync") ||
+	    str_eq(first, "bad-clocks") || str_eq(first, "sync") || str_eq(first, "poolers") ||
 	    str_eq(first, "keep-diverged") || str_eq(first, "failsafe"))
 		return 0;
 	if (str_eq(first, "at"))

@@ -61,6 +61,7 @@ static void add_up(const struct world *world, struct coverage *coverage)
 	coverage->lost += world->oracle.lost;
 	coverage->unheard += world->oracle.unheard;
 	coverage->terms += world->oracle.nterms;
+	coverage->given_up += world->oracle.chain.given_up;
 }
 
 static void report(const struct world *world)
@@ -170,13 +171,14 @@ static int summarize(const struct run *run, const struct coverage *coverage)
 	if (!run->quiet)
 		printf("%s%s%lu seeds, %lu events, %.1f simulated hours, %lu terms, %lu rows "
 		       "acknowledged, %lu of them confirmed by standbys, %lu given up, %lu of those "
-		       "confirmed, %lu failures\n",
+		       "confirmed, %lu timelines that nobody else had, %lu failures\n",
 		       run->options.scenario ? run->options.scenario : "",
 		       run->options.scenario ? ": " : "", (unsigned long)seeds,
 		       (unsigned long)coverage->steps, (double)coverage->simulated_us / 3.6e9,
 		       (unsigned long)coverage->terms, (unsigned long)coverage->acked,
 		       (unsigned long)coverage->confirmed, (unsigned long)coverage->lost,
-		       (unsigned long)coverage->unheard, (unsigned long)run->failures);
+		       (unsigned long)coverage->unheard, (unsigned long)coverage->given_up,
+		       (unsigned long)run->failures);
 	if (run->coverage)
 		print_coverage(coverage);
 	return run->failures == 0 ? 0 : 1;

@@ -45,6 +45,7 @@ struct options {
 	bool fence_promotes; /* fence.command_failure */
 	enum tristate hung_fence; /* a server that hangs, or its disk, gives the lease up */
 	enum failsafe_mode failsafe; /* of a scenario */
+	bool poolers;       /* clients come through PgBouncer */
 	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
 };
 

@@ -248,6 +248,32 @@ Test(failsafe, keeps_whoever_promised_from_voting)
 	agent_free(a);
 }
 
+/* Its answers were of another time: this member may have received and confirmed since. */
+Test(failsafe, a_ballot_whose_promise_has_ended_is_not_promised_again)
+{
+	struct outside out = { 0 };
+	struct agent *a = standby(&out, "off");
+	struct command seal = { .type = CMD_SEAL, .ballot = 90 };
+
+	str_clip(seal.scope, sizeof(seal.scope), "main");
+	str_clip(seal.candidate, sizeof(seal.candidate), "c");
+	a->view.cluster.leader[0] = '\0';
+	decide(&a->view, &a->plan);
+	seal_command(a, 6, &seal);
+	cr_assert_eq(a->view.promised, 90);
+	a->view.now_ms = a->view.dcs_seen_at_ms = a->seal.until_ms;
+	seal_refresh(a);
+	cr_assert_eq(a->seal.until_ms, 0);
+	out.code = 0;
+	seal_command(a, 7, &seal);
+	cr_assert_eq(out.code, 409);
+	cr_assert_eq(a->seal.until_ms, 0);
+	seal.ballot = 91;
+	seal_command(a, 8, &seal);
+	cr_assert_eq(a->view.promised, 91);
+	agent_free(a);
+}
+
 /* 'a' leads since 1000 by a term of 10 s, and 'b', 'c', ... stand in its list. */
 static struct agent *leader(struct outside *out, const char *mode, uint32_t peers)
 {

@@ -98,3 +98,32 @@ Test(keys, another_leaders_beat_is_news)
 	a->view.cluster.beat_mod_revision = 60;
 	cr_assert_not(echo(60));
 }
+
+static void watched(const char *text, int64_t revision)
+{
+	char key[] = "/p/failover";
+	char value[64];
+	struct etcd_kv kv = { .key = key, .value = value, .mod_revision = revision,
+			      .create_revision = revision, .deleted = text[0] == '\0' };
+	struct etcd_watch_msg msg = { .events = { .items = &kv, .n = 1 } };
+
+	str_clip(value, sizeof(value), text);
+	kv.len = strlen(value);
+	keys_fold_watch(a, &msg);
+}
+
+Test(keys, what_a_watch_repeats_changes_nothing)
+{
+	static struct config config = { .prefix = "/p/" };
+
+	a->config = &config;
+	watched("{\"leader\":\"a\",\"member\":\"b\"}", 50);
+	cr_assert(a->view.cluster.request.present);
+	watched("", 60);
+	cr_assert_not(a->view.cluster.request.present);
+	watched("{\"leader\":\"a\",\"member\":\"b\"}", 50);
+	cr_assert_not(a->view.cluster.request.present, "it was carried out long ago");
+	cr_assert_eq(a->stream_revision, 60);
+	watched("{\"leader\":\"a\",\"member\":\"b\"}", 61);
+	cr_assert(a->view.cluster.request.present);
+}

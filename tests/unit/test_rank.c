@@ -303,6 +303,33 @@ Test(rank, waits_a_moment_for_whoever_answers_and_still_receives)
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
 
+/* It may have more than anybody else, and knows it in a moment. */
+Test(rank, waits_for_a_member_whose_server_comes_up_but_not_for_ever)
+{
+	struct view v = open_election();
+
+	v.votes[0].failed = true; /* an answer without a position */
+	v.votes[0].sealed = 0;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.votes[0].comes_up = true;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.now_ms = v.votes[0].asked_at_ms = v.votes[1].asked_at_ms = 10000 + RANK_START_MS - 1;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.now_ms++;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v = open_election();
+	v.votes[0].comes_up = true; /* it replays what it holds, and told how far */
+	v.votes[0].sealed = 0;
+	v.now_ms = v.votes[0].asked_at_ms = v.votes[1].asked_at_ms = 10000 + RANK_SEAL_MS;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.cluster.members[0].is_pgha = false; /* as among Patroni's own */
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.members[0].is_pgha = true;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.cluster.release = (struct release){ .present = true, .from = "a" };
+	cr_assert_eq(ask(&v).rank, RANK_BEST); /* it gave the key back, and knew then what it had */
+}
+
 Test(rank, a_patroni_member_counts_with_what_it_tells)
 {
 	struct view v = open_election();

@@ -119,6 +119,24 @@ Test(restcluster, reads_the_position_of_a_standby)
 	cr_assert_not(v.watchdog_failed);
 }
 
+Test(restcluster, reads_that_a_server_comes_up)
+{
+	struct vote v = ask("", "{\"state\":\"starting\",\"role\":\"replica\"}");
+
+	cr_assert(v.failed, "there is no position");
+	cr_assert(v.comes_up);
+	v = ask("", "{\"state\":\"restarting\",\"role\":\"replica\"}");
+	cr_assert(v.comes_up);
+	v = ask("", "{\"state\":\"running\",\"role\":\"replica\",\"xlog\":"
+		    "{\"replayed_location\":77},\"pgha\":{\"replaying\":true}}");
+	cr_assert(v.comes_up && !v.failed);
+	v = ask("", "{\"state\":\"running\",\"role\":\"replica\",\"xlog\":"
+		    "{\"replayed_location\":77},\"pgha\":{\"sealed\":9}}");
+	cr_assert_not(v.comes_up);
+	v = ask("", "{\"state\":\"stopped\",\"role\":\"replica\"}");
+	cr_assert_not(v.comes_up);
+}
+
 Test(restcluster, reads_the_position_of_a_primary)
 {
 	struct vote v = ask("", "{\"role\":\"master\",\"xlog\":{\"location\":77}}");

@@ -147,3 +147,32 @@ Test(seal, a_made_up_ballot_does_not_outlive_a_restart_of_the_agent)
 	cr_assert_eq(agent->view.promised, KNOWN + 50);
 	cr_assert(is_sealed()); /* there may have been others: for its whole time */
 }
+
+Test(seal, a_position_is_final_at_the_end_of_its_own_wal)
+{
+	struct view *v = &agent->view;
+
+	asked(KNOWN);
+	agent->seal.kept = true;
+	agent->seal.done_at_ms = NOW_MS;
+	v->now_ms = v->pg_seen_at_ms = v->position_since_ms = NOW_MS + 1000;
+	seal_refresh(agent);
+	cr_assert_not(v->sealed); /* it replays what it holds, and has received nothing since */
+	cr_assert(seal_replays(agent));
+	v->pg.replay_waits = true;
+	seal_refresh(agent);
+	cr_assert(v->sealed);
+	cr_assert_not(seal_replays(agent));
+	v->pg.replay_waits = false;
+	v->pg.receive_lsn = 5000; /* a receiver begins at the end */
+	seal_refresh(agent);
+	cr_assert(v->sealed);
+	v->pg.receive_lsn = 0;
+	v->now_ms = v->pg_seen_at_ms = v->position_since_ms + 9999;
+	seal_refresh(agent);
+	cr_assert_not(v->sealed);
+	v->now_ms = v->pg_seen_at_ms = v->position_since_ms + 10000; /* held up by readers */
+	agent->seal.until_ms = v->now_ms + 1000;
+	seal_refresh(agent);
+	cr_assert(v->sealed);
+}
