@@ -101,6 +101,16 @@ class Etcd:
                 best = max(best, (int(st.get("raftTerm", 0)), m), key=lambda b: b[0])
         return best[1]
 
+    def term(self):
+        """The newest round of votes among the members."""
+        terms = [0]
+        for m in self.members:
+            try:
+                terms.append(int(self.call(m, "/maintenance/status", {}, 1).get("raftTerm", 0)))
+            except (OSError, urllib.error.URLError):
+                continue
+        return max(terms)
+
     def give_lead(self, member):
         """That one leads at return."""
         def leads():
