@@ -165,6 +165,9 @@ check_version() {
 			>"$tmp/parsed" 2>"$tmp/why" || fault "pgha.spec: $(cat "$tmp/why")"
 		grep -q '^%files -n postgresql16-pgha-fence' "$tmp/parsed" ||
 			fault "pgha.spec: no package of the module for each version"
+		# In a macro %license is the tag of that name, unless it is written with two of them.
+		[ "$(grep -c '^%license LICENSE *$' "$tmp/parsed")" -eq 4 ] ||
+			fault "pgha.spec: not each package has its licence"
 	fi
 }
 
