@@ -22,10 +22,19 @@ def is_waiting(server, pid):
                       "wait_event = 'SyncRep'" % pid) == 1
 
 
+def wait_for_names(server, names):
+    """Whether commits wait is told to sessions by the checkpointer, when it has read its files. A
+    checkpoint that is asked for later comes after that."""
+    server.reload(**{NAMES: names})
+    c = server.connect()
+    c.cursor().execute("checkpoint")
+    c.close()
+
+
 @pytest.fixture
 def waiting(server):
     """Makes statements whose commit waits for a standby that is not there."""
-    server.reload(**{NAMES: "late"})
+    wait_for_names(server, "late")
 
     def make(*statements):
         session = Background(server, *statements)
@@ -33,7 +42,7 @@ def waiting(server):
         return session
 
     yield make
-    server.reload(**{NAMES: ""})
+    wait_for_names(server, "")
 
 
 @pytest.fixture
@@ -76,7 +85,7 @@ def test_a_commit_that_the_gate_overtook_is_not_acknowledged(server, waiting, st
     # Durable all the same: the client was right not to be told that it is not.
     if what == "prepare":
         assert server.ask("select count(*) from pg_prepared_xacts") == 1
-        server.reload(**{NAMES: ""})
+        wait_for_names(server, "")
         server.page.arm()
         server.ask("rollback prepared 'w'")
     else:
@@ -87,9 +96,9 @@ def test_a_commit_that_the_gate_overtook_is_not_acknowledged(server, waiting, st
 
 @pytest.mark.parametrize("how", ["commit", "rollback"])
 def test_the_end_of_a_prepared_transaction_is_withheld_too(server, waiting, standby, how):
-    server.reload(**{NAMES: ""})
+    wait_for_names(server, "")
     server.ask("begin; insert into t values (1); prepare transaction 'w'")
-    server.reload(**{NAMES: "late"})
+    wait_for_names(server, "late")
     session = waiting("%s prepared 'w'" % how)
     server.page.arm(-1)
     standby()
@@ -136,15 +145,15 @@ def test_a_wait_cut_short_closes_the_connection(server, waiting, what):
     assert server.count("unconfirmed") == before + 1
     assert "wait for synchronous standbys was cut short" in server.log()
     if what == "prepare":
-        server.reload(**{NAMES: ""})
+        wait_for_names(server, "")
         server.ask("rollback prepared 'w'")
 
 
 @pytest.mark.parametrize("how", ["commit", "rollback"])
 def test_a_wait_for_the_end_of_a_prepared_transaction_cut_short(server, waiting, how):
-    server.reload(**{NAMES: ""})
+    wait_for_names(server, "")
     server.ask("begin; insert into t values (1); prepare transaction 'w'")
-    server.reload(**{NAMES: "late"})
+    wait_for_names(server, "late")
     session = waiting("%s prepared 'w'" % how)
     server.ask("select pg_cancel_backend(%d)" % session.pid)
     assert session.was_cut(), session.result()
@@ -176,7 +185,7 @@ def test_stock_behaviour_with_the_setting_off(server, waiting):
 def test_waiters_released_by_configuration_hear_commit(server, waiting):
     before = server.count("unconfirmed")
     session = waiting("insert into t values (1)")
-    server.reload(**{NAMES: ""})
+    wait_for_names(server, "")
     assert session.result() == "done"
     assert server.count("unconfirmed") == before
 
