@@ -144,8 +144,11 @@ static int find_programs(const char *data_dir, char **ret, struct err *err)
 	int r;
 
 	r = fsx_read(path, PID_LINES_MAX, &text, err);
+	if (r == FSX_MISSING)
+		r = err_set(err, ERR_STATE, "there is no '%s'", path);
 	if (r < 0)
 		return err_wrap(err, "run this on the host of the server, as its owner");
+	buf_ch(&text, '\n'); /* also of an empty file */
 	text.data[strcspn(text.data, "\n")] = '\0';
 	r = parse_int(text.data, 1, INT32_MAX, &pid, err);
 	if (r < 0)
@@ -166,7 +169,8 @@ static int read_lines(const char *path, struct strings *ret, struct err *err)
 
 	if (r < 0)
 		return r;
-	for (const char *at = text.data; *at != '\0';) {
+	/* One that is not there has no lines, which is what the server makes of it. */
+	for (const char *at = text.data ?: ""; *at != '\0';) {
 		size_t len = strcspn(at, "\n");
 		const bool goes_on = len > 0 && at[len - 1] == '\\';
 		size_t end = len - goes_on;

@@ -153,6 +153,25 @@ def test_what_cannot_be_is_told(server, pghad, dsn, told):
     assert done.stdout == "" and told in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_files_without_lines(server, pghad):
+    ident = server.data + "/pg_ident.conf"
+    for change in (lambda: os.truncate(ident, 0), lambda: os.remove(ident)):
+        change()
+        done = as_owner(pghad, "--generate-config", "--dsn", server.dsn)
+        assert "pg_hba:" in done.stdout and "pg_ident:" not in done.stdout
+
+
+def test_a_server_of_another_host(server, pghad):
+    pid = server.data + "/postmaster.pid"
+    os.rename(pid, pid + ".away")
+    try:
+        done = as_owner(pghad, "--generate-config", "--dsn", server.dsn, code=1)
+    finally:
+        os.rename(pid + ".away", pid)
+    assert done.stdout == "" and "run this on the host of the server, as its owner: " in done.stderr
+    assert "there is no '%s'" % pid in done.stderr
+
+
 def test_usage(pghad):
     for words in (["--dsn", "host=/tmp"], ["--generate-config", "a", "b"]):
         assert as_owner(pghad, *words, code=2).stderr.startswith("Usage: ")
