@@ -19,7 +19,7 @@ import pytest
 from lib import benchdoc, checker
 from lib.cluster import CUT_OFF, Cluster, WHOLE_S
 from lib.patroni import PatroniCluster, started
-from lib.proc import kill
+from lib.proc import kill, wait_for
 
 RUNS = int(os.environ.get("PGHA_BENCH_RUNS", "5"))
 # How long an agent stays away after somebody else leads: what goes on so long may go on for ever.
@@ -89,7 +89,16 @@ def switchover(cluster, old):
 
 
 def postmaster_killed(cluster, old):
-    kill(old.postmaster_pid())
+    """Until one that is not the dead one serves: for a moment all looks as it was before."""
+    pid = old.postmaster_pid()
+    kill(pid)
+
+    def gone_on():
+        leader = cluster.leader()
+        if leader is old and old.postmaster_pid() in (0, pid):
+            return False
+        return not leader.sql1("SELECT pg_is_in_recovery()")
+    wait_for("somebody goes on", gone_on, recovery_s(cluster))
 
 
 def host_lost(cluster, old):
@@ -118,8 +127,9 @@ FAULTS = {switchover: 0, postmaster_killed: 0, host_lost: CUT_OFF, agent_killed:
 
 
 def outage_ms(acks, since_ns, until_ns):
-    inside = [op for op in acks if since_ns <= op.done < until_ns]
-    return max((g[0] for g in checker.gaps(inside, longer_than_ns=0)), default=0) / 1e6
+    """The longest that reaches into that time."""
+    return max((long for long, end in checker.gaps(acks, longer_than_ns=0)
+                if end > since_ns and end - long < until_ns), default=0) / 1e6
 
 
 def overlap_ms(acks, since_ns, until_ns):
