@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "core/timeline.h"
+#include "core/turn.h"
 #include "core/vitals.h"
 
 /* An orderly stop that hangs is made harder after this long even when the lease allows more:
@@ -88,8 +89,8 @@ static void fill_wake(const struct view *view, struct plan *plan)
 		earliest(&at, lease_at(&view->lease, LEASE_STOP_PCT), now);
 		earliest(&at, lease_at(&view->lease, LEASE_IMMEDIATE_PCT), now);
 	}
-	earliest(&at, situation_term_end_ms(view), now);
-	earliest(&at, situation_promise_end_ms(view), now);
+	earliest(&at, turn_term_end_ms(view), now);
+	earliest(&at, turn_promise_end_ms(view), now);
 	if (view->accepted_at_ms != 0)
 		earliest(&at, view->accepted_at_ms + view->cfg.ttl_ms, now);
 	earliest(&at, view->dcs_seen_at_ms + view->cfg.ttl_ms, now);

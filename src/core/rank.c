@@ -5,8 +5,8 @@
 #include "core/rank.h"
 
 #include "base/str.h"
-#include "core/situation.h"
 #include "core/timeline.h"
+#include "core/turn.h"
 
 static const char *const rank_names[RANK__MAX] = {
 #define X(n, t) [RANK_##n] = t,
@@ -115,7 +115,7 @@ static const char *lost_fence(const struct view *view)
 static bool is_listed(const struct view *view)
 {
 	const struct failsafe_key *key = &view->cluster.failsafe;
-	bool listed = !situation_failsafe_counts(view) || key->n == 0;
+	bool listed = !turn_failsafe_counts(view) || key->n == 0;
 
 	for (uint32_t i = 0; i < key->n && !listed; i++)
 		listed = str_eq(key->names[i], view->name);
@@ -356,7 +356,7 @@ static bool meets_every_majority(const struct view *view)
 	uint32_t n = 0;
 
 	if (!key->present || key->mark != FAILSAFE_QUORUM || needed <= 1 ||
-	    situation_released(view))
+	    turn_released(view))
 		return true;
 	if (view->ballot <= view->last_epoch || view->ballot <= beat)
 		return false;
@@ -452,7 +452,7 @@ void rank_me(const struct view *view, struct verdict *ret)
 	bool alone = true;
 	const char *unfit = unfit_me(view);
 	const struct request *req = &view->cluster.request;
-	const struct member *old = situation_patroni_gone(view);
+	const struct member *old = turn_patroni_gone(view);
 	/* A failover may be forced upon what lags; a switchover whose leader died may not. */
 	bool forced = is_named(view) && req->leader[0] == '\0';
 

@@ -47,6 +47,10 @@ enum rank {
 
 /* Somebody who has all is not kept waiting for others who do not answer longer than this. */
 #define RANK_HEIR_MS 150
+/* After a crash: how long a member is looked for that has every commit, and how long when all have
+ * answered and none has, but one still receives: some of it may be on its way to that disk. */
+#define CRASH_LOOK_MS    1000
+#define CRASH_SETTLED_MS 300
 
 struct verdict {
 	enum rank rank;

@@ -4,6 +4,7 @@ src_libcore_a_SOURCES = \
 	src/core/lease.c src/core/lease.h \
 	src/core/timeline.c src/core/timeline.h \
 	src/core/vitals.c src/core/vitals.h \
+	src/core/turn.c src/core/turn.h \
 	src/core/rank.c src/core/rank.h \
 	src/core/situation.c src/core/situation.h \
 	src/core/rules.c src/core/rules.h \

@@ -121,34 +121,13 @@ const char *situation_text(const struct situation *situation, char dst[SITUATION
 const char *situation_leader_name(enum leader_claim leader);
 const char *situation_mode_name(enum mode mode);
 
-/* Another member's key may be deleted: its beat was silent for a whole term on our clock, and
- * everybody in the cluster beats. */
-bool situation_beat_is_stale(const struct view *view);
 /* The leader has removed the WAL that comes next here, and nobody else brings it. */
 bool situation_lacks_wal(const struct view *view);
 /* The key is absent or stale, and by our own clock it may be taken. */
 bool situation_may_take(const struct view *view);
-/* The last leader gave the key back, with proof that its Postgres ended. */
-bool situation_released(const struct view *view);
-/* The failsafe list says who may take the key. */
-bool situation_failsafe_counts(const struct view *view);
-/* A leader without etcd was told that this member does not take over, and that still holds. */
-bool situation_promised(const struct view *view);
-int64_t situation_promise_end_ms(const struct view *view);
-/* How long a promise for that term is kept. */
-int64_t situation_promise_ms(int64_t ttl_ms);
-/* When the holder's term is over by our own clock; 0: no sign was seen. */
-int64_t situation_term_end_ms(const struct view *view);
-/* The leader whose key is absent, if it was a member that Patroni runs; else NULL. Whether it has
- * yielded is known when it was asked (struct vote). */
-const struct member *situation_patroni_gone(const struct view *view);
 /* A fence that is required has been missing for a term divided by `part`. */
 #define GUARD_GRACE 4
 bool situation_unguarded(const struct view *view, int64_t part);
-/* After a crash: how long a member is looked for that has every commit, and how long when all have
- * answered and none has, but one still receives: some of it may be on its way to that disk. */
-#define CRASH_LOOK_MS    1000
-#define CRASH_SETTLED_MS 300
 /* With primary_start_timeout 0: what a start, a promotion or a restart of backends gets. */
 #define CRASH_FLOOR_MS INT64_C(10000)
 /* A leader whose server was started or promoted as often in a row and never served is done with. */

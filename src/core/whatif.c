@@ -5,6 +5,7 @@
 #include "core/whatif.h"
 
 #include "base/str.h"
+#include "core/turn.h"
 
 /* The lease of etcd ends with a tick of etcd's own. */
 #define EXPIRY_TICK_MS 500
@@ -306,8 +307,8 @@ static void open_election(const struct scene *s, const struct fact *f, struct vi
 	str_clip(v->last_leader, sizeof(v->last_leader), s->leader);
 	v->last_epoch = MAX_OF(v->last_epoch, c->leader_epoch);
 	v->now_ms += s->released ? 0 : s->ttl_ms;
-	v->now_ms = MAX_OF(v->now_ms, situation_term_end_ms(v));
-	v->now_ms = MAX_OF(v->now_ms, situation_promise_end_ms(v));
+	v->now_ms = MAX_OF(v->now_ms, turn_term_end_ms(v));
+	v->now_ms = MAX_OF(v->now_ms, turn_promise_end_ms(v));
 	c->leader[0] = '\0';
 	c->leader_epoch = c->leader_lease_id = 0;
 	if (s->released) {

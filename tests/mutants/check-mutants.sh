@@ -126,9 +126,9 @@ run_guard() {
 	run_steps "$build/tests/io/test_guard" "$1"
 }
 
-run_pgrepair() {
-	link pgrepair || broken pgrepair
-	run_steps "$work/pgrepair" "$1"
+run_pg() {
+	link "$1" || broken "$1"
+	run_steps "$work/$1" "$2"
 }
 
 # 0: it failed, as it has to.
@@ -136,8 +136,12 @@ run() {
 	program=$1
 	shift
 	case $program in
-	fence | guard | pgrepair)
+	fence | guard)
 		"run_$program" "$@"
+		return
+		;;
+	pgrepair | pgstop)
+		run_pg "$program" "$@"
 		return
 		;;
 	esac

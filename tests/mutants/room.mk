@@ -1,6 +1,6 @@
 # Safety rules taken out of a copy of the sources, one at a time; see check-mutants.sh.
 mutant_link = $(CCLD) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS)
-mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYSTEMD_CFLAGS)' LINK='$(mutant_link)' \
+mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS)' LINK='$(mutant_link)' \
 	sim_LINK='$(tests_sim_pgha_sim_OBJECTS) @ $(tests_sim_pgha_sim_LDADD) $(LIBS)' \
 	rules_LINK='$(tests_rules_test_rules_OBJECTS) @ $(tests_rules_test_rules_LDADD) $(LIBS)' \
 	rank_LINK='$(tests_unit_test_rank_OBJECTS) @ $(tests_unit_test_rank_LDADD) $(LIBS)' \
@@ -12,12 +12,13 @@ mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYS
 	restmsg_LINK='$(tests_unit_test_restmsg_OBJECTS) @ $(tests_unit_test_restmsg_LDADD) $(LIBS)' \
 	guard_LINK='$(pgha_guard_OBJECTS) @ $(pgha_guard_LDADD) $(LIBS)' \
 	pgrepair_LINK='$(tests_io_test_pg_repair_OBJECTS) @ $(tests_io_test_pg_repair_LDADD) $(LIBS)' \
+	pgstop_LINK='$(tests_io_test_pg_stop_OBJECTS) @ $(tests_io_test_pg_stop_LDADD) $(LIBS)' \
 	FENCE_PG_CONFIGS='$(PG_CONFIGS)'
 mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
 	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record \
 	tests/unit/test_failsafe tests/unit/test_keys tests/unit/test_restmsg tests/unit/test_seal \
 	tests/fence/page \
-	pgha-guard tests/io/test_guard tests/io/test_pg_repair
+	pgha-guard tests/io/test_guard tests/io/test_pg_repair tests/io/test_pg_stop
 
 # Says of each safety rule that is taken away what noticed; goes on where it was broken off.
 # MUTANTS="NAME..." for some of them.
@@ -38,6 +39,7 @@ EXTRA_DIST += \
 	tests/mutants/failsafe-from-answer.mut \
 	tests/mutants/failsafe-list-gone.mut \
 	tests/mutants/clone-removes-first.mut \
+	tests/mutants/down-before-checkpoint.mut \
 	tests/mutants/fence-not-run.mut \
 	tests/mutants/fetch-gives-up.mut \
 	tests/mutants/fetch-skipped.mut \

@@ -158,7 +158,8 @@ static void apply_network(struct world *world, enum fault fault, uint32_t id, ui
 			  int add)
 {
 	uint32_t member = other % world->etcd.nmembers;
-	uint32_t peer = (id + 1 + other % (world->nnodes - 1)) % world->nnodes;
+	uint32_t npeers = MAX_OF(world->nnodes - 1, 1U);
+	uint32_t peer = (id + 1 + other % npeers) % world->nnodes;
 
 	if (fault == FAULT_ISOLATE || fault == FAULT_CUT_ETCD)
 		cut_etcd(world, id, add);
@@ -269,7 +270,8 @@ static void apply_pg(struct world *world, enum fault fault, uint32_t id, uint32_
 static void apply_operator(struct world *world, enum fault fault, uint32_t id, uint32_t other,
 			   int add)
 {
-	uint32_t peer = (id + 1 + other % (world->nnodes - 1)) % world->nnodes;
+	uint32_t npeers = MAX_OF(world->nnodes - 1, 1U);
+	uint32_t peer = (id + 1 + other % npeers) % world->nnodes;
 
 	if (fault == FAULT_SWITCHOVER)
 		operator_switchover(world, world->oracle.leader,

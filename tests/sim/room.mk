@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/scenarios/agent-stopped.scn \
 	tests/scenarios/all-restarted.scn \
 	tests/scenarios/bootstrap-fails.scn \
+	tests/scenarios/crashes-in-place.scn \
 	tests/scenarios/crashes-in-turn.scn \
 	tests/scenarios/data-foreign.scn \
 	tests/scenarios/data-lost-host-reset.scn \

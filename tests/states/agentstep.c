@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "core/decide.h"
+#include "core/turn.h"
 
 #define NOW_MS INT64_C(1000000000)
 #define LSN    UINT64_C(0x5000000)
@@ -231,7 +232,7 @@ static void show(const struct rules_of_play *play, const struct state *s, uint32
 	v->handover_checkpointed = n->checkpointed;
 	if (n->successor != 0)
 		str_clip(v->handover_to, NAME_SIZE, names[n->successor - 1]);
-	open = n->known && (n->seen.leader == 0 || situation_beat_is_stale(v));
+	open = n->known && (n->seen.leader == 0 || turn_beat_is_stale(v));
 	if (open || v->handover_asked)
 		v->election_since_ms = NOW_MS - TERM_MS / play->term;
 }
