@@ -37,7 +37,6 @@ yaml.h            wire/
 curl/             io/
 libpq-fe.h        io/
 libpq/            io/
-systemd/          io/
 microhttpd.h      io/
 gnutls/           io/
 END
@@ -70,6 +69,7 @@ guard           $pure $print vsnprintf __isoc99_sscanf sscanf __errno_location f
 guard/dog       open write ioctl access
 guard/guard     getpid poll sigemptyset sigaddset sigprocmask signal signalfd
 guard/procs     open openat fstatat readlinkat lseek syscall getpid
+guard/ready     getenv unsetenv socket sendto
 guard/say       getenv poll write gmtime_r strftime
 guard/self      open pread write sched_setscheduler setpriority mlockall munlock madvise prctl mallopt sysconf
 guard/strike    open poll write

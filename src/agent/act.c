@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "core/timeline.h"
+#include "core/turn.h"
 
 #define VOTE_TIMEOUT_MS        1000
 #define VOTE_OLD_LEADER_MS     300
@@ -42,7 +43,7 @@ static bool may_open(struct agent *a)
 {
 	int64_t now = state_now(a);
 
-	return fences_may_open(a) && !situation_promised(&a->view) && a->release_ticket == 0 &&
+	return fences_may_open(a) && !turn_promised(&a->view) && a->release_ticket == 0 &&
 	       a->view.fence_due[0] == '\0' &&
 	       str_eq(a->view.cluster.leader, a->view.name) &&
 	       a->view.cluster.leader_epoch == a->view.lease.epoch &&

@@ -72,6 +72,8 @@ static bool rebuild_config(struct agent *a, const char *dynamic, struct err *err
 	if (r < 0)
 		return false;
 	adopt_config(a, config);
+	a->sync_quorum = restmsg_wants_quorum(dynamic);
+	a->cluster_dirty = true;
 	return true;
 }
 
@@ -108,6 +110,8 @@ static void fold_config(struct agent *a, const struct event *ev)
 		return;
 	}
 	confdoc_free(old);
+	/* Files that only Postgres reads may have changed as well: certificates, pg_hba.conf. */
+	a->apply_wanted = a->reload_wanted = true;
 	log_notice("configuration reloaded");
 }
 
@@ -484,7 +488,7 @@ static void wake_cycle(struct agent *a)
 	int64_t at = a->plan.wake_at_ms;
 
 	if (a->session.lease_id != 0)
-		at = MIN_OF(at, a->session.next_keep_ms);
+		at = MIN_OF(at, term_wake_ms(a));
 	else
 		at = MIN_OF(at, a->session.retry_at_ms);
 	if (a->view.lease.epoch != 0)

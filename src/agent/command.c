@@ -73,13 +73,17 @@ static void put_config(struct agent *a, uint64_t id, const struct command *cmd)
 	a->config_sent = merged;
 }
 
-void command_config_written(struct agent *a, uint64_t id, bool written)
+void command_config_written(struct agent *a, uint64_t id, bool answered, bool written)
 {
 	if (id == 0) {
 		a->view.cluster.config_present = a->view.cluster.config_present || written;
 		return;
 	}
-	if (!written)
+	if (!answered)
+		command_answer(a, id, 503,
+			       "etcd did not answer, so it is not known whether the configuration "
+			       "was changed: GET /config tells when it is back");
+	else if (!written)
 		command_answer(a, id, 409, "the configuration was changed by somebody else");
 	else
 		a->port.answer(a->port.ctx, id, 200, "application/json", a->config_sent);
@@ -118,6 +122,27 @@ static bool lives_by_promises(const struct agent *a)
 	return lease_state(&a->view.lease, a->view.now_ms) == LEASE_FAILSAFE;
 }
 
+/* A leader of Patroni's that manages synchronous_mode gives the lead to nobody else. */
+static bool refuse_asynchronous(struct agent *a, uint64_t id, const struct command *cmd)
+{
+	const struct cluster *c = &a->view.cluster;
+
+	if (!c->sync.present || !str_ieq(c->sync.leader, c->leader))
+		return false;
+	if (cmd->candidate[0] == '\0' && c->sync.nstandbys == 0) {
+		command_answer(a, id, 412, "%s is not possible: can not find sync_standby",
+			       action_of(cmd));
+		return true;
+	}
+	if (cmd->candidate[0] != '\0' && !str_eq(cmd->candidate, c->leader) &&
+	    str_eq(action_of(cmd), "switchover") &&
+	    restmsg_sync_role(c, false, cmd->candidate) == SYNC_NONE) {
+		command_answer(a, id, 412, "candidate name does not match with sync_standby");
+		return true;
+	}
+	return false;
+}
+
 /* The checks that need the cluster but no answers of peers; true when one answered. */
 static bool refuse_switch(struct agent *a, uint64_t id, const struct command *cmd)
 {
@@ -145,6 +170,8 @@ static bool refuse_switch(struct agent *a, uint64_t id, const struct command *cm
 		command_answer(a, id, 412, "leader name does not match");
 		return true;
 	}
+	if (!a->sync_quorum && refuse_asynchronous(a, id, cmd))
+		return true;
 	if (cmd->candidate[0] != '\0' && rank_member(c, cmd->candidate) == NULL) {
 		command_answer(a, id, 412, "candidate does not exists");
 		return true;

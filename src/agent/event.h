@@ -82,6 +82,7 @@ struct event {
 	const struct history *history;    /* PG_DONE of PGOP_ANCESTRY: the upstream's past */
 	uint64_t commit_lsn;              /* PG_DONE of PGOP_WAL_END: end of the newest commit */
 	bool wal_gone;                    /* ... and it has no WAL from wal_lsn on any more */
+	int64_t clients_gone_at_ms;       /* PG_DONE of PGOP_STOP in a hand-over; 0: not seen */
 	const char *text;                 /* PG_DONE: which way a rewind or clone took, and such */
 
 	const struct checkup *checkup;    /* PG_DONE of PGOP_EXAMINE */

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "core/rank.h"
+#include "core/turn.h"
 
 #define ASK_MAX_MS    2000 /* contract 7.4 */
 #define ASK_AGAIN_MS  200  /* after a refusal */
@@ -452,10 +453,10 @@ static void promise(struct agent *a, const struct failsafe_question *q)
 	if (now >= v->promise_until_ms)
 		log_notice("'%s' leads without etcd: this member promises not to take over, for "
 			   "%" PRId64 " ms each time it is asked",
-			   q->name, situation_promise_ms(ttl));
+			   q->name, turn_promise_ms(ttl));
 	str_clip(v->promise_to, sizeof(v->promise_to), q->name);
 	v->promise_epoch = q->epoch != 0 ? q->epoch : v->last_epoch;
-	v->promise_until_ms = MAX_OF(v->promise_until_ms, now + situation_promise_ms(ttl));
+	v->promise_until_ms = MAX_OF(v->promise_until_ms, now + turn_promise_ms(ttl));
 	/* The slots of the others move along, though nobody can publish them. */
 	if (q->status.nslots > 0) {
 		a->status_key.nslots = q->status.nslots;

@@ -79,6 +79,8 @@ void job_run(struct agent *a, const struct pg_req *req)
 		trace_mark(a, TRACE_PROMOTE);
 	if (req->op == PGOP_START_PRIMARY || req->op == PGOP_START_STANDBY)
 		a->view.has_served = false;
+	if (req->op == PGOP_START_PRIMARY || req->op == PGOP_PROMOTE)
+		a->pg_begun_ms = a->view.now_ms;
 	if (req->op == PGOP_START_PRIMARY)
 		a->view.pg.run = PG_STARTING;
 	if (req->op == PGOP_START_STANDBY) {
@@ -115,6 +117,16 @@ static void bootstrap_failed(struct agent *a)
 	a->view.work_backoff_until_ms = 0;
 }
 
+/* A life that served longer than it took to begin, and longer than the first pause, was worth its
+ * start: a pause would only be time without a primary. */
+static bool was_worth_it(const struct agent *a)
+{
+	int64_t took_ms = a->served_since_ms - a->pg_begun_ms;
+
+	return a->view.has_served &&
+	       a->view.now_ms - a->served_since_ms >= MAX_OF(took_ms, BACKOFF_FIRST_MS);
+}
+
 /* Whatever ends soon after each start must not be started again and again without a pause. */
 void job_exited(struct agent *a)
 {
@@ -125,8 +137,9 @@ void job_exited(struct agent *a)
 	v->start_failures++;
 	if (!v->has_served)
 		v->vain_starts++;
-	if (v->start_failures > 1)
-		back_off(a, v->start_failures - 1);
+	a->hasty_ends = was_worth_it(a) ? 0 : a->hasty_ends + 1;
+	if (a->hasty_ends > 1)
+		back_off(a, a->hasty_ends - 1);
 	/* A target that is not in the archive will not be there the next time. */
 	if (v->pg.restoring && v->start_failures >= BOOT_STARTS)
 		bootstrap_failed(a);
@@ -138,6 +151,14 @@ bool job_start_is_young(const struct agent *a)
 	       a->view.now_ms - a->pg_started_at_ms < START_PROVES_MS;
 }
 
+static void start_failed(struct agent *a)
+{
+	a->view.start_failures++;
+	a->view.vain_starts++;
+	a->hasty_ends++;
+	back_off(a, a->hasty_ends);
+}
+
 static void start_ended(struct agent *a, const struct event *ev)
 {
 	if (ev->result == 0) {
@@ -146,9 +167,7 @@ static void start_ended(struct agent *a, const struct event *ev)
 			a->view.restart = RESTART_STARTING;
 		return;
 	}
-	a->view.start_failures++;
-	a->view.vain_starts++;
-	back_off(a, a->view.start_failures);
+	start_failed(a);
 	if (a->job.op == PGOP_START_PRIMARY)
 		crash_began(a);
 	if (a->view.pg.boot_unfinished && a->view.start_failures >= BOOT_STARTS)
@@ -217,9 +236,7 @@ static void promote_ended(struct agent *a, const struct event *ev)
 	}
 	if (ev->result == PGOP_RESTARTED)
 		return;
-	a->view.start_failures++;
-	a->view.vain_starts++;
-	back_off(a, a->view.start_failures);
+	start_failed(a);
 }
 
 static void count(struct job_telemetry *job, enum pg_op op, int result, int64_t took_ms)
@@ -284,7 +301,7 @@ void job_answer(struct agent *a, const struct event *ev)
 			a->following = (struct upstream){ 0 };
 		return;
 	case PGOP_STOP:
-		trace_waited(a, ev->text != NULL ? ev->text : "");
+		trace_stopped(a, ev);
 		return;
 	case PGOP_APPLY:
 	case PGOP_PROBE:

@@ -570,5 +570,8 @@ bool keys_fold_echo(struct agent *a, const struct etcd_watch_msg *msg)
 	a->stream_revision = kv->mod_revision;
 	a->view.cluster.revision = kv->mod_revision;
 	a->view.dcs_seen_at_ms = a->view.now_ms;
+	/* Else its own leader would take its own silence for that of a dead one. */
+	leader_lives(a);
+	a->view.sign_ttl_ms = MAX_OF(a->view.sign_ttl_ms, a->session.ttl_ms);
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "core/timeline.h"
+#include "core/turn.h"
 
 static bool is_serving(const struct view *v)
 {
@@ -84,13 +85,18 @@ static void fold_clocks(struct agent *a)
 	struct view *v = &a->view;
 	bool planned = v->restart != RESTART_NONE || v->handover_begun || v->fence_due[0] != '\0';
 
-	v->has_served = v->has_served || is_serving(v);
+	if (!v->has_served && is_serving(v)) {
+		v->has_served = true;
+		a->served_since_ms = v->now_ms;
+	}
 	if (is_serving(v) || v->start_failures == 0)
 		v->vain_starts = 0;
-	if (v->start_failures == 0)
+	if (v->start_failures == 0) {
 		v->unsteady_since_ms = 0;
-	else if (v->unsteady_since_ms == 0)
+		a->hasty_ends = 0;
+	} else if (v->unsteady_since_ms == 0) {
 		v->unsteady_since_ms = v->now_ms;
+	}
 	if (!state_leads(a) || is_serving(v) || planned || v->pg.boot_unfinished)
 		v->crash_since_ms = 0;
 	else if (v->crash_since_ms == 0)
@@ -269,7 +275,7 @@ static void refresh_election(struct agent *a)
 {
 	struct view *v = &a->view;
 	bool open = v->cluster.leader_known &&
-		    (v->cluster.leader[0] == '\0' || situation_beat_is_stale(v));
+		    (v->cluster.leader[0] == '\0' || turn_beat_is_stale(v));
 
 	if (open || v->handover_asked || v->crash_look) {
 		if (v->election_since_ms == 0) {

@@ -88,6 +88,7 @@ struct pg_req {
 	uint32_t above_timeline;
 	uint32_t known_timeline;
 	bool armed;           /* APPLY: a standby that is about to be promoted */
+	bool reload;          /* APPLY: also when nothing of ours has changed */
 	bool brief;           /* PROBE: state and positions, without lists, settings, timeline */
 	/* ANCESTRY: is the WAL from here on still there? 0: not asked. WAL_END: known end of it, 0:
 	 * not known, on that timeline */

@@ -152,6 +152,10 @@ static void fill_rule(struct agent *a, struct status *st)
 static void fill_cluster(struct agent *a, struct status *st)
 {
 	const struct view *v = &a->view;
+	enum sync_role sync = restmsg_sync_role(&v->cluster, a->sync_quorum, v->name);
+
+	st->sync_standby = sync == SYNC_STANDBY;
+	st->quorum_standby = sync == SYNC_QUORUM;
 
 	st->dcs_last_seen_at_ms = v->dcs_seen_at_ms;
 	if (v->dcs_seen_at_ms != 0)
@@ -169,7 +173,8 @@ static void fill_cluster(struct agent *a, struct status *st)
 	if (a->cluster_dirty || st->cluster_json == NULL) {
 		buf_clear(&a->scratch);
 		restmsg_cluster_print(a->config->scope, &v->cluster, a->member_texts,
-				      a->nmember_texts, v->cfg.pause, false, &a->scratch);
+				      a->nmember_texts, v->cfg.pause, a->sync_quorum,
+				      &a->scratch);
 		str_set(&st->cluster_json, a->scratch.data);
 		a->cluster_dirty = false;
 	}

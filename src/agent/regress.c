@@ -113,7 +113,7 @@ bool regress_check(struct agent *a, const struct pending *p, const struct event 
 	if (p->kind == TICKET_COMMAND)
 		command_request_written(a, false);
 	else if (p->kind == TICKET_CONFIG)
-		command_config_written(a, (uint64_t)p->number, false);
+		command_config_written(a, (uint64_t)p->number, false, false);
 	return true;
 }
 

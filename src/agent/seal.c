@@ -13,6 +13,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "core/turn.h"
 
 /* The promise outlives the answers that a candidate may use by far, whatever the clocks do. */
 #define SEAL_TERMS    2
@@ -272,7 +273,7 @@ static bool refuses(const struct agent *a, const struct command *cmd)
 
 	return v->mode != MODE_AUTO || v->regressed || state_leads(a) || !is_standby(v) ||
 	       !str_eq(cmd->scope, a->config->scope) || v->cluster.leader_epoch > cmd->ballot ||
-	       v->last_epoch > cmd->ballot || situation_promised(v) ||
+	       v->last_epoch > cmd->ballot || turn_promised(v) ||
 	       (a->seal.until_ms == 0 && cmd->ballot <= v->promised);
 }
 

@@ -145,16 +145,18 @@ struct fence {
 	int64_t failed;
 };
 
-/* The steps of a hand-over, in their order; name, text. */
+/* The steps of a hand-over; name, text. They are told in the order of their times. */
 #define TRACE_STEPS(X)                                                                      \
 	X(ASKED, "asked")             /* gives: a request is there, or our own end */       \
 	X(FOUND, "successor found")                                                         \
 	X(CHECKPOINT, "checkpoint done")                                                    \
 	X(PAUSED, "clients wait")     /* gives: where PgBouncers are configured */          \
 	X(STOP, "stop requested")                                                           \
+	X(CLIENTS, "clients gone")    /* told when the stop has ended */                    \
 	X(CRASHED, "crashed")         /* gives: instead of all that */                      \
 	X(ENDED, "shut down")         /* nothing of it can write any more */                \
 	X(RELEASED, "key handed over")                                                      \
+	X(EXITED, "postmaster gone")  /* nobody waits for it but the start as a standby */  \
 	X(STREAMS, "streams again")                                                         \
 	X(WOKE, "woke")               /* takes: the hand-over names this member */          \
 	X(VACANT, "key free")         /* takes: nobody leads, and nobody was named */       \
@@ -329,13 +331,18 @@ struct agent {
 	int64_t slots_at_ms;
 	int64_t slots_asked_at_ms;
 	bool apply_wanted;
+	bool reload_wanted; /* by Postgres, whether we change one of its files or not */
 	bool armed; /* so was the newest APPLY of this life of Postgres */
 	bool checkpoint_pending; /* none on this timeline since the promotion */
 	int64_t checkpoint_retry_ms;
 	bool pre_promote_done;
 	int64_t pg_started_at_ms; /* by us; 0: found running */
+	int64_t pg_begun_ms; /* when the newest start as primary, or promotion, was asked for */
+	int64_t served_since_ms; /* the newest life of Postgres, as primary; 0: it has not */
+	uint32_t hasty_ends; /* in a row; see job_exited */
 	uint64_t wal_asked_lsn; /* with the last question for the leader's history */
 	bool ready_said; /* on_start was called for this life of Postgres */
+	bool restart_unsaid; /* it is down for a restart that was asked for */
 	enum pg_role role_said;
 	struct history own_history;
 	struct upstream following; /* what the last FOLLOW or START_STANDBY was told */
@@ -364,6 +371,7 @@ struct agent {
 	bool board_dirty;
 	int64_t board_at_ms;
 	bool cluster_dirty;
+	bool sync_quorum; /* synchronous_mode, which leaders of Patroni's go by */
 	struct recorder recorder;
 	struct telemetry telemetry; /* but for that of etcd, which io has */
 	struct trace trace;
@@ -440,8 +448,10 @@ struct pending *txn_send(struct agent *a, enum ticket_kind kind, int64_t number,
 
 /* term.c: the lease and its proof */
 void term_cycle(struct agent *a);
-/* Proof and keepalive fall due together. */
+/* Proof and keepalive fall due together: the one, and the other when it is answered. */
 void term_join(struct agent *a);
+/* When the keepalive is due. */
+int64_t term_wake_ms(struct agent *a);
 /* From now on the lease is kept alive as often as a leader's. */
 void term_keep_soon(struct agent *a);
 void term_grant(struct agent *a);
@@ -606,7 +616,7 @@ bool hang_lapses(const struct agent *a);
 /* command.c */
 void command_run(struct agent *a, uint64_t id, const struct command *command);
 void command_cycle(struct agent *a);
-void command_config_written(struct agent *a, uint64_t id, bool written);
+void command_config_written(struct agent *a, uint64_t id, bool answered, bool written);
 void command_request_written(struct agent *a, bool written);
 void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...) _printf_(4, 5);
 
@@ -631,7 +641,8 @@ char *publish_schedule_json(const struct agent *a);
 
 /* trace.c: where the milliseconds of a hand-over went */
 void trace_mark(struct agent *a, enum trace_step step);
-void trace_waited(struct agent *a, const char *what);
+/* A stop has ended: what it waited for, and when what happened. */
+void trace_stopped(struct agent *a, const struct event *ev);
 void trace_tell(struct agent *a, const char *what);
 /* An election begins, unless this member is in the middle of a hand-over. */
 void trace_vacant(struct agent *a);

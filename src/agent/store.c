@@ -143,7 +143,7 @@ static void takeover_answered(struct agent *a, const struct event *ev)
 	a->again = true;
 }
 
-/* Only called when no process of Postgres is left, or it is a standby. The marker stands in the
+/* Only called when Postgres is down, or it is a standby. The marker stands in the
  * same transaction as the delete, so it proves what it says. */
 void store_release(struct agent *a, const char *to)
 {
@@ -417,12 +417,19 @@ void store_cycle(struct agent *a)
 	bool renew = a->plan.lease_verb == LV_KEEP || a->plan.lease_verb == LV_RELEASE;
 	bool proves = v->lease.epoch != 0 && ours && renew && !v->regressed;
 
-	if (proves)
+	if (proves) {
 		term_join(a);
+		if (v->now_ms >= a->next_proof_ms)
+			term_prove(a);
+	}
 	term_cycle(a);
-	if (proves && v->now_ms >= a->next_proof_ms)
-		term_prove(a);
 	read_cycle(a);
+}
+
+/* Of etcd itself, and no complaint. */
+static bool is_answer(const struct event *ev)
+{
+	return ev->result == 0 && ev->rep->error_code == 0;
 }
 
 void store_answer(struct agent *a, const struct pending *p, const struct event *ev)
@@ -465,11 +472,10 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 	else if (p->kind == TICKET_READ)
 		read_answered(a, ev);
 	else if (p->kind == TICKET_COMMAND)
-		command_request_written(a, ev->result == 0 && ev->rep->error_code == 0);
+		command_request_written(a, is_answer(ev));
 	else if (p->kind == TICKET_CONFIG)
-		command_config_written(a, (uint64_t)p->number,
-				       ev->result == 0 && ev->rep->error_code == 0 &&
-					       ev->rep->succeeded);
+		command_config_written(a, (uint64_t)p->number, is_answer(ev),
+				       is_answer(ev) && ev->rep->succeeded);
 	else
 		upkeep_answer(a, p, ev);
 }

@@ -10,6 +10,7 @@
 
 #define GRANT_RETRY_MS 1000
 #define RENEW_RETRY_MS 100
+#define KEEP_BEHIND_MS 50 /* what a keepalive waits for the answer of the proof, at most */
 #define PAGE_BEAT_MS   1000
 #define BOARD_MOMENT_MS 50
 
@@ -72,9 +73,25 @@ void term_join(struct agent *a)
 	if (s->lease_id == 0 || (now < s->next_keep_ms && now < a->next_proof_ms))
 		return;
 	if (s->next_keep_ms <= soon)
-		s->keep_from_ms = MIN_OF(s->keep_from_ms, now);
+		s->next_keep_ms = s->keep_from_ms = MIN_OF(s->keep_from_ms, now);
 	if (a->next_proof_ms <= soon)
 		a->next_proof_ms = MIN_OF(a->next_proof_ms, now);
+}
+
+/* A connection of HTTP/1.1 carries one request at a time: a keepalive behind the proof needs none
+ * of its own. A slow proof is not waited for, and nothing is when the term is fading. */
+static int64_t behind_proof_ms(struct agent *a)
+{
+	const struct pending *proof = state_pending(a, TICKET_PROOF);
+
+	if (proof == NULL || lease_state(&a->view.lease, a->view.now_ms) != LEASE_HELD)
+		return 0;
+	return proof->since_ms + KEEP_BEHIND_MS;
+}
+
+int64_t term_wake_ms(struct agent *a)
+{
+	return MAX_OF(a->session.next_keep_ms, behind_proof_ms(a));
 }
 
 void term_cycle(struct agent *a)
@@ -85,7 +102,8 @@ void term_cycle(struct agent *a)
 		if (!state_waits_for(a, TICKET_GRANT) && a->view.now_ms >= s->retry_at_ms)
 			term_grant(a);
 	}
-	if (s->lease_id != 0 && a->view.now_ms >= s->keep_from_ms && !hang_lapses(a))
+	if (s->lease_id != 0 && a->view.now_ms >= s->keep_from_ms &&
+	    a->view.now_ms >= behind_proof_ms(a) && !hang_lapses(a))
 		keep_alive(a);
 }
 

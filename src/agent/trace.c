@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "core/turn.h"
 
 #define WHYS_KEPT 32 /* timelines whose beginning is told in etcd */
 
@@ -45,9 +46,15 @@ void trace_mark(struct agent *a, enum trace_step step)
 	t->at_ms[step] = state_now(a);
 }
 
-void trace_waited(struct agent *a, const char *what)
+void trace_stopped(struct agent *a, const struct event *ev)
 {
-	str_clip(a->trace.waited, sizeof(a->trace.waited), what);
+	struct trace *t = &a->trace;
+
+	str_clip(t->waited, sizeof(t->waited), ev->text != NULL ? ev->text : "");
+	if (t->at_ms[TRACE_STOP] == 0)
+		return;
+	t->at_ms[TRACE_CLIENTS] = ev->clients_gone_at_ms;
+	trace_mark(a, TRACE_EXITED);
 }
 
 void trace_vacant(struct agent *a)
@@ -89,7 +96,7 @@ static void add_votes(const struct view *v, struct buf *b)
 /* How it came that nobody leads. */
 static const char *end_of_leader(const struct view *v)
 {
-	if (situation_released(v))
+	if (turn_released(v))
 		return "gave the key back, its PostgreSQL had ended";
 	if (v->cluster.release.present)
 		return "is not known to have given the key back";
@@ -120,33 +127,41 @@ void trace_decision(struct agent *a)
 	a->decision_text = buf_take(&b);
 }
 
-static int64_t first_of(const struct trace *t)
+/* The steps that were come to, by their times: some happen in either order. */
+static int in_order(const struct trace *t, enum trace_step order[TRACE__MAX])
 {
-	for (int i = 0; i < TRACE__MAX; i++)
-		if (t->at_ms[i] != 0)
-			return t->at_ms[i];
-	return 0;
+	int n = 0;
+
+	for (int step = 0; step < TRACE__MAX; step++) {
+		int at = n;
+
+		if (t->at_ms[step] == 0)
+			continue;
+		for (; at > 0 && t->at_ms[order[at - 1]] > t->at_ms[step]; at--)
+			order[at] = order[at - 1];
+		order[at] = (enum trace_step)step;
+		n++;
+	}
+	return n;
 }
 
 /* For hactl: each step with its time since the first. */
 static char *trace_json(const struct agent *a, const char *what)
 {
 	const struct trace *t = &a->trace;
+	enum trace_step order[TRACE__MAX];
+	int n = in_order(t, order);
 	struct buf b = { 0 };
 	char iso[ISO_TEXT_MAX];
-	const char *sep = "";
 
 	buf_str(&b, "{\"what\": ");
 	record_quote(&b, what);
 	buf_printf(&b, ", \"begun\": \"%s\", \"steps\": [",
 		   record_iso_time(t->begun_wall_us, 'T', iso));
-	for (int i = 0; i < TRACE__MAX; i++) {
-		if (t->at_ms[i] == 0)
-			continue;
-		buf_printf(&b, "%s{\"step\": ", sep);
-		record_quote(&b, names[i]);
-		buf_printf(&b, ", \"ms\": %" PRId64 "}", t->at_ms[i] - first_of(t));
-		sep = ", ";
+	for (int i = 0; i < n; i++) {
+		buf_str(&b, i > 0 ? ", {\"step\": " : "{\"step\": ");
+		record_quote(&b, names[order[i]]);
+		buf_printf(&b, ", \"ms\": %" PRId64 "}", t->at_ms[order[i]] - t->at_ms[order[0]]);
 	}
 	buf_ch(&b, ']');
 	if (t->waited[0] != '\0') {
@@ -166,17 +181,17 @@ void trace_tell(struct agent *a, const char *what)
 {
 	const struct trace *t = &a->trace;
 	_cleanup_(buf_done) struct buf line = { 0 };
-	int64_t first_ms = first_of(t);
+	enum trace_step order[TRACE__MAX];
+	int n = in_order(t, order);
+	int64_t first_ms = n > 0 ? t->at_ms[order[0]] : 0;
 	int64_t last_ms = first_ms;
 
 	if (t->begun_wall_us == 0)
 		return;
-	for (int i = 0; i < TRACE__MAX; i++) {
-		if (t->at_ms[i] == 0)
-			continue;
-		buf_printf(&line, "%s%s +%" PRId64, line.len > 0 ? ", " : "", names[i],
-			   t->at_ms[i] - last_ms);
-		last_ms = t->at_ms[i];
+	for (int i = 0; i < n; i++) {
+		buf_printf(&line, "%s%s +%" PRId64, i > 0 ? ", " : "", names[order[i]],
+			   t->at_ms[order[i]] - last_ms);
+		last_ms = t->at_ms[order[i]];
 	}
 	log_notice("%s in %" PRId64 " ms: %s%s%s", what, last_ms - first_ms, line.data,
 		   t->waited[0] != '\0' ? "; the stop waited for " : "", t->waited);
@@ -185,13 +200,15 @@ void trace_tell(struct agent *a, const char *what)
 
 static void keep_steps(const struct trace *t, struct telemetry *ret)
 {
+	enum trace_step order[TRACE__MAX];
+	int n = in_order(t, order);
+
 	static_assert(TRACE__MAX <= TELEMETRY_STEPS, "room for every step");
 	ret->handover_wall_us = t->begun_wall_us;
-	ret->nsteps = 0;
-	for (int i = 0; i < TRACE__MAX; i++)
-		if (t->at_ms[i] != 0)
-			ret->steps[ret->nsteps++] =
-				(struct step_telemetry){ names[i], t->at_ms[i] - first_of(t) };
+	ret->nsteps = (uint32_t)n;
+	for (int i = 0; i < n; i++)
+		ret->steps[i] = (struct step_telemetry){
+			names[order[i]], t->at_ms[order[i]] - t->at_ms[order[0]] };
 }
 
 void trace_end(struct agent *a, const char *what)

@@ -439,25 +439,28 @@ static void arm_cycle(struct agent *a)
 
 static void apply_cycle(struct agent *a)
 {
-	struct pg_req req = { .op = PGOP_APPLY, .armed = a->armed };
+	struct pg_req req = { .op = PGOP_APPLY, .armed = a->armed, .reload = a->reload_wanted };
 
 	if (!a->apply_wanted || a->job.ticket != 0 || a->view.pg.dir != DIR_PRESENT ||
 	    a->view.pg.run != PG_UP || a->view.pg.vitals.disk == DISK_STALLED)
 		return;
-	a->apply_wanted = false;
+	a->apply_wanted = a->reload_wanted = false;
 	job_run(a, &req);
-	a->port.callback(a->port.ctx, CB_RELOAD, publish_role(a));
+	if (a->ready_said)
+		a->port.callback(a->port.ctx, CB_RELOAD, publish_role(a));
 }
 
-/* Callbacks of the operator: Postgres became available, or its role changed. */
+/* Callbacks of the operator: Postgres became available, or its role changed. A restart is one
+ * callback, when it is over. */
 static void callback_cycle(struct agent *a)
 {
 	struct view *v = &a->view;
 
 	if (v->pg.run == PG_DOWN && a->ready_said) {
 		a->ready_said = false;
-		a->port.callback(a->port.ctx, v->restart == RESTART_NONE ? CB_STOP : CB_RESTART,
-				 publish_role(a));
+		a->restart_unsaid = v->restart != RESTART_NONE;
+		if (!a->restart_unsaid)
+			a->port.callback(a->port.ctx, CB_STOP, publish_role(a));
 		return;
 	}
 	if (v->pg.run != PG_UP || v->pg.boot_unfinished || v->pg.role == ROLE_UNKNOWN ||
@@ -466,8 +469,10 @@ static void callback_cycle(struct agent *a)
 	if (a->role_said != ROLE_UNKNOWN && a->role_said != v->pg.role)
 		a->port.callback(a->port.ctx, CB_ROLE_CHANGE, publish_role(a));
 	else if (!a->ready_said)
-		a->port.callback(a->port.ctx, CB_START, publish_role(a));
+		a->port.callback(a->port.ctx, a->restart_unsaid ? CB_RESTART : CB_START,
+				 publish_role(a));
 	a->ready_said = true;
+	a->restart_unsaid = false;
 	a->role_said = v->pg.role;
 }
 

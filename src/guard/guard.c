@@ -17,6 +17,7 @@
 #include "base/guardpage.h"
 #include "base/str.h"
 #include "guard/dog.h"
+#include "guard/ready.h"
 #include "guard/say.h"
 #include "guard/self.h"
 #include "guard/strike.h"
@@ -431,6 +432,7 @@ int guard_run(struct guard *g)
 
 	begin(g);
 	turn(g);
+	ready_tell();
 	while (!may_end(g, wake_now_ms())) {
 		struct pollfd fds[2] = { { .fd = g->timer_fd, .events = POLLIN },
 					 { .fd = g->signal_fd, .events = POLLIN } };

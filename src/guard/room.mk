@@ -4,6 +4,7 @@ src_libguard_a_SOURCES = \
 	src/guard/dog.c src/guard/dog.h \
 	src/guard/guard.c src/guard/guard.h \
 	src/guard/procs.c src/guard/procs.h \
+	src/guard/ready.c src/guard/ready.h \
 	src/guard/say.c src/guard/say.h \
 	src/guard/self.c src/guard/self.h \
 	src/guard/strike.c src/guard/strike.h \

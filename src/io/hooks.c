@@ -10,8 +10,7 @@
 #include "io/child.h"
 #include "io/words.h"
 
-/* Nobody waits for a callback, but none may stay for ever. */
-#define HOOK_MAX_MS 300000
+#define LOOK_MS 20
 
 enum hook_place { PLACE_USUAL = 0, PLACE_RELOAD, PLACE__MAX };
 
@@ -22,9 +21,14 @@ struct running {
 
 struct hooks {
 	struct loop *loop;
+	int64_t max_ms;
 	char scope[NAME_SIZE];
 	char *commands[CB__MAX];
 	struct running running[PLACE__MAX];
+	struct loop_source *timer; /* hooks_finish() was called */
+	int64_t last_ms;
+	loop_fn over;
+	void *over_ctx;
 };
 
 static const char *const actions[CB__MAX] = {
@@ -47,11 +51,12 @@ static const char *role_text(enum member_role role)
 	return texts[role == MROLE_PROMOTED ? MROLE_PRIMARY : role];
 }
 
-struct hooks *hooks_new(struct loop *loop)
+struct hooks *hooks_new(struct loop *loop, int64_t max_ms)
 {
 	struct hooks *hooks = mem_new(1, sizeof(*hooks));
 
 	hooks->loop = loop;
+	hooks->max_ms = max_ms;
 	return hooks;
 }
 
@@ -70,6 +75,7 @@ void hooks_free(struct hooks *hooks)
 	for (int i = 0; i < PLACE__MAX; i++)
 		child_free(hooks->running[i].child);
 	forget_commands(hooks);
+	loop_source_free(hooks->timer);
 	free(hooks);
 }
 
@@ -89,7 +95,7 @@ static void on_end(void *ctx, const struct child_end *end)
 	struct running *r = ctx;
 	struct err err = { 0 };
 
-	if (!child_ok(end) && !end->stopped) {
+	if (!child_ok(end)) {
 		(void)child_failed(end, r->action, &err);
 		log_warning("callback %s", err.msg);
 	}
@@ -112,7 +118,7 @@ void hooks_run(struct hooks *hooks, enum callback what, enum member_role role)
 		words_add(&words, "%s", role_text(role));
 		words_add(&words, "%s", hooks->scope);
 		spec.argv = (const char *const *)words.items;
-		spec.term_at_ms = loop_now_ms() + HOOK_MAX_MS;
+		spec.term_at_ms = loop_now_ms() + hooks->max_ms;
 		if (child_spawn(hooks->loop, &spec, on_end, r, &r->child, &err) < 0)
 			log_warning("callback %s is not run: %s", actions[what], err.msg);
 	} else {
@@ -128,4 +134,25 @@ bool hooks_busy(const struct hooks *hooks)
 		if (hooks->running[i].child != NULL)
 			return true;
 	return false;
+}
+
+static void on_look(void *ctx)
+{
+	struct hooks *hooks = ctx;
+
+	if (hooks_busy(hooks) && loop_now_ms() < hooks->last_ms)
+		loop_timer_at(hooks->timer, loop_now_ms() + LOOK_MS);
+	else
+		hooks->over(hooks->over_ctx);
+}
+
+void hooks_finish(struct hooks *hooks, loop_fn over, void *ctx)
+{
+	hooks->over = over;
+	hooks->over_ctx = ctx;
+	hooks->last_ms = loop_now_ms() + HOOKS_LAST_MS;
+	if (loop_timer_new(hooks->loop, "callbacks", on_look, hooks, &hooks->timer, NULL) < 0)
+		over(ctx);
+	else
+		loop_timer_at(hooks->timer, loop_now_ms());
 }

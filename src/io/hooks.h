@@ -13,12 +13,18 @@
 #include "base/err.h"
 #include "io/loop.h"
 
+#define HOOKS_MAX_MS  300000 /* nobody waits for a callback, but none may stay for ever */
+#define HOOKS_LAST_MS 5000
+
 struct hooks;
 
-struct hooks *hooks_new(struct loop *loop);
+struct hooks *hooks_new(struct loop *loop, int64_t max_ms);
 void hooks_free(struct hooks *hooks); /* ends callbacks that run */
 void hooks_configure(struct hooks *hooks, const struct config *config);
 void hooks_run(struct hooks *hooks, enum callback what, enum member_role role);
 bool hooks_busy(const struct hooks *hooks); /* one runs */
+/* For the end of the agent, whose last turn has told of the stop: calls over once nothing runs any
+ * more, at the latest after HOOKS_LAST_MS. */
+void hooks_finish(struct hooks *hooks, loop_fn over, void *ctx);
 
 #endif

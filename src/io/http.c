@@ -20,7 +20,9 @@
 
 /* Connections kept open between requests. */
 #define HTTP_KEPT_CONNECTIONS 8
-#define HTTP_BUFFER_BYTES     (16 * 1024)
+#define HTTP_IDLE_S           20 /* what has carried nothing for so long is closed */
+/* Each request that is kept has one; an answer at rest is not longer than 1 kB. */
+#define HTTP_BUFFER_BYTES     (4 * 1024)
 /* Calls that are kept, with what libcurl was told, for the next request like them. */
 #define HTTP_KEPT_CALLS  4
 #define HTTP_KEPT_ANSWER (64 * 1024)
@@ -539,6 +541,7 @@ static void set_ways(struct http_call *call)
 #endif
 	/* http_proxy in the environment is not meant for etcd and peers. */
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)HTTP_IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)HTTP_BUFFER_BYTES);
 }
@@ -620,9 +623,16 @@ static void begin(struct http_call *call, const char *url)
 	}
 }
 
-static const char *text_or_none(const char *text)
+static void add_text(struct buf *kind, const char *text)
 {
-	return text ? text : "";
+	if (text)
+		buf_str(kind, text);
+	buf_ch(kind, '\n');
+}
+
+static void add_flag(struct buf *kind, bool flag)
+{
+	buf_ch(kind, flag ? '1' : '0');
 }
 
 /* Two requests with the same text are the same to libcurl, but for their bodies. */
@@ -633,13 +643,22 @@ static const char *kind_of(struct http *http, const struct http_req *req)
 	struct buf *kind = &http->kind;
 
 	buf_clear(kind);
-	buf_printf(kind, "%s %s\n%d%d%d%d%d %lld\n%s\n%s\n%s\n%s\n%s\n%s\n", req->method,
-		   req->url, req->body != NULL, req->fresh, req->tls != NULL, tls->verify_peer,
-		   tls->verify_host, (long long)req->connect_ms, text_or_none(req->username),
-		   text_or_none(req->password), text_or_none(tls->cacert), text_or_none(tls->cert),
-		   text_or_none(tls->key), text_or_none(tls->key_password));
+	add_text(kind, req->method);
+	add_text(kind, req->url);
+	add_flag(kind, req->body != NULL);
+	add_flag(kind, req->fresh);
+	add_flag(kind, req->tls != NULL);
+	add_flag(kind, tls->verify_peer);
+	add_flag(kind, tls->verify_host);
+	buf_printf(kind, " %lld\n", (long long)req->connect_ms);
+	add_text(kind, req->username);
+	add_text(kind, req->password);
+	add_text(kind, tls->cacert);
+	add_text(kind, tls->cert);
+	add_text(kind, tls->key);
+	add_text(kind, tls->key_password);
 	for (size_t i = 0; i < HTTP_HEADERS_MAX; i++)
-		buf_printf(kind, "%s\n", text_or_none(req->headers[i]));
+		add_text(kind, req->headers[i]);
 	return kind->data;
 }
 

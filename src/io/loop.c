@@ -2,35 +2,61 @@
 /*
  * loop - the one event loop, and the only reader of clocks
  *
- * A thin layer over sd-event that fixes the choices made once for the whole program: clock,
- * accuracy, names, and a watch on callbacks that take too long.
+ * One epoll, one timerfd for the timer that is due first, and a list of sources. The loop goes to
+ * sleep once for whatever is ready together, and tells the kernel of a timer only before it
+ * sleeps: at rest an agent's cost is that of its waking up.
  */
 #include "io/loop.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <systemd/sd-event.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 
+#define EVENTS_MAX 16 /* taken from the kernel at once; what is left comes with the next round */
+#define FRESH_MS   5  /* how old what is known of readiness, and of time used, may be */
+
+enum kind { KIND_FD = 0, KIND_SIGNAL, KIND_TIMER, KIND_DEFER };
+
 struct loop {
-	sd_event *event;
+	int epoll_fd;
+	int timer_fd;
+	int64_t timer_at_ms; /* as the kernel knows it; 0: not armed, or over */
+	int64_t polled_at_ms;
+	int64_t noted_at_ms; /* when its timers were looked at */
+	struct loop_source *sources;
+	struct loop_source **end; /* where the next one is hung */
+	uint64_t turn; /* counts what became ready, so that nobody is passed by for ever */
 	bool quit;
 	int exit_code;
+	int64_t used_at_ms;
+	struct rusage used;
 };
 
 struct loop_source {
+	struct loop_source *next;
+	struct loop_source **at; /* what points to it */
 	struct loop *loop;
-	sd_event_source *source;
+	enum kind kind;
+	enum loop_rank rank;
 	const char *name;
-	uint64_t accuracy_us; /* of a timer */
+	uint64_t turn; /* since when it waits for its call; 0: it does not */
+	int fd;
+	uint32_t want;
+	uint32_t ready;
+	int64_t at_ms; /* 0: off */
+	int64_t slack_ms;
 	void *ctx;
 	loop_fn fn;
 	loop_fd_fn fd_fn;
@@ -66,20 +92,25 @@ int64_t loop_monotonic_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
-static int fail(struct err *err, int rc, const char *what)
+static int fail(struct err *err, const char *what)
 {
-	errno = -rc;
 	return err_set(err, ERR_IO, "%s", what);
 }
 
 int loop_new(struct loop **ret, struct err *err)
 {
 	struct loop *loop = mem_new(1, sizeof(*loop));
-	int rc = sd_event_new(&loop->event);
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
 
-	if (rc < 0) {
-		free(loop);
-		return fail(err, rc, "cannot make the event loop");
+	loop->end = &loop->sources;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->epoll_fd < 0 || loop->timer_fd < 0 ||
+	    epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &event) < 0) {
+		int rc = fail(err, "cannot make the event loop");
+
+		loop_free(loop);
+		return rc;
 	}
 	*ret = loop;
 	return 0;
@@ -89,20 +120,221 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
-	sd_event_unref(loop->event);
+	assert(!loop->sources);
+	closep(&loop->timer_fd);
+	closep(&loop->epoll_fd);
 	free(loop);
+}
+
+/* ---- what is ready ---- */
+
+static void wait_for_call(struct loop_source *source)
+{
+	if (source->turn == 0)
+		source->turn = ++source->loop->turn;
+}
+
+static void note_due(struct loop *loop)
+{
+	int64_t now_ms = loop_now_ms();
+
+	loop->noted_at_ms = now_ms;
+	for (struct loop_source *s = loop->sources; s; s = s->next)
+		if (s->kind == KIND_TIMER && s->at_ms != 0 && s->at_ms <= now_ms)
+			wait_for_call(s);
+}
+
+static uint32_t ready_of(uint32_t events)
+{
+	return ((events & EPOLLIN) ? LOOP_READ : 0) | ((events & EPOLLOUT) ? LOOP_WRITE : 0) |
+	       ((events & (EPOLLHUP | EPOLLERR)) ? LOOP_HUP : 0);
+}
+
+static void poll_fds(struct loop *loop, int timeout_ms)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout_ms);
+
+	/* A failure other than a signal's is of the loop itself: nothing can go on. */
+	assert(n >= 0 || errno == EINTR);
+	for (int i = 0; i < n; i++) {
+		struct loop_source *source = events[i].data.ptr;
+
+		if (!source)
+			continue; /* its timers are looked at in any case */
+		source->ready |= ready_of(events[i].events);
+		wait_for_call(source);
+	}
+	loop->polled_at_ms = loop_now_ms();
+}
+
+/* When the loop has to wake up by itself; 0 never. */
+static int64_t wake_at_ms(const struct loop *loop)
+{
+	int64_t first_ms = 0;
+
+	for (const struct loop_source *s = loop->sources; s; s = s->next) {
+		if (s->kind != KIND_TIMER || s->at_ms == 0)
+			continue;
+		if (first_ms == 0 || s->at_ms + s->slack_ms < first_ms)
+			first_ms = s->at_ms + s->slack_ms;
+	}
+	return first_ms;
+}
+
+/* Setting it anew also takes back that it is over, which needs no reading then. */
+static void arm_timer(struct loop *loop, int64_t at_ms)
+{
+	struct itimerspec spec = { .it_value = { .tv_sec = at_ms / 1000,
+						 .tv_nsec = at_ms % 1000 * 1000000 } };
+	int rc;
+
+	if (at_ms == loop->timer_at_ms && at_ms > loop->polled_at_ms)
+		return;
+	if (at_ms == 0 && loop->timer_at_ms == 0)
+		return;
+	rc = timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	assert(rc == 0);
+	loop->timer_at_ms = at_ms;
+}
+
+static bool any_waits(const struct loop *loop)
+{
+	for (const struct loop_source *s = loop->sources; s; s = s->next)
+		if (s->turn != 0)
+			return true;
+	return false;
+}
+
+static void sleep_until_ready(struct loop *loop, int64_t max_wait_ms)
+{
+	int timeout_ms = max_wait_ms < 0 || max_wait_ms > INT_MAX ? -1 : (int)max_wait_ms;
+
+	note_due(loop);
+	if (any_waits(loop))
+		timeout_ms = 0;
+	if (timeout_ms != 0)
+		arm_timer(loop, wake_at_ms(loop));
+	poll_fds(loop, timeout_ms);
+	note_due(loop);
+}
+
+/* ---- calls ---- */
+
+/* How a callback spends its time. Its source may be gone when it returns. */
+struct look {
+	const char *name;
+	int64_t began_ms;
+};
+
+/* What the thread has used is not asked for before each call: what was used a moment before is
+ * little beside LOOP_SLOW_MS. */
+static void look_begin(struct look *look, const struct loop_source *source)
+{
+	struct loop *loop = source->loop;
+
+	look->name = source->name;
+	look->began_ms = loop_now_ms();
+	if (loop->used_at_ms != 0 && look->began_ms - loop->used_at_ms < FRESH_MS)
+		return;
+	loop->used_at_ms = look->began_ms;
+	(void)getrusage(RUSAGE_THREAD, &loop->used);
+}
+
+static int64_t worked_ms(const struct rusage *used)
+{
+	return (int64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000 +
+	       (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
+}
+
+/* Who waited did so in a call that blocks, which none of ours should; who was put off had no
+ * processor: the machine is too busy. */
+static void look_end(struct loop *loop, const struct look *look)
+{
+	int64_t took_ms = loop_now_ms() - look->began_ms;
+	struct rusage used = { 0 };
+
+	if (took_ms <= LOOP_SLOW_MS)
+		return;
+	(void)getrusage(RUSAGE_THREAD, &used);
+	log_warning("the event loop was held up for %lld ms by '%s': worked %lld ms, waited %ld "
+		    "times, was put off %ld times",
+		    (long long)took_ms, look->name,
+		    (long long)(worked_ms(&used) - worked_ms(&loop->used)),
+		    used.ru_nvcsw - loop->used.ru_nvcsw, used.ru_nivcsw - loop->used.ru_nivcsw);
+	loop->used_at_ms = 0;
+}
+
+static void call_signal(struct loop_source *source)
+{
+	struct signalfd_siginfo si;
+
+	if (read(source->fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		source->signal_fn(source->ctx, (int)si.ssi_signo);
+}
+
+static void call(struct loop_source *source)
+{
+	struct loop *loop = source->loop;
+	uint32_t ready = source->ready & (source->want | LOOP_HUP);
+	struct look look;
+
+	source->turn = 0;
+	source->ready = 0;
+	look_begin(&look, source);
+	switch (source->kind) {
+	case KIND_FD:
+		/* What it wants may have changed since it became ready. */
+		if (ready != 0)
+			source->fd_fn(source->ctx, source->fd, ready);
+		break;
+	case KIND_SIGNAL:
+		call_signal(source);
+		break;
+	case KIND_TIMER:
+		source->at_ms = 0;
+		source->fn(source->ctx);
+		break;
+	case KIND_DEFER:
+		source->fn(source->ctx);
+		break;
+	}
+	look_end(loop, &look);
+}
+
+/* The first by rank, then by how long it waits, of those that wait since `last` or longer; who
+ * goes before all others need not have waited. */
+static struct loop_source *next_of(const struct loop *loop, uint64_t last)
+{
+	struct loop_source *best = NULL;
+
+	for (struct loop_source *s = loop->sources; s; s = s->next) {
+		if (s->turn == 0 || (s->turn > last && s->rank != LOOP_FIRST))
+			continue;
+		if (!best || s->rank < best->rank ||
+		    (s->rank == best->rank && s->turn < best->turn))
+			best = s;
+	}
+	return best;
 }
 
 bool loop_step(struct loop *loop, int64_t max_wait_ms)
 {
-	uint64_t wait_us = max_wait_ms < 0 ? UINT64_MAX : (uint64_t)max_wait_ms * 1000;
-	int rc;
+	struct loop_source *source;
+	uint64_t last;
 
 	if (loop->quit)
 		return false;
-	rc = sd_event_run(loop->event, wait_us);
-	/* Callbacks return 0, so a failure here is of the loop itself: nothing can go on. */
-	assert(rc >= 0);
+	sleep_until_ready(loop, max_wait_ms);
+	last = loop->turn;
+	while (!loop->quit && (source = next_of(loop, last)) != NULL) {
+		call(source);
+		/* A long round must not keep from those that go first what happens meanwhile. */
+		if (loop_now_ms() - loop->polled_at_ms >= FRESH_MS)
+			poll_fds(loop, 0);
+		if (loop_now_ms() != loop->noted_at_ms)
+			note_due(loop);
+	}
 	return !loop->quit;
 }
 
@@ -119,118 +351,23 @@ void loop_quit(struct loop *loop, int exit_code)
 	loop->exit_code = exit_code;
 }
 
-/* How a callback spends its time. Its source may be gone when it returns. */
-struct look {
-	const char *name;
-	int64_t began_ms;
-	struct rusage used;
-};
+/* ---- sources ---- */
 
-static void look_begin(struct look *look, const struct loop_source *source)
-{
-	look->name = source->name;
-	look->began_ms = loop_now_ms();
-	(void)getrusage(RUSAGE_THREAD, &look->used);
-}
-
-static int64_t worked_ms(const struct rusage *used)
-{
-	return (int64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000 +
-	       (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
-}
-
-/* Who waited did so in a call that blocks, which none of ours should; who was put off had no
- * processor: the machine is too busy. */
-static void look_end(const struct look *look)
-{
-	int64_t took_ms = loop_now_ms() - look->began_ms;
-	struct rusage used = { 0 };
-
-	if (took_ms <= LOOP_SLOW_MS)
-		return;
-	(void)getrusage(RUSAGE_THREAD, &used);
-	log_warning("the event loop was held up for %lld ms by '%s': worked %lld ms, waited %ld "
-		    "times, was put off %ld times",
-		    (long long)took_ms, look->name,
-		    (long long)(worked_ms(&used) - worked_ms(&look->used)),
-		    used.ru_nvcsw - look->used.ru_nvcsw, used.ru_nivcsw - look->used.ru_nivcsw);
-}
-
-static int on_simple(struct loop_source *source)
-{
-	struct look look;
-
-	look_begin(&look, source);
-	source->fn(source->ctx);
-	look_end(&look);
-	return 0;
-}
-
-static int on_timer(sd_event_source *s _unused_, uint64_t at_us _unused_, void *userdata)
-{
-	return on_simple(userdata);
-}
-
-static int on_defer(sd_event_source *s _unused_, void *userdata)
-{
-	return on_simple(userdata);
-}
-
-static int on_fd(sd_event_source *s _unused_, int fd, uint32_t revents, void *userdata)
-{
-	struct loop_source *source = userdata;
-	struct look look;
-	uint32_t ready = 0;
-
-	look_begin(&look, source);
-	if (revents & EPOLLIN)
-		ready |= LOOP_READ;
-	if (revents & EPOLLOUT)
-		ready |= LOOP_WRITE;
-	if (revents & (EPOLLHUP | EPOLLERR))
-		ready |= LOOP_HUP;
-	source->fd_fn(source->ctx, fd, ready);
-	look_end(&look);
-	return 0;
-}
-
-static int on_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si,
-		     void *userdata)
-{
-	struct loop_source *source = userdata;
-	struct look look;
-
-	look_begin(&look, source);
-	source->signal_fn(source->ctx, (int)si->ssi_signo);
-	look_end(&look);
-	return 0;
-}
-
-static struct loop_source *source_new(struct loop *loop, const char *name, void *ctx)
+static struct loop_source *source_new(struct loop *loop, enum kind kind, const char *name,
+				      void *ctx)
 {
 	struct loop_source *source = mem_new(1, sizeof(*source));
 
 	source->loop = loop;
+	source->kind = kind;
+	source->rank = LOOP_USUAL;
 	source->name = name;
 	source->ctx = ctx;
+	source->fd = -1;
+	source->at = loop->end;
+	*loop->end = source;
+	loop->end = &source->next;
 	return source;
-}
-
-/* Hands a made source over, or frees it and reports why sd-event refused it. */
-static int source_made(struct loop_source *source, int rc, struct loop_source **ret,
-		       struct err *err)
-{
-	if (rc < 0) {
-		int code = fail(err, rc, "cannot add to the event loop");
-
-		err_wrap(err, "%s", source->name);
-		sd_event_source_disable_unref(source->source);
-		free(source);
-		return code;
-	}
-	(void)sd_event_source_set_description(source->source, source->name);
-	*ret = source;
-	return 0;
 }
 
 static uint32_t epoll_of(uint32_t want)
@@ -239,38 +376,56 @@ static uint32_t epoll_of(uint32_t want)
 	       ((want & LOOP_WRITE) ? (uint32_t)EPOLLOUT : 0);
 }
 
+static int source_poll(struct loop_source *source, int op)
+{
+	struct epoll_event event = { .events = epoll_of(source->want), .data.ptr = source };
+
+	return epoll_ctl(source->loop->epoll_fd, op, source->fd, &event);
+}
+
+static int cannot_add(struct loop_source *source, struct err *err)
+{
+	int rc = fail(err, "cannot add to the event loop");
+
+	err_wrap(err, "%s", source->name);
+	if (source->kind == KIND_SIGNAL)
+		closep(&source->fd);
+	source->fd = -1; /* another source may stand for the same one */
+	loop_source_free(source);
+	return rc;
+}
+
 int loop_fd_new(struct loop *loop, const char *name, int fd, uint32_t want, loop_fd_fn fn,
 		void *ctx, struct loop_source **ret, struct err *err)
 {
-	struct loop_source *source = source_new(loop, name, ctx);
-	int rc;
+	struct loop_source *source = source_new(loop, KIND_FD, name, ctx);
 
+	source->fd = fd;
+	source->want = want;
 	source->fd_fn = fn;
-	rc = sd_event_add_io(loop->event, &source->source, fd, epoll_of(want), on_fd, source);
-	return source_made(source, rc, ret, err);
+	if (source_poll(source, EPOLL_CTL_ADD) < 0)
+		return cannot_add(source, err);
+	*ret = source;
+	return 0;
 }
 
 void loop_fd_want(struct loop_source *source, uint32_t want)
 {
-	int rc = sd_event_source_set_io_events(source->source, epoll_of(want));
+	int rc = 0;
 
-	assert(rc >= 0);
+	if (source->want == want)
+		return;
+	source->want = want;
+	rc = source_poll(source, EPOLL_CTL_MOD);
+	assert(rc == 0);
 }
 
 int loop_timer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx,
-		   struct loop_source **ret, struct err *err)
+		   struct loop_source **ret, struct err *err _unused_)
 {
-	struct loop_source *source = source_new(loop, name, ctx);
-	int rc;
-
-	source->fn = fn;
-	source->accuracy_us = 1;
-	/* Accuracy 1 us: the default of 250 ms would move wake-ups to be shared by others. */
-	rc = sd_event_add_time(loop->event, &source->source, CLOCK_BOOTTIME, UINT64_MAX, 1,
-			       on_timer, source);
-	if (rc >= 0)
-		rc = sd_event_source_set_enabled(source->source, SD_EVENT_OFF);
-	return source_made(source, rc, ret, err);
+	*ret = source_new(loop, KIND_TIMER, name, ctx);
+	(*ret)->fn = fn;
+	return 0;
 }
 
 void loop_timer_at(struct loop_source *source, int64_t at_ms)
@@ -280,50 +435,28 @@ void loop_timer_at(struct loop_source *source, int64_t at_ms)
 
 void loop_timer_within(struct loop_source *source, int64_t at_ms, int64_t slack_ms)
 {
-	uint64_t at_us = at_ms <= 0 ? 1 : (uint64_t)at_ms * 1000;
-	uint64_t accuracy_us = slack_ms <= 0 ? 1 : (uint64_t)slack_ms * 1000;
-	int rc = sd_event_source_set_time(source->source, at_us);
-
-	assert(rc >= 0);
-	if (accuracy_us != source->accuracy_us) {
-		rc = sd_event_source_set_time_accuracy(source->source, accuracy_us);
-		assert(rc >= 0);
-		source->accuracy_us = accuracy_us;
-	}
-	rc = sd_event_source_set_enabled(source->source, SD_EVENT_ONESHOT);
-	assert(rc >= 0);
-}
-
-static void source_off(struct loop_source *source)
-{
-	int rc = sd_event_source_set_enabled(source->source, SD_EVENT_OFF);
-
-	assert(rc >= 0);
+	source->turn = 0;
+	source->at_ms = MAX_OF(at_ms, INT64_C(1));
+	source->slack_ms = MAX_OF(slack_ms, INT64_C(0));
 }
 
 void loop_timer_off(struct loop_source *source)
 {
-	source_off(source);
+	source->turn = 0;
+	source->at_ms = 0;
 }
 
 int loop_defer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx,
-		   struct loop_source **ret, struct err *err)
+		   struct loop_source **ret, struct err *err _unused_)
 {
-	struct loop_source *source = source_new(loop, name, ctx);
-	int rc;
-
-	source->fn = fn;
-	rc = sd_event_add_defer(loop->event, &source->source, on_defer, source);
-	if (rc >= 0)
-		rc = sd_event_source_set_enabled(source->source, SD_EVENT_OFF);
-	return source_made(source, rc, ret, err);
+	*ret = source_new(loop, KIND_DEFER, name, ctx);
+	(*ret)->fn = fn;
+	return 0;
 }
 
 void loop_defer(struct loop_source *source)
 {
-	int rc = sd_event_source_set_enabled(source->source, SD_EVENT_ONESHOT);
-
-	assert(rc >= 0);
+	wait_for_call(source);
 }
 
 int loop_signal_new(struct loop *loop, const char *name, int signo, loop_signal_fn fn, void *ctx,
@@ -331,37 +464,42 @@ int loop_signal_new(struct loop *loop, const char *name, int signo, loop_signal_
 {
 	struct loop_source *source;
 	sigset_t set;
-	int rc;
 
 	sigemptyset(&set);
 	sigaddset(&set, signo);
-	rc = -pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (rc < 0)
-		return fail(err, rc, "cannot block a signal");
+	errno = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (errno != 0)
+		return fail(err, "cannot block a signal");
 
-	source = source_new(loop, name, ctx);
+	source = source_new(loop, KIND_SIGNAL, name, ctx);
+	source->want = LOOP_READ;
 	source->signal_fn = fn;
-	rc = sd_event_add_signal(loop->event, &source->source, signo, on_signal, source);
-	return source_made(source, rc, ret, err);
+	source->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (source->fd < 0 || source_poll(source, EPOLL_CTL_ADD) < 0)
+		return cannot_add(source, err);
+	*ret = source;
+	return 0;
 }
 
 void loop_rank(struct loop_source *source, enum loop_rank rank)
 {
-	static const int64_t priority[LOOP_RANK__MAX] = {
-		[LOOP_FIRST] = SD_EVENT_PRIORITY_IMPORTANT,
-		[LOOP_USUAL] = SD_EVENT_PRIORITY_NORMAL,
-		[LOOP_LAST] = SD_EVENT_PRIORITY_IDLE,
-	};
-	int rc = sd_event_source_set_priority(source->source, priority[rank]);
-
-	assert(rc >= 0);
+	source->rank = rank;
 }
 
 void loop_source_free(struct loop_source *source)
 {
 	if (!source)
 		return;
-	sd_event_source_disable_unref(source->source);
+	/* The descriptor of a signal is ours, any other its owner's. */
+	if (source->fd >= 0)
+		(void)epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	if (source->kind == KIND_SIGNAL)
+		closep(&source->fd);
+	*source->at = source->next;
+	if (source->next)
+		source->next->at = source->at;
+	else
+		source->loop->end = source->at;
 	free(source);
 }
 

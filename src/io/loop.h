@@ -2,7 +2,7 @@
 /*
  * loop - the one event loop, and the only reader of clocks
  *
- * Built on sd-event. Timers run on CLOCK_BOOTTIME, which counts a suspend and is never stepped.
+ * Timers run on CLOCK_BOOTTIME, which counts a suspend and is never stepped.
  * Every source belongs to whoever made it and ends with loop_source_free(), which may be called
  * from inside the source's own callback. Callbacks must not block: one that takes longer than
  * LOOP_SLOW_MS is logged by name.

@@ -42,12 +42,14 @@ static void set_watchdog(const struct config_watchdog *w, struct leasepage_facts
 	str_clip(facts->watchdog_device, sizeof(facts->watchdog_device), w->device);
 }
 
-/* A data directory that cannot be looked at now is still the one it was. */
-static void look_at_data(struct pagewriter *w)
+/* A data directory that cannot be looked at now is still the one it was, and so is that of a
+ * server which runs. */
+static void look_at_data(struct pagewriter *w, int64_t pid)
 {
 	struct stat dir = { 0 };
 
-	if (stat(w->data_dir, &dir) < 0)
+	if ((pid > 0 && pid == w->postmaster_pid && w->data_inode != 0) ||
+	    stat(w->data_dir, &dir) < 0)
 		return;
 	w->data_device = (int64_t)dir.st_dev;
 	w->data_inode = (int64_t)dir.st_ino;
@@ -75,7 +77,7 @@ void pagewriter_write(struct pagewriter *w, struct leasepage *page, const struct
 					 .gate_raw_ms = raw_gate(page, u),
 					 .written_at_ms = loop_now_ms() };
 
-	look_at_data(w);
+	look_at_data(w, u->postmaster_pid);
 	look_at_postmaster(w, u->postmaster_pid);
 	facts.data_device = w->data_device;
 	facts.data_inode = w->data_inode;

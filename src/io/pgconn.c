@@ -35,11 +35,6 @@ struct pgconn {
 	struct err pending_err;
 };
 
-struct pgrows {
-	const PGresult *result;
-	const struct sql *sql;
-};
-
 /* -- errors ------------------------------------------------------------------------------- */
 
 /* libpq ends its messages with a line feed and may give several lines: one for each address. */
@@ -135,7 +130,7 @@ static void drop_notice(void *arg _unused_, const char *message)
 
 void pgconn_close(struct pgconn *conn)
 {
-	/* The source first: sd-event must take the fd out of its set while it is open. */
+	/* The source first: the loop must take the fd out of its set while it is open. */
 	loop_source_freep(&conn->fd_source);
 	loop_timer_off(conn->timer);
 	loop_timer_off(conn->defer);
@@ -674,70 +669,4 @@ char *pgconn_password_verifier(struct pgconn *conn, const char *user, const char
 	ret = str_dup(made);
 	PQfreemem(made);
 	return ret;
-}
-
-/* -- rows --------------------------------------------------------------------------------- */
-
-int pgrows_n(const struct pgrows *rows)
-{
-	return PQntuples(rows->result);
-}
-
-const char *pgrows_text(const struct pgrows *rows, int row, int col)
-{
-	assert(col < rows->sql->ncolumns);
-	if (PQgetisnull(rows->result, row, col))
-		return NULL;
-	return PQgetvalue(rows->result, row, col);
-}
-
-int pgrows_ncolumns(const struct pgrows *rows)
-{
-	return PQnfields(rows->result);
-}
-
-const char *pgrows_name(const struct pgrows *rows, int col)
-{
-	return PQfname(rows->result, col);
-}
-
-uint32_t pgrows_type(const struct pgrows *rows, int col)
-{
-	return PQftype(rows->result, col);
-}
-
-const char *pgrows_value(const struct pgrows *rows, int row, int col)
-{
-	return PQgetisnull(rows->result, row, col) ? NULL : PQgetvalue(rows->result, row, col);
-}
-
-int pgrows_int(const struct pgrows *rows, int row, int col, int64_t *ret, struct err *err)
-{
-	const char *text = pgrows_text(rows, row, col);
-	int rc;
-
-	if (!text)
-		return err_set(err, ERR_PROTOCOL, "%s: column %d is null", rows->sql->name,
-			       col + 1);
-	rc = parse_int(text, INT64_MIN, INT64_MAX, ret, err);
-	return rc < 0 ? err_wrap(err, "%s: column %d", rows->sql->name, col + 1) : 0;
-}
-
-int pgrows_lsn(const struct pgrows *rows, int row, int col, uint64_t *ret, struct err *err)
-{
-	const char *text = pgrows_text(rows, row, col);
-	int rc;
-
-	*ret = 0;
-	if (!text)
-		return 0;
-	rc = parse_lsn(text, ret, err);
-	return rc < 0 ? err_wrap(err, "%s: column %d", rows->sql->name, col + 1) : 0;
-}
-
-bool pgrows_true(const struct pgrows *rows, int row, int col)
-{
-	const char *text = pgrows_text(rows, row, col);
-
-	return text && text[0] == 't';
 }

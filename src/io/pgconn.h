@@ -12,13 +12,12 @@
 
 #include "base/err.h"
 #include "io/loop.h"
-#include "io/sql.h"
+#include "io/pgrows.h"
 
 #define PGCONN_PARAMS_MAX 40 /* key/value pairs of one connection */
 #define PGCONN_ROUND_MAX  4  /* statements of one round */
 
 struct pgconn;
-struct pgrows;
 
 struct pgconn_param {
 	const char *key; /* as libpq calls it */
@@ -78,21 +77,6 @@ uint32_t pgconn_round_read(const struct pgconn *conn);
 /* What the server reported at connect ("in_hot_standby", "server_version"); NULL: nothing. */
 const char *pgconn_parameter(const struct pgconn *conn, const char *name);
 int32_t pgconn_server_version(const struct pgconn *conn); /* 150020; 0 when not open */
-
-int pgrows_n(const struct pgrows *rows);
-/* NULL for SQL NULL. col < the number declared in the statement's header. */
-const char *pgrows_text(const struct pgrows *rows, int row, int col);
-/* Of statements that somebody else wrote, whose columns nobody declared. */
-int pgrows_ncolumns(const struct pgrows *rows);
-const char *pgrows_name(const struct pgrows *rows, int col);
-uint32_t pgrows_type(const struct pgrows *rows, int col); /* its oid: 16 bool, 20 int8, ... */
-const char *pgrows_value(const struct pgrows *rows, int row, int col); /* NULL for SQL NULL */
-/* Strict; NULL is a failure. */
-int pgrows_int(const struct pgrows *rows, int row, int col, int64_t *ret, struct err *err);
-/* NULL gives 0, as an unknown position. */
-int pgrows_lsn(const struct pgrows *rows, int row, int col, uint64_t *ret, struct err *err);
-/* 't' is true; NULL is false. */
-bool pgrows_true(const struct pgrows *rows, int row, int col);
 
 /* The text that the server stores for a password, so that the password itself is neither sent
  * nor logged. algorithm: "scram-sha-256" or "md5". Heap; NULL with *err on failure. */

@@ -231,6 +231,7 @@ struct head {
 #define VERSION_13     1300 /* to 17 */
 #define VERSION_18     1800
 #define STATE_SHUT_DOWN 1 /* DB_SHUTDOWNED */
+#define STATE_SHUTTING_DOWN 3 /* DB_SHUTDOWNING */
 /* The checksum stands at the end, which differs between versions. */
 #define CHECKSUM_MIN   200
 
@@ -279,6 +280,14 @@ bool pgcontrol_says_shut_down(const char *data_dir)
 	struct head head;
 
 	return read_head(data_dir, &head) && head.state == STATE_SHUT_DOWN;
+}
+
+bool pgcontrol_says_shutting_down(const char *data_dir)
+{
+	struct head head;
+
+	return read_head(data_dir, &head) &&
+	       (head.state == STATE_SHUT_DOWN || head.state == STATE_SHUTTING_DOWN);
 }
 
 bool pgcontrol_reread_shut_down(const char *data_dir, struct pgcontrol *control)

@@ -40,6 +40,9 @@ uint64_t pgcontrol_end_lsn(const struct pgcontrol *control);
 /* Does the file itself say "shut down"? For a look at a server that is about to end. False also
  * where it cannot be read. */
 bool pgcontrol_says_shut_down(const char *data_dir);
+/* ... or "shutting down", which it becomes when every client has gone and the shutdown checkpoint
+ * begins? */
+bool pgcontrol_says_shutting_down(const char *data_dir);
 /* Brings *control, which was read in this life of the data, up to date once a primary has shut
  * down, without a program: at a hand-over everybody waits for it. False: it was not shut down in
  * order, or this file is not understood; then pg_controldata has to tell. */

@@ -46,7 +46,8 @@ static void add_auth(struct params *p, const struct pg *pg, const struct auth *a
 	add(p, "sslrootcert", auth->sslrootcert);
 	add(p, "sslcrl", auth->sslcrl);
 	add(p, "gssencmode", auth->gssencmode);
-	add(p, "channel_binding", auth->channel_binding);
+	if (!pgdsn_is_socket(p->host))
+		add(p, "channel_binding", auth->channel_binding);
 	add(p, "krbsrvname", pg->config->pg.krbsrvname);
 }
 

@@ -138,7 +138,7 @@ void pgdoor_look(struct pg *pg)
 		return;
 	}
 	/* Connections to it would only fill the queue of its socket. */
-	if (pgproc_state(pg->life.proc.pid) == 'T') {
+	if (pgproc_stopped(&pg->life.proc)) {
 		close_conn(d);
 		become(d, DOOR_STOPPED, now_ms);
 		d->next_at_ms = 0;

@@ -24,6 +24,11 @@ static const char *either(const char *value, const struct pgdsn *dsn, const char
 	return value || !dsn->defaults ? value : fallback;
 }
 
+bool pgdsn_is_socket(const char *host)
+{
+	return host && host[0] == '/';
+}
+
 void pgdsn_text(const struct pgdsn *dsn, struct buf *ret)
 {
 	static const struct auth none = { 0 };
@@ -51,7 +56,8 @@ void pgdsn_text(const struct pgdsn *dsn, struct buf *ret)
 	add(ret, "application_name", dsn->application_name);
 	add(ret, "krbsrvname", dsn->krbsrvname);
 	add(ret, "gssencmode", either(auth->gssencmode, dsn, "prefer"));
-	add(ret, "channel_binding", either(auth->channel_binding, dsn, "prefer"));
+	add(ret, "channel_binding",
+	    either(pgdsn_is_socket(dsn->host) ? NULL : auth->channel_binding, dsn, "prefer"));
 	add(ret, "target_session_attrs", dsn->target_session_attrs);
 	if (dsn->major >= 17)
 		add(ret, "sslnegotiation", either(auth->sslnegotiation, dsn, "postgres"));

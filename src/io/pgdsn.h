@@ -29,6 +29,10 @@ struct pgdsn {
  * backslashes gets backslashes. */
 void pgdsn_text(const struct pgdsn *dsn, struct buf *ret);
 
+/* A directory in the place of a host. There is no TLS by a socket of it, so a demand for channel
+ * binding could only fail, where libpq passes over the demand for TLS. */
+bool pgdsn_is_socket(const char *host);
+
 /* One line of a password file, "host:port:*:user:password", with ':' and '\' escaped. Nothing
  * when there is no password. */
 void pgdsn_pgpass_line(const char *host, uint16_t port, const struct auth *auth, struct buf *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * pgfollow - FOLLOW and APPLY: settings to files, and a reload when they changed
+ * pgfollow - FOLLOW and APPLY: settings to files, and a reload when they changed or it is asked for
  *
  * Since PostgreSQL 13 primary_conninfo and primary_slot_name are taken over by a reload; the
  * walreceiver restarts itself. What needs a restart shows as pending_restart in later probes.
@@ -70,11 +70,12 @@ static int step_files(struct pgwork *work, struct err *err)
 	if (rc < 0)
 		return rc;
 	(void)str_copy(work->text, sizeof(work->text), changed ? "settings changed" : "no change");
-	if (!changed || !pgwatch_runs(pg))
+	if ((!changed && !work->req.reload) || !pgwatch_runs(pg))
 		return PGWORK_DONE;
 	if (child_pidfd_signal(pg->life.proc.pidfd, SIGHUP) < 0)
 		return err_set(err, ERR_IO, "cannot signal the postmaster");
-	(void)str_copy(work->text, sizeof(work->text), "settings changed, Postgres reloads");
+	(void)str_copy(work->text, sizeof(work->text),
+		       changed ? "settings changed, Postgres reloads" : "Postgres reloads");
 	pg->settings_at_ms = 0;
 	pg->settings_reloaded = true;
 	return PGWORK_DONE;

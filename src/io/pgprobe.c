@@ -249,6 +249,9 @@ static void heard(struct pgwork *work)
 	struct probe *probe = work->data;
 	struct pg *pg = work->pg;
 	enum pg_run run = pg->state.run;
+	/* A promotion takes files away before it lets the role be seen, and the look at them that
+	 * came before the question may have come before that as well. */
+	bool new = run != PG_UP || pg->life.seen != probe->facts.state.role;
 
 	pg->state = probe->facts.state;
 	pg->state.run = run == PG_STOPPING ? run : PG_UP;
@@ -258,7 +261,8 @@ static void heard(struct pgwork *work)
 		pg->life.may_write = true;
 	pg->state.replay_starved = pg->life.starved && pg->state.replay_paused;
 	settle_timeline(pg);
-	pgdir_look_again(pg->config->pg.data_dir, &pg->seen, &pg->state);
+	if (new)
+		pgdir_look_again(pg->config->pg.data_dir, &pg->seen, &pg->state);
 	pgdial_spare(pg);
 	probe->sql_ok = true;
 }

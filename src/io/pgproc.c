@@ -12,12 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/parse.h"
 #include "base/str.h"
 #include "io/child.h"
 #include "io/fsx.h"
+
+/* glibc has it since 2.36; RHEL 9 carries 2.34. */
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
 
 #define PIDFILE_BYTES 4096
 #define PIDFILE_LINES 8
@@ -120,11 +126,16 @@ static int read_stat(pid_t pid, struct pgproc *ret)
 	return 0;
 }
 
-char pgproc_state(pid_t pid)
+/* The kernel tells it of a child for a small part of what all the numbers of its file cost. */
+bool pgproc_stopped(const struct pgproc *proc)
 {
-	struct pgproc proc;
+	siginfo_t info = { 0 };
+	struct pgproc now;
 
-	return read_stat(pid, &proc) == 0 ? proc.state : 0;
+	if (proc->pidfd >= 0 && waitid((idtype_t)P_PIDFD, (id_t)proc->pidfd, &info,
+				       WSTOPPED | WNOHANG | WNOWAIT) == 0)
+		return info.si_pid != 0;
+	return read_stat(proc->pid, &now) == 0 && now.state == 'T';
 }
 
 static bool is_postgres(pid_t pid)

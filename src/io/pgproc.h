@@ -57,8 +57,8 @@ struct pgproc {
 /* Opens a pidfd and proves the process by /proc. 0 or PGPROC_NONE. */
 int pgproc_open(const char *data_dir, pid_t pid, struct pgproc *ret, struct err *err) _must_check_;
 void pgproc_done(struct pgproc *proc); /* closes the pidfd */
-/* Its state at this moment, as in struct pgproc; 0: there is no such process. */
-char pgproc_state(pid_t pid);
+/* Whether it is stopped by a signal at this moment. */
+bool pgproc_stopped(const struct pgproc *proc);
 
 /* All living postgres processes of the directory, without those of session `except` (0: none),
  * which is that of a child of ours. Returns how many there are, at most max of them filled in

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/pgcontrol.h"
 #include "io/pgkinds.h"
 #include "io/pgleft.h"
 #include "io/pgtool.h"
@@ -29,6 +30,7 @@
 #define SLOWLY_MS       500
 #define LOOK_EVERY_MS   250 /* at who is left, when a stop takes longer than that */
 #define SAY_AFTER_MS    1000
+#define TRACE_EVERY_MS  5 /* at the control file, while a stop in a hand-over is young */
 #define LAGGARD_MS      500 /* for standbys other than the successor */
 
 enum { S_HAND = 0, S_SCRIPT, S_SIGNAL, S_CONTROL, S_READ };
@@ -37,6 +39,7 @@ struct stop {
 	bool told;            /* the signal of `mode` was sent */
 	enum stop_mode mode;
 	int64_t told_at_ms;
+	int64_t clients_gone_at_ms;
 	int64_t only_laggards_since_ms; /* 0: somebody else is left too */
 	bool cut_short;
 	char said[ERR_MSG_MAX];
@@ -220,13 +223,43 @@ static void say_harder(const struct pgwork *work, const char *how)
 		    work->text[0] != '\0' ? work->text : "nobody that can be seen", how);
 }
 
+/* For the trace of a hand-over: nothing waits for this. */
+static bool clients_may_be_left(const struct pgwork *work)
+{
+	const struct stop *stop = work->data;
+
+	return stop->clients_gone_at_ms == 0 && work->req.receiver_pid != 0;
+}
+
+static void look_for_clients(struct pgwork *work)
+{
+	struct stop *stop = work->data;
+
+	if (clients_may_be_left(work) &&
+	    pgcontrol_says_shutting_down(work->pg->config->pg.data_dir))
+		stop->clients_gone_at_ms = loop_now_ms();
+}
+
+static void answer(struct pgwork *work, struct event *event)
+{
+	const struct stop *stop = work->data;
+
+	event->clients_gone_at_ms = stop->clients_gone_at_ms;
+}
+
 /* -- signals, one after the other --------------------------------------------------------- */
 
 /* When the next harder mode is due, or a look at processes. */
-static int64_t next_look_ms(const struct pg_req *req, enum stop_mode mode)
+static int64_t next_look_ms(const struct pgwork *work, enum stop_mode mode)
 {
+	const struct pg_req *req = &work->req;
+	const struct stop *stop = work->data;
 	int64_t now_ms = loop_now_ms();
 	int64_t at_ms = now_ms + (mode == STOP_FAST ? LOOK_EVERY_MS : 1000);
+
+	if (mode == STOP_FAST && clients_may_be_left(work) &&
+	    now_ms - stop->told_at_ms < LOOK_EVERY_MS)
+		at_ms = now_ms + TRACE_EVERY_MS;
 
 	if (mode == STOP_FAST && req->immediate_at_ms > now_ms)
 		at_ms = MIN_OF(at_ms, req->immediate_at_ms);
@@ -266,6 +299,7 @@ static int step_signal(struct pgwork *work, struct err *err)
 	if (!pgwatch_runs(work->pg))
 		return kill_all(work, err);
 	if (stop->told && stop->mode == STOP_FAST) {
+		look_for_clients(work);
 		look(work);
 		mode = mode_now(work);
 	}
@@ -295,7 +329,7 @@ static int step_signal(struct pgwork *work, struct err *err)
 		stop->told = true;
 		return kill_all(work, err);
 	}
-	return rc < 0 ? rc : pgwork_again_in(work, next_look_ms(&work->req, mode));
+	return rc < 0 ? rc : pgwork_again_in(work, next_look_ms(work, mode));
 }
 
 /* -- afterwards --------------------------------------------------------------------------- */
@@ -348,4 +382,5 @@ const struct pgwork_kind pgstop_kind = {
 	.steps = steps,
 	.data_size = sizeof(struct stop),
 	.data_done = forget,
+	.answer = answer,
 };

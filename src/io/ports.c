@@ -51,6 +51,7 @@ struct ports {
 	struct notify *notify;
 	struct peers *peers;
 	struct hooks *hooks;
+	int exit_code;
 	struct fencehook *fencehook;
 	struct bouncers *bouncers;
 	struct single *single;
@@ -385,12 +386,20 @@ static void port_reload(void *ctx)
 	ports_reload(ctx);
 }
 
+static void on_end(void *ctx)
+{
+	struct ports *p = ctx;
+
+	loop_quit(p->loop, p->exit_code);
+}
+
 static void port_quit(void *ctx, int exit_code)
 {
 	struct ports *p = ctx;
 
 	guardian_dismiss(p->guardian);
-	loop_quit(p->loop, exit_code);
+	p->exit_code = exit_code;
+	hooks_finish(p->hooks, on_end, p);
 }
 
 static const struct port port_functions = {
@@ -579,7 +588,7 @@ static int open_outside(struct ports *p, struct err *err)
 		return r;
 	loop_rank(p->timer, LOOP_FIRST); /* renewals go before anything else */
 	p->peers = peers_new(p->http, on_peer, on_promise, p);
-	p->hooks = hooks_new(p->loop);
+	p->hooks = hooks_new(p->loop, HOOKS_MAX_MS);
 	r = fencehook_new(p->loop, on_fenced, p, &p->fencehook, err);
 	if (r == 0)
 		r = bouncers_new(p->loop, http_resolve(p->http), on_poolers, p, &p->bouncers, err);

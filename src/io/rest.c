@@ -507,17 +507,27 @@ bool rest_is_open(const struct config_restapi *config)
 	       !is_loopback(config->listen_host);
 }
 
+bool rest_is_overheard(const struct config_restapi *config)
+{
+	return config->username && !config->certfile && !is_loopback(config->listen_host);
+}
+
 /* A file of Patroni's goes on working as it is, but not unnoticed. */
 static void tell_open(struct rest *rest, const struct config_restapi *config)
 {
 	bool open = rest_is_open(config);
+	bool overheard = rest_is_overheard(config);
 
 	if (open && !rest->told_open)
 		log_warning("whoever reaches '%s' port %u may send commands, and by them run "
 			    "programs as this user: set restapi.authentication, verify_client or "
 			    "allowlist",
 			    config->listen_host, (unsigned)config->listen_port);
+	if (overheard && !rest->told_overheard)
+		log_warning("the password of restapi.authentication crosses the network in clear, "
+			    "between members as well: set restapi.certfile and restapi.keyfile");
 	rest->told_open = open;
+	rest->told_overheard = overheard;
 }
 
 int rest_bind(struct rest *rest, const struct config_restapi *config, struct err *err)

@@ -51,6 +51,8 @@ void rest_free(struct rest *rest);
 
 /* Whether anybody who reaches the address may send commands, and others than this host do. */
 bool rest_is_open(const struct config_restapi *config);
+/* Whether its password can be read on the network. */
+bool rest_is_overheard(const struct config_restapi *config);
 
 /* Before rest_start(): reads the certificates and takes the address, so that a wrong file or a
  * port in use is found at once. Connections are refused until rest_start(). */

@@ -67,6 +67,7 @@ struct rest {
 	char (*members)[HOST_SIZE];
 	bool started;
 	bool told_open;
+	bool told_overheard;
 	pthread_t thread;
 
 	/* shared */

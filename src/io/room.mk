@@ -1,6 +1,6 @@
 noinst_LIBRARIES += src/libio.a
 src_libio_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) \
-	$(GNUTLS_CFLAGS) $(SYSTEMD_CFLAGS)
+	$(GNUTLS_CFLAGS)
 src_libio_a_SOURCES =
 src_libio_a_SOURCES += src/io/loop.c src/io/loop.h
 src_libio_a_SOURCES += src/io/fsx.c src/io/fsx.h
@@ -45,6 +45,7 @@ src_libio_a_SOURCES += \
 	src/io/pgconf.c src/io/pgconf.h \
 	src/io/pgfence.c src/io/pgfence.h \
 	src/io/pgconn.c src/io/pgconn.h \
+	src/io/pgrows.c src/io/pgrows.h \
 	src/io/pgcontrol.c src/io/pgcontrol.h \
 	src/io/pgdial.c src/io/pgdial.h \
 	src/io/pgdir.c src/io/pgdir.h \
@@ -102,7 +103,7 @@ src/io/sqltext.c: $(SQL_FILES) scripts/embed-sql.awk
 
 if HAVE_CRITERION
 IO_TEST_LIBS = src/libio.a src/libwire.a $(CORE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) \
-	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+	$(JANSSON_LIBS) $(YAML_LIBS)
 pg_tests = \
 	tests/unit/test_pgconf \
 	tests/unit/test_pgcontrol \

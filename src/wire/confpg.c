@@ -323,6 +323,11 @@ void confbuild_postgresql(const struct confbuild *build)
 	pg->database = confget_text(get, "postgresql.database");
 	take_auth(build, "superuser", &pg->superuser);
 	take_auth(build, "replication", &pg->replication);
+	if (pg->replication.sslpassword != NULL)
+		confbuild_report(build, false, "postgresql.authentication.replication.sslpassword",
+				 "PostgreSQL writes it to its log whenever a standby follows "
+				 "another leader, as a part of primary_conninfo: take a key "
+				 "without a passphrase, protected by its mode");
 	take_auth(build, confget_node(get, "postgresql.authentication.rewind") != NULL ?
 				 "rewind" : "superuser", &pg->rewind);
 	pg->krbsrvname = confget_text(get, "postgresql.krbsrvname");

@@ -194,10 +194,18 @@ void restmsg_ready_db(const struct status *status, int64_t now_ms, const char *m
 /* Leadership by arithmetic: now < leader_until_ms. */
 bool restmsg_leads(const struct status *status, int64_t now_ms);
 
+/* What a member is by the sync key: a leader of Patroni's keeps it, and ours removes it. A key that
+ * an earlier leader wrote says nothing about whom this one waits for.
+ * quorum   synchronous_mode is quorum; the key itself does not tell */
+enum sync_role { SYNC_NONE = 0, SYNC_STANDBY, SYNC_QUORUM, SYNC__MAX };
+enum sync_role restmsg_sync_role(const struct cluster *cluster, bool quorum, const char *name);
+/* Whether that dynamic configuration, which may be NULL, has synchronous_mode: quorum. */
+bool restmsg_wants_quorum(const char *config);
+
 /* Body of GET /cluster: the members with role, state, address, timeline and lag, sorted as they
  * are in *cluster. Owned by the caller. */
 char *restmsg_cluster_json(const char *scope, const struct cluster *cluster, bool pause,
-			   bool sync_mode);
+			   bool quorum);
 /* The text of one member's key, for what struct member does not hold. */
 struct member_text {
 	const char *name;
@@ -206,11 +214,11 @@ struct member_text {
 /* The same body with tags, pending_restart_reason and scheduled_restart, copied from the keys. */
 char *restmsg_cluster_json_full(const char *scope, const struct cluster *cluster,
 				const struct member_text *texts, size_t ntexts, bool pause,
-				bool sync_mode);
+				bool quorum);
 /* The same, added to a buffer. */
 void restmsg_cluster_print(const char *scope, const struct cluster *cluster,
 			   const struct member_text *texts, size_t ntexts, bool pause,
-			   bool sync_mode, struct buf *ret);
+			   bool quorum, struct buf *ret);
 
 enum command_type {
 	CMD_NONE = 0,

@@ -9,27 +9,43 @@
 #include "wire/jtext.h"
 #include "wire/record.h"
 #include "wire/restmsg.h"
+#include "wire/tree.h"
 
 static void add_text(struct buf *out, const char *key, const char *value)
 {
 	jtext_add_field(out, key, value, JTEXT_SPACED);
 }
 
-static bool is_sync(const struct cluster *cluster, const char *name)
+bool restmsg_wants_quorum(const char *config)
 {
-	for (uint32_t i = 0; i < cluster->sync.nstandbys; i++) {
-		if (str_ieq(cluster->sync.standbys[i], name))
-			return true;
-	}
-	return false;
+	_cleanup_(tree_done) struct tree tree = { 0 };
+	const struct tree_node *mode;
+
+	if (!config || tree_from_json(config, strlen(config), &tree, NULL) < 0)
+		return false;
+	mode = tree_child(tree.root, "synchronous_mode");
+	return mode && mode->text && str_ieq(mode->text, "quorum");
 }
 
-static const char *role_of(const struct cluster *cluster, const struct member *member,
-			   bool sync_mode)
+enum sync_role restmsg_sync_role(const struct cluster *cluster, bool quorum, const char *name)
 {
+	const struct sync_key *sync = &cluster->sync;
+
+	if (!sync->present || (cluster->leader[0] && !str_ieq(sync->leader, cluster->leader)))
+		return SYNC_NONE;
+	for (uint32_t i = 0; i < sync->nstandbys; i++)
+		if (str_ieq(sync->standbys[i], name))
+			return quorum ? SYNC_QUORUM : SYNC_STANDBY;
+	return SYNC_NONE;
+}
+
+static const char *role_of(const struct cluster *cluster, const struct member *member, bool quorum)
+{
+	static const char *const roles[SYNC__MAX] = { "replica", "sync_standby", "quorum_standby" };
+
 	if (str_eq(member->name, cluster->leader))
 		return "leader";
-	return sync_mode && is_sync(cluster, member->name) ? "sync_standby" : "replica";
+	return roles[restmsg_sync_role(cluster, quorum, member->name)];
 }
 
 static const char *state_of(const struct member *member, bool is_leader)
@@ -79,13 +95,13 @@ static json_t *load_key(const char *name, const struct member_text *texts, size_
 }
 
 static void add_member(struct buf *out, const struct cluster *cluster, const struct member *member,
-		       const json_t *key, bool sync_mode)
+		       const json_t *key, bool quorum)
 {
 	bool is_leader = str_eq(member->name, cluster->leader);
 
 	buf_ch(out, '{');
 	add_text(out, "name", member->name);
-	add_text(out, "role", role_of(cluster, member, sync_mode));
+	add_text(out, "role", role_of(cluster, member, quorum));
 	add_text(out, "state", state_of(member, is_leader));
 	add_text(out, "api_url", member->api_url);
 	if (member->host[0]) {
@@ -128,7 +144,7 @@ static void add_switchover(struct buf *out, const struct request *request)
 
 void restmsg_cluster_print(const char *scope, const struct cluster *cluster,
 			   const struct member_text *texts, size_t ntexts, bool pause,
-			   bool sync_mode, struct buf *out)
+			   bool quorum, struct buf *out)
 {
 	buf_str(out, "{\"members\": [");
 	for (uint32_t i = 0; i < cluster->nmembers; i++) {
@@ -137,7 +153,7 @@ void restmsg_cluster_print(const char *scope, const struct cluster *cluster,
 
 		if (i > 0)
 			buf_str(out, ", ");
-		add_member(out, cluster, member, key, sync_mode);
+		add_member(out, cluster, member, key, quorum);
 	}
 	buf_ch(out, ']');
 	if (pause)
@@ -149,18 +165,18 @@ void restmsg_cluster_print(const char *scope, const struct cluster *cluster,
 
 char *restmsg_cluster_json_full(const char *scope, const struct cluster *cluster,
 				const struct member_text *texts, size_t ntexts, bool pause,
-				bool sync_mode)
+				bool quorum)
 {
 	struct buf out = { 0 };
 
-	restmsg_cluster_print(scope, cluster, texts, ntexts, pause, sync_mode, &out);
+	restmsg_cluster_print(scope, cluster, texts, ntexts, pause, quorum, &out);
 	return buf_take(&out);
 }
 
 char *restmsg_cluster_json(const char *scope, const struct cluster *cluster, bool pause,
-			   bool sync_mode)
+			   bool quorum)
 {
-	return restmsg_cluster_json_full(scope, cluster, NULL, 0, pause, sync_mode);
+	return restmsg_cluster_json_full(scope, cluster, NULL, 0, pause, quorum);
 }
 
 /* The tags of a status document; false when they are there and unreadable. */

@@ -10,7 +10,7 @@
 #include "core/types.h"
 
 #define TELEMETRY_JOBS      32
-#define TELEMETRY_STEPS     16
+#define TELEMETRY_STEPS     20
 #define TELEMETRY_ENDPOINTS 16
 /* Upper ends of the latency's classes, ms; the last class has none. */
 #define TELEMETRY_LATENCIES { 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500 }

@@ -111,13 +111,58 @@ static void check_small(const char *text, size_t len)
 	(void)(record_name_check(copy, true, NULL) < 0);
 }
 
+/* The list of members whose promises count, and what a leader asks them. */
+static void check_failsafe(const char *text, size_t len)
+{
+	static struct failsafe_key key;
+	static struct failsafe_question question;
+
+	memset(&key, 0, sizeof(key));
+	memset(&question, 0, sizeof(question));
+	if (record_failsafe_parse(text, len, &key, NULL) == 0)
+		assert(key.n <= MEMBERS_MAX);
+	(void)record_failsafe_mode(text, len);
+	if (record_question_parse(text, len, &question, NULL) == 0) {
+		assert(question.name[0]);
+		assert(question.ttl_ms >= 0 && question.ttl_ms <= FAILSAFE_TTL_MAX_MS);
+	}
+}
+
+static void check_victims(const char *text, size_t len)
+{
+	struct victims first;
+	struct victims second;
+	_cleanup_(freep) char *again = NULL;
+
+	if (record_victims_parse(text, len, &first, NULL) < 0)
+		return;
+	assert(first.n <= VICTIMS_MAX);
+	again = record_victims_text(&first);
+	assert(record_victims_parse(again, strlen(again), &second, NULL) == 0);
+	assert(first.n == second.n);
+}
+
+static void check_own(const char *text, size_t len)
+{
+	char instance[NAME_SIZE];
+	struct module_state module;
+	uint32_t timeline = 0;
+	_cleanup_(freep) char *copy = str_ndup(text ? text : "", len);
+
+	check_victims(text, len);
+	if (record_begun_parse(text, len, &timeline, instance, NULL) == 0)
+		assert(timeline > 0 && strlen(instance) < sizeof(instance));
+	record_module_parse(copy, &module);
+	assert(module.presence != MODULE_READY || str_starts(module.page, "recognised"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data + 1;
 
 	if (size == 0)
 		return 0;
-	switch (data[0] % 8) {
+	switch (data[0] % 16) {
 	case 0:
 		check_status(text, size - 1);
 		break;
@@ -132,6 +177,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		check_small(text, size - 1);
+		break;
+	case 8:
+		check_failsafe(text, size - 1);
+		break;
+	case 9:
+		check_own(text, size - 1);
 		break;
 	default:
 		check_member(text, size - 1);

@@ -86,6 +86,7 @@ static void deliver(void *ctx, const struct event *event)
 	for (uint32_t i = 0; i < event->nslots; i++)
 		node->slots[i] = event->slots[i];
 	str_clip(node->text, sizeof(node->text), event->text);
+	node->clients_gone_at_ms = event->clients_gone_at_ms;
 }
 
 void pgrig_step(void)

@@ -34,6 +34,7 @@ struct node {
 	struct walsender walsenders[MEMBERS_MAX];
 	struct slot_pos slots[SLOTS_MAX];
 	char text[ERR_MSG_MAX];
+	int64_t clients_gone_at_ms;
 
 	int exits; /* EVENT_PG_EXIT so far */
 	struct pg_state at_exit;

@@ -5,6 +5,7 @@ check_io_net_programs = \
 	tests/io/test_child \
 	tests/io/test_fencehook \
 	tests/io/test_etcd \
+	tests/io/test_hooks \
 	tests/io/test_guardian \
 	tests/io/test_link \
 	tests/io/test_peers \
@@ -84,8 +85,7 @@ tests_io_test_srv_LDADD = $(IO_TEST_LIBS)
 
 # These give up root by themselves: Postgres does not run as root.
 PG_RIG = tests/io/pgrig.c tests/io/pgrig.h tests/io/rig.c tests/io/rig.h
-PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) \
-	$(SYSTEMD_LIBS)
+PG_RIG_LIBS = src/libio.a src/libagent.a $(WIRE_LIBS) $(CURL_LIBS) $(PQ_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS)
 tests_io_test_pg_crash_SOURCES = tests/io/test_pg_crash.c $(PG_RIG)
 tests_io_test_pg_crash_LDADD = $(PG_RIG_LIBS)
 tests_io_test_pg_disk_SOURCES = tests/io/test_pg_disk.c $(PG_RIG)
@@ -110,6 +110,8 @@ tests_io_test_pg_stop_SOURCES = tests/io/test_pg_stop.c $(PG_RIG)
 tests_io_test_pg_stop_LDADD = $(PG_RIG_LIBS)
 tests_io_test_child_SOURCES = tests/io/test_child.c tests/io/rig.c tests/io/rig.h
 tests_io_test_child_LDADD = $(IO_TEST_LIBS)
+tests_io_test_hooks_SOURCES = tests/io/test_hooks.c tests/io/rig.c tests/io/rig.h
+tests_io_test_hooks_LDADD = $(IO_TEST_LIBS)
 tests_io_test_fencehook_SOURCES = tests/io/test_fencehook.c tests/io/rig.c tests/io/rig.h
 tests_io_test_fencehook_LDADD = $(IO_TEST_LIBS)
 

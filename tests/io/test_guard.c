@@ -8,8 +8,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -329,6 +331,34 @@ static void a_second_guardian_is_refused(void)
 	rig_kill(second, SIGKILL);
 }
 
+/* Its unit is up when an agent that looks finds it: an agent that comes earlier starts another. */
+static void it_is_ready_when_it_is_the_only_one(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char text[32] = "";
+	pid_t first, second;
+
+	(void)str_printf(addr.sun_path, sizeof(addr.sun_path), "%s/notify", rig_dir());
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	CHECK(setenv("NOTIFY_SOCKET", addr.sun_path, 1) == 0);
+	first = guard_start(false);
+	CHECK(poll(&pfd, 1, 10000) == 1 && recv(fd, text, sizeof(text) - 1, 0) > 0);
+	CHECK(str_eq(text, "READY=1"), "%s", text);
+	CHECK(guard_says().pid == first);
+	second = guard_start(false);
+	CHECK(guard_end(second) == 4 && poll(&pfd, 1, 0) == 0);
+	/* Executed anew it goes on, and says nothing. */
+	CHECK(kill(first, SIGUSR2) == 0);
+	pause_ms(500);
+	CHECK(guard_says().pid == first && poll(&pfd, 1, 0) == 0);
+	CHECK(unsetenv("NOTIFY_SOCKET") == 0);
+	rig_kill(first, SIGKILL);
+	(void)close(fd);
+	(void)unlink(addr.sun_path);
+}
+
 /* Behind everybody's back: as if the agent had died in the middle of a write. */
 static void a_torn_page_leaves_the_deadline_standing(void)
 {
@@ -529,6 +559,7 @@ int main(void)
 	RUN(a_guardian_that_resumes_late_reads_the_page_first);
 	RUN(a_recycled_pid_is_not_hit);
 	RUN(a_second_guardian_is_refused);
+	RUN(it_is_ready_when_it_is_the_only_one);
 	RUN(a_torn_page_leaves_the_deadline_standing);
 	RUN(a_page_made_anew_leaves_the_deadline_standing);
 	RUN(a_page_of_another_version_is_not_acted_on);

@@ -13,6 +13,7 @@
 #define PATIENCE_MS 1500
 
 static struct node *one;
+static int64_t began_ms; /* the newest stop */
 static int64_t took_ms;
 
 static void begin(const char *archive_command)
@@ -35,10 +36,10 @@ static void begin(const char *archive_command)
 /* Fast, with a bound; killed as long again later. */
 static int stop(pid_t receiver, int64_t patience_ms)
 {
-	int64_t began_ms = loop_now_ms();
 	struct pg_req req = { .op = PGOP_STOP, .receiver_pid = receiver };
 	int rc;
 
+	began_ms = loop_now_ms();
 	req.immediate_at_ms = began_ms + patience_ms;
 	req.kill_at_ms = began_ms + 2 * patience_ms;
 	rc = node_req(one, &req);
@@ -142,6 +143,8 @@ static void standby_that_lags(void)
 	CHECK(kill(laggard, SIGSTOP) == 0);
 	CHECK(stop(successor, 30000) == 0, "%s", one->err.msg);
 	CHECK(took_ms < 20000, "not the bound's doing");
+	CHECK(one->clients_gone_at_ms >= began_ms && one->clients_gone_at_ms < began_ms + took_ms,
+	      "clients were there until %lld", (long long)(one->clients_gone_at_ms - began_ms));
 	CHECK(strstr(one->text, "1 walsender ('walsender replicator 127.0.0.1"), "%s", one->text);
 	CHECK(one->state.control == CONTROL_SHUT_DOWN && one->state.control_end_lsn != 0);
 }
@@ -164,7 +167,6 @@ static void successor_that_lags(void)
 static void counts_as_down_when_the_successor_has_everything(void)
 {
 	struct pg_req req = { .op = PGOP_STOP };
-	int64_t began_ms;
 	uint64_t stopping;
 	int exits;
 
@@ -188,6 +190,35 @@ static void counts_as_down_when_the_successor_has_everything(void)
 	CHECK(one->exits == exits + 1 && one->state.control == CONTROL_SHUT_DOWN);
 }
 
+/* The walsender ended because the successor went away, not because that has everything. */
+static void does_not_count_as_down_before_the_checkpoint(void)
+{
+	struct pg_req req = { .op = PGOP_STOP };
+	int64_t until_ms;
+	pid_t checkpointer, successor;
+	int exits;
+
+	begin("true");
+	successor = receiver("successor");
+	req.receiver_pid = walsender("successor");
+	checkpointer = node_backend(one, "backend_type = 'checkpointer'");
+	CHECK(kill(checkpointer, SIGSTOP) == 0);
+	req.immediate_at_ms = loop_now_ms() + 2 * PATIENCE_MS;
+	exits = one->exits;
+	(void)node_send(one, &req);
+	CHECK(kill(successor, SIGKILL) == 0);
+	until_ms = loop_now_ms() + PATIENCE_MS;
+	while (kill((pid_t)req.receiver_pid, 0) == 0 && loop_now_ms() < until_ms)
+		pgrig_step();
+	CHECK(kill((pid_t)req.receiver_pid, 0) < 0, "its walsender is still there");
+	while (loop_now_ms() < until_ms)
+		pgrig_step();
+	CHECK(one->exits == exits && node_has(one, "postmaster.pid"));
+	CHECK(kill(checkpointer, SIGCONT) == 0);
+	CHECK(stop(0, 20000) == 0, "%s", one->err.msg);
+	CHECK(one->exits == exits + 1 && one->state.control == CONTROL_SHUT_DOWN);
+}
+
 int main(void)
 {
 	pgrig_begin();
@@ -198,5 +229,6 @@ int main(void)
 	RUN(standby_that_lags);
 	RUN(successor_that_lags);
 	RUN(counts_as_down_when_the_successor_has_everything);
+	RUN(does_not_count_as_down_before_the_checkpoint);
 	return 0;
 }

@@ -135,10 +135,12 @@ static void configured_headers_go_with_every_answer(void)
 }
 
 static int nwarnings;
+static uint32_t noverheard;
 
 static void take_line(void *ctx _unused_, const struct log_line *line)
 {
 	nwarnings += line->level == LOG_WARNING && strstr(line->text, "may send commands") != NULL;
+	noverheard += line->level == LOG_WARNING && strstr(line->text, "in clear") != NULL;
 }
 
 /* Told at the start, and again when it becomes so, not with each reload. */
@@ -154,8 +156,16 @@ static void who_may_send_commands_is_told(void)
 	}
 	str_clip(c.listen_host, sizeof(c.listen_host), "0.0.0.0");
 	CHECK(rest_is_open(&c));
+	CHECK(!rest_is_overheard(&c), "there is no password");
 	c.username = (char *)"u";
 	CHECK(!rest_is_open(&c));
+	CHECK(rest_is_overheard(&c));
+	c.certfile = (char *)"f";
+	CHECK(!rest_is_overheard(&c));
+	c.certfile = NULL;
+	str_clip(c.listen_host, sizeof(c.listen_host), "127.0.0.1");
+	CHECK(!rest_is_overheard(&c));
+	str_clip(c.listen_host, sizeof(c.listen_host), "0.0.0.0");
 	c.username = NULL;
 	c.verify_client = VERIFY_OPTIONAL;
 	CHECK(!rest_is_open(&c));
@@ -175,6 +185,8 @@ static void who_may_send_commands_is_told(void)
 	s.config.username = (char *)"u";
 	s.config.password = (char *)"p";
 	rest_configure(s.rest, &s.config);
+	rest_configure(s.rest, &s.config);
+	CHECK(noverheard == 1);
 	s.config.username = s.config.password = NULL;
 	rest_configure(s.rest, &s.config);
 	CHECK(nwarnings == 2);

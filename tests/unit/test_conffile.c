@@ -9,6 +9,23 @@
 
 #define LOAD _cleanup_(confload_done) struct confload load
 
+Test(conffile, warns_of_a_passphrase_that_postgres_would_log)
+{
+	LOAD = confload(CONFLOAD_MINIMAL "    rewind: {username: r, sslpassword: x}\n");
+
+	cr_assert_eq(load.problems.n, 0, "%s", load.text.data);
+	confload_done(&load);
+	load = confload(CONFLOAD_LOCAL
+			"postgresql:\n  listen: 127.0.0.1:5432\n  connect_address: 127.0.0.1:5432\n"
+			"  data_dir: /var/lib/pg/data\n  authentication:\n"
+			"    superuser: {username: postgres, password: secret}\n"
+			"    replication: {username: replicator, sslpassword: key-secret}\n");
+	cr_assert_eq(load.problems.n, 1, "%s", load.text.data);
+	cr_assert_eq(load.problems.nfatal, 0);
+	cr_assert(strstr(load.text.data, "replication.sslpassword") != NULL, "%s", load.text.data);
+	cr_assert_null(strstr(load.text.data, "key-secret"));
+}
+
 /* Loads and expects this line among the problems. */
 static void expect_problem(const char *text, const char *line)
 {
@@ -180,6 +197,16 @@ Test(conffile, prints_the_example_that_is_packaged)
 	conf_print_sample(&sample);
 	cr_assert_not_null(packaged);
 	cr_assert_str_eq(sample.data, packaged);
+}
+
+Test(conffile, the_example_asks_for_a_password)
+{
+	_cleanup_(freep) char *packaged = confload_read(SRCDIR, "packaging/pgha.yml.example");
+	LOAD = confload(packaged);
+
+	cr_assert_not_null(load.config, "%s", load.text.data);
+	cr_assert_not_null(load.config->restapi.username);
+	cr_assert_not_null(load.config->restapi.password);
 }
 
 Test(conffile, reports_every_problem_in_one_pass_in_the_order_of_lines)

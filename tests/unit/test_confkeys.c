@@ -224,34 +224,157 @@ static const char *end_of(const char *entry)
 	return next != NULL && next < list ? next : list;
 }
 
-Test(confkeys, are_described_in_the_manual_as_the_table_has_them)
+static const char *where_of(const struct confkey *key)
 {
-	_cleanup_(freep) char *page = confload_read(SRCDIR, "man/pgha.yml.5");
-	_cleanup_(freep) char *text = NULL;
+	if (key->scope == CONF_BOOTSTRAP)
+		return "Where: file, for a new cluster.";
+	if (key->scope == CONF_LOCAL)
+		return "Where: file.";
+	return key->scope == CONF_DYNAMIC ? "Where: dynamic." : "Where: file or dynamic.";
+}
+
+/* The entry's text must have this sentence exactly when the table says so. */
+static char *must_have(const char *entry, const char *sentence, bool wanted)
+{
+	const bool has = strstr(entry, sentence) != NULL;
+
+	return has == wanted ? NULL :
+			       str_dupf("%s '%s'", wanted ? "lacks" : "should not have", sentence);
+}
+
+/* "Variable: PATRONI_SCOPE."; the three logins share their entries. NULL: none. Heap. */
+static char *variable_of(const struct confkey *key)
+{
+	static const char *const who[] = { "SUPERUSER", "REPLICATION", "REWIND" };
+	char name[128];
+
+	if (!confkeys_env(key, name, sizeof(name)))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(who); i++)
+		if (str_starts(key->path, "postgresql.authentication.") &&
+		    strstr(name, who[i]) != NULL)
+			return str_dupf("Variable: PATRONI_{SUPERUSER,REPLICATION,REWIND}%s.",
+					strstr(name, who[i]) + strlen(who[i]));
+	return str_dupf("Variable: %s.", name);
+}
+
+/* What is wrong with the entry of this key, or NULL. Heap. */
+static char *fault_of(const char *entry, const struct confkey *key)
+{
+	_cleanup_(freep) char *wanted = NULL;
+	_cleanup_(freep) char *variable = variable_of(key);
+	char allowed[200];
+	char *fault;
+
+	confkeys_allowed(key, allowed, sizeof(allowed));
+	wanted = str_dupf("Allowed: %s.%s%s%s", allowed, key->dflt != NULL ? " Default: " : "",
+			  key->dflt != NULL ? key->dflt : "", key->dflt != NULL ? "." : "");
+	fault = must_have(entry, wanted, true);
+	if (fault == NULL)
+		fault = must_have(entry, "Default: ", key->dflt != NULL);
+	if (fault == NULL)
+		fault = must_have(entry, where_of(key), true);
+	if (fault == NULL)
+		fault = must_have(entry, "needs a restart of pghad", !(key->flags & CONF_RELOAD));
+	if (fault == NULL && variable != NULL)
+		fault = must_have(entry, variable, true);
+	return fault != NULL ? fault : must_have(entry, "Variable: ", variable != NULL);
+}
+
+/* A key of the page that the table does not have, or NULL. Heap. */
+static char *unknown_key(const char *page)
+{
+	const char *at = strstr(page, "\n.Sh KEYS");
+	const char *end = strstr(page, "\n.Sh CONTROLLED SETTINGS");
+
+	for (at = strstr(at, "\n.It Cm "); at != NULL && at < end; at = strstr(at + 1, "\n.It Cm ")) {
+		const char *line_end = strchr(at + 1, '\n');
+
+		for (const char *word = strstr(at, "Cm "); word != NULL && word < line_end;
+		     word = strstr(word + 1, "Cm ")) {
+			_cleanup_(freep) char *key = str_ndup(word + 3, strcspn(word + 3, " \n"));
+
+			if (confkeys_find(key) == NULL)
+				return str_dupf("the page has '%s', the table does not", key);
+		}
+	}
+	return NULL;
+}
+
+/* The first thing in which page and table differ, or NULL. Heap. */
+static char *first_fault(const char *page)
+{
+	_cleanup_(freep) char *text = plain(page);
 	const struct confkey *key;
 
-	cr_assert_not_null(page);
-	text = plain(page);
 	for (size_t i = 0; (key = confkeys_at(i)) != NULL; i++) {
 		_cleanup_(freep) char *entry = NULL;
-		_cleanup_(freep) char *wanted = NULL;
+		_cleanup_(freep) char *fault = NULL;
 		const char *at = head_of(text, key->path);
-		char allowed[200];
 
 		if (key->type == CONF_REFUSED || key->alias_of != NULL)
 			continue;
-		cr_assert_not_null(at, "%s has no entry of its own", key->path);
+		if (at == NULL)
+			return str_dupf("%s has no entry of its own", key->path);
 		entry = str_ndup(at, (size_t)(end_of(at) - at));
 		for (char *c = entry; *c != '\0'; c++)
 			if (*c == '\n')
 				*c = ' ';
-		confkeys_allowed(key, allowed, sizeof(allowed));
-		wanted = str_dupf("Allowed: %s.%s%s%s", allowed, key->dflt != NULL ? " Default: " : "",
-				  key->dflt != NULL ? key->dflt : "", key->dflt != NULL ? "." : "");
-		cr_assert(strstr(entry, wanted) != NULL, "'%s' is not in the entry of %s", wanted,
-			  key->path);
-		cr_assert_eq((key->flags & CONF_RELOAD) == 0,
-			     strstr(entry, "needs a restart of pghad") != NULL, "%s", key->path);
+		fault = fault_of(entry, key);
+		if (fault != NULL)
+			return str_dupf("%s: %s", key->path, fault);
+	}
+	return unknown_key(text);
+}
+
+Test(confkeys, are_described_in_the_manual_as_the_table_has_them)
+{
+	_cleanup_(freep) char *page = confload_read(SRCDIR, "man/pgha.yml.5");
+	_cleanup_(freep) char *fault = first_fault(page);
+
+	cr_assert_null(fault, "man/pgha.yml.5: %s", fault);
+}
+
+/* What somebody might forget to change on one side. */
+Test(confkeys, no_drift_of_the_manual_passes)
+{
+	static const struct {
+		const char *from, *to, *fault;
+	} drifts[] = {
+		{ ".It Cm loop_wait\n", ".It Cm loop_wiat\n", "loop_wait has no entry" },
+		{ ".It Cm pause\n", ".It Cm pause , Cm pausee\n", "the page has 'pausee'" },
+		{ "Allowed: a whole number, 2 to 3600.\nDefault: 5.",
+		  "Allowed: seconds, 2 to 3600.\nDefault: 5.", "ttl: lacks 'Allowed: a whole" },
+		{ "Allowed: a whole number, 2 to 3600.\nDefault: 5.",
+		  "Allowed: a whole number, 1 to 3600.\nDefault: 5.", "ttl: lacks 'Allowed" },
+		{ "2 to 3600.\nDefault: 5.", "2 to 3600.\nDefault: 6.", "ttl: lacks 'Allowed" },
+		{ "2 to 3600.\nDefault: 5.", "2 to 3600.", "ttl: lacks 'Allowed" },
+		{ ".It Cm scope\n", ".It Cm scope\nDefault: main.\n", "scope: should not have" },
+		{ "Where: file.\nA change needs a restart of pghad.\nVariable: PATRONI_SCOPE.",
+		  "Where: file.\nVariable: PATRONI_SCOPE.", "scope: lacks 'needs a restart" },
+		{ "Default: 5.\nWhere: dynamic.\n",
+		  "Default: 5.\nWhere: dynamic.\nA change needs a restart of pghad.\n",
+		  "ttl: should not have 'needs a restart" },
+		{ "Default: 5.\nWhere: dynamic.\n", "Default: 5.\nWhere: file.\n",
+		  "ttl: lacks 'Where: dynamic" },
+		{ "Variable: PATRONI_SCOPE.", "", "scope: lacks 'Variable: PATRONI_SCOPE" },
+		{ "Default: 5.\nWhere: dynamic.\n",
+		  "Default: 5.\nWhere: dynamic.\nVariable: PATRONI_TTL.\n",
+		  "ttl: should not have 'Variable" },
+	};
+	_cleanup_(freep) char *page = confload_read(SRCDIR, "man/pgha.yml.5");
+
+	for (size_t i = 0; i < ARRAY_LEN(drifts); i++) {
+		char *at = strstr(page, drifts[i].from);
+		_cleanup_(freep) char *other = NULL;
+		_cleanup_(freep) char *fault = NULL;
+
+		cr_assert_not_null(at, "%zu: '%s'", i, drifts[i].from);
+		other = str_dupf("%.*s%s%s", (int)(at - page), page, drifts[i].to,
+				 at + strlen(drifts[i].from));
+		fault = first_fault(other);
+		cr_assert(fault != NULL && strstr(fault, drifts[i].fault) != NULL, "%zu: %s", i,
+			  fault != NULL ? fault : "nothing found");
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/state.h"
+#include "core/turn.h"
 #include "wire/conffile.h"
 
 /* What the agent asked of the outside. */
@@ -138,9 +139,9 @@ Test(failsafe, is_promised_for_a_term_and_a_fifth)
 
 	cr_assert(promises(a, &out, "all"));
 	cr_assert_eq(a->view.promise_until_ms, 112000);
-	cr_assert(situation_promised(&a->view));
+	cr_assert(turn_promised(&a->view));
 	a->view.now_ms = 112000;
-	cr_assert(!situation_promised(&a->view));
+	cr_assert(!turn_promised(&a->view));
 	agent_free(a);
 }
 
@@ -216,18 +217,18 @@ Test(failsafe, is_not_forgotten_by_a_restart)
 
 	v->started_at_ms = 99000;
 	v->cluster.leader_known = false;
-	cr_assert(situation_promised(v), "what it cannot know it has to fear");
+	cr_assert(turn_promised(v), "what it cannot know it has to fear");
 	v->cluster.leader_known = true;
-	cr_assert(!situation_promised(v), "there is no list, so nobody asked");
+	cr_assert(!turn_promised(v), "there is no list, so nobody asked");
 	v->cluster.failsafe.present = true;
-	cr_assert(situation_promised(v));
+	cr_assert(turn_promised(v));
 	v->now_ms = 99000 + 11999;
-	cr_assert(situation_promised(v));
+	cr_assert(turn_promised(v));
 	v->now_ms = 99000 + 12000;
-	cr_assert(!situation_promised(v));
+	cr_assert(!turn_promised(v));
 	/* The leader's term was longer than what is configured now. */
 	v->sign_ttl_ms = 30000;
-	cr_assert(situation_promised(v));
+	cr_assert(turn_promised(v));
 	agent_free(a);
 }
 

@@ -83,10 +83,14 @@ Test(keys, the_own_beat_that_comes_back_is_no_news)
 	a->view.cluster.beat_present = true;
 	a->view.cluster.beat_epoch = 50;
 	a->view.cluster.beat_mod_revision = 60; /* by the answer to the beat */
+	a->view.sign_at_ms = NOW - 4000;
+	a->session.ttl_ms = 9000;
 	cr_assert_not(echo(61), "another beat than the answer told of");
 	cr_assert(echo(60));
 	cr_assert_eq(a->stream_revision, 60);
 	cr_assert_eq(a->view.dcs_seen_at_ms, NOW);
+	cr_assert_eq(a->view.sign_at_ms, NOW, "a sign of life as from anybody else");
+	cr_assert_eq(a->view.sign_ttl_ms, 9000, "of the term that it stands for");
 	cr_assert_not(echo(60), "a stream that repeats itself is looked at as ever");
 }
 

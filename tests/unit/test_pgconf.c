@@ -97,6 +97,26 @@ Test(pgconf, without_upstream_there_is_no_conninfo)
 	cr_assert(strstr(text.data, "recovery_target_timeline = 'latest'\n"));
 }
 
+/* A setting that a server does not know keeps it from starting. */
+Test(pgconf, trigger_file_goes_to_those_that_know_it)
+{
+	char name[] = "promote_trigger_file", value[] = "/tmp/go";
+	struct pair pairs[] = { { name, value } };
+	struct config *config = config_new(NULL, 0);
+
+	config->pg.recovery_conf.items = pairs;
+	config->pg.recovery_conf.n = ARRAY_LEN(pairs);
+	for (int32_t major = 13; major <= 18; major++) {
+		_cleanup_(buf_done) struct buf text = { 0 };
+		struct pgconf_want want = { .major = major, .standby = true };
+		bool there;
+
+		pgconf_main_text(config, &want, NULL, &text);
+		there = strstr(text.data, "promote_trigger_file = '/tmp/go'\n") != NULL;
+		cr_assert_eq(there, major < 16, "%d", major);
+	}
+}
+
 Test(pgconf, keeps_the_recovery_block_when_asked)
 {
 	_cleanup_(buf_done) struct buf first = { 0 };

@@ -85,6 +85,24 @@ Test(pgdsn, writes_password_lines)
 	cr_assert_eq(text.len, 0);
 }
 
+Test(pgdsn, by_a_socket_no_channel_is_bound)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char name[] = "u", require[] = "require", full[] = "verify-full";
+	struct auth auth = { .username = name, .sslmode = full, .channel_binding = require };
+	struct pgdsn dsn = { .auth = &auth, .host = "10.0.0.1" };
+
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data,
+			 "user=u host=10.0.0.1 sslmode=verify-full channel_binding=require");
+	dsn.host = "/run/postgresql";
+	pgdsn_text(&dsn, &text);
+	cr_assert_str_eq(text.data, "user=u host=/run/postgresql sslmode=verify-full");
+	dsn.defaults = true;
+	pgdsn_text(&dsn, &text);
+	cr_assert(strstr(text.data, "channel_binding=prefer"), "%s", text.data);
+}
+
 Test(pgdsn, the_password_of_a_key_gives_way_to_a_service)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };

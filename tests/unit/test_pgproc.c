@@ -5,9 +5,13 @@
 #include "io/pgproc.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "io/child.h"
 
 Test(pgproc, reads_a_whole_pid_file)
 {
@@ -87,4 +91,39 @@ Test(pgproc, does_not_take_others_for_postgres)
 	cr_assert_eq(pgproc_scan(cwd, 0, &proc, 1, NULL), 0);
 	cr_assert_eq(pgproc_kill_round(cwd, 0, NULL), 0);
 	cr_assert_eq(pgproc_scan("/nonexistent/dir", 0, &proc, 1, NULL), 0);
+}
+
+/* As a child, of which the kernel tells, and as one that was only found. */
+Test(pgproc, tells_who_is_stopped_by_a_signal)
+{
+	static const char *const argv[] = { "sleep", "600", NULL };
+	const struct child_spec spec = { .name = "sleep", .argv = argv };
+	struct pgproc child = { .pidfd = -1 };
+	struct pgproc found = { .pidfd = -1 };
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	siginfo_t info;
+
+	cr_assert_eq(child_detach(&spec, null, &child.pid, &child.pidfd, NULL), 0);
+	closep(&null);
+	found.pid = child.pid;
+	cr_assert_not(pgproc_stopped(&child));
+	cr_assert_not(pgproc_stopped(&found));
+
+	cr_assert_eq(kill(child.pid, SIGSTOP), 0);
+	cr_assert_eq(waitid(P_PID, (id_t)child.pid, &info, WSTOPPED | WNOWAIT), 0);
+	cr_assert(pgproc_stopped(&child));
+	cr_assert(pgproc_stopped(&child), "asking takes nothing away");
+	cr_assert(pgproc_stopped(&found));
+
+	cr_assert_eq(kill(child.pid, SIGCONT), 0);
+	cr_assert_eq(waitid(P_PID, (id_t)child.pid, &info, WCONTINUED | WNOWAIT), 0);
+	cr_assert_not(pgproc_stopped(&child));
+	cr_assert_not(pgproc_stopped(&found));
+
+	cr_assert_eq(kill(child.pid, SIGKILL), 0);
+	cr_assert_eq(waitid(P_PID, (id_t)child.pid, &info, WEXITED | WNOWAIT), 0);
+	cr_assert_not(pgproc_stopped(&child), "who is dead is not stopped");
+	cr_assert_not(pgproc_stopped(&found));
+	cr_assert_eq(waitpid(child.pid, NULL, 0), child.pid);
+	pgproc_done(&child);
 }

@@ -67,8 +67,9 @@ Test(restcluster, says_unknown_for_a_position_that_is_missing)
 	c->members[1].in_archive_recovery = true;
 	c->members[1].host[0] = 0;
 	c->members[0].pending_restart = true;
-	c->sync = (struct sync_key){ .present = true, .nstandbys = 1, .standbys = { "NODE1" } };
-	text = restmsg_cluster_json("batman", c, true, true);
+	c->sync = (struct sync_key){ .present = true, .leader = "node0", .nstandbys = 1,
+				     .standbys = { "NODE1" } };
+	text = restmsg_cluster_json("batman", c, true, false);
 	cr_assert_str_eq(
 		text,
 		"{\"members\": [{\"name\": \"node0\", \"role\": \"leader\", \"state\": \"running\", "
@@ -80,6 +81,37 @@ Test(restcluster, says_unknown_for_a_position_that_is_missing)
 		"\"replay_lag\": 4096, \"replay_lsn\": \"0/3FFF000\", \"lag\": 0, \"lsn\": "
 		"\"0/4001000\"}], \"pause\": true, \"scope\": \"batman\"}");
 	free(c);
+}
+
+Test(restcluster, knows_whom_the_leader_waits_for)
+{
+	struct cluster *c = new_cluster();
+	_cleanup_(freep) char *text = NULL;
+
+	cr_assert_eq(restmsg_sync_role(c, false, "node1"), SYNC_NONE, "there is no key");
+	c->sync = (struct sync_key){ .present = true, .leader = "node0", .nstandbys = 1,
+				     .standbys = { "node1" } };
+	cr_assert_eq(restmsg_sync_role(c, false, "node1"), SYNC_STANDBY);
+	cr_assert_eq(restmsg_sync_role(c, true, "node1"), SYNC_QUORUM);
+	cr_assert_eq(restmsg_sync_role(c, false, "node0"), SYNC_NONE);
+	text = restmsg_cluster_json("batman", c, false, true);
+	cr_assert(strstr(text, "\"role\": \"quorum_standby\""), "%s", text);
+	str_clip(c->leader, sizeof(c->leader), "node2");
+	cr_assert_eq(restmsg_sync_role(c, false, "node1"), SYNC_NONE, "of an earlier leader");
+	c->leader[0] = '\0';
+	cr_assert_eq(restmsg_sync_role(c, false, "node1"), SYNC_STANDBY, "nobody came after it");
+	free(c);
+}
+
+Test(restcluster, reads_the_mode_of_a_dynamic_configuration)
+{
+	cr_assert(restmsg_wants_quorum("{\"synchronous_mode\": \"Quorum\"}"));
+	cr_assert_not(restmsg_wants_quorum("{\"synchronous_mode\": \"on\"}"));
+	cr_assert_not(restmsg_wants_quorum("{\"synchronous_mode\": true}"));
+	cr_assert_not(restmsg_wants_quorum("{\"synchronous_mode\": {\"quorum\": 1}}"));
+	cr_assert_not(restmsg_wants_quorum("[]"));
+	cr_assert_not(restmsg_wants_quorum("garbage"));
+	cr_assert_not(restmsg_wants_quorum(NULL));
 }
 
 Test(restcluster, lists_an_empty_cluster)

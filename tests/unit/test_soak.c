@@ -55,6 +55,7 @@ struct outside {
 	struct agent *agent;
 	struct board *board;
 	bool leads;
+	bool beats; /* of an older etcd; those that lead hear theirs again */
 	int64_t now_ms;
 	int64_t wake_at_ms;
 	int64_t revision;
@@ -266,8 +267,8 @@ static char *other_member(const struct outside *o)
 	return str_dupf("{\"conn_url\": \"postgres://127.0.0.2:5432/postgres\", \"api_url\": "
 			"\"http://127.0.0.2:8008/patroni\", \"state\": \"running\", \"role\": "
 			"\"%s\", \"version\": \"4.1.4\", \"xlog_location\": %" PRIu64
-			", \"timeline\": 1}",
-			o->leads ? "replica" : "primary", o->lsn);
+			", \"timeline\": 1%s}",
+			o->leads ? "replica" : "primary", o->lsn, o->beats ? ", \"pgha\": {}" : "");
 }
 
 static void add_kv(struct etcd_kvs *kvs, const char *name, char *value, int64_t revision,
@@ -280,6 +281,17 @@ static void add_kv(struct etcd_kvs *kvs, const char *name, char *value, int64_t 
 	*kv = (struct etcd_kv){ .key = str_dupf(PREFIX "%s", name), .value = value,
 				.len = strlen(value), .create_revision = revision,
 				.mod_revision = revision, .lease_id = lease_id };
+}
+
+/* After the answer to it. */
+static void tell_beat(struct outside *o)
+{
+	struct etcd_watch_msg msg = { .revision = o->revision, .raft_term = 2 };
+	struct event ev = { .type = EVENT_WATCH, .at_ms = o->now_ms, .watch = &msg };
+
+	add_kv(&msg.events, "pgha/beat", str_dup("{}"), o->revision, 0);
+	step(o, &ev);
+	etcd_watch_msg_done(&msg);
 }
 
 static void tell_etcd(struct outside *o, const struct answer *answer)
@@ -301,6 +313,8 @@ static void tell_etcd(struct outside *o, const struct answer *answer)
 	}
 	step(o, &ev);
 	etcd_rep_done(&rep);
+	if (answer->etcd_op == ETCD_TXN && o->leads && o->beats)
+		tell_beat(o);
 }
 
 static void tell_pg(struct outside *o, const struct answer *answer)
@@ -377,17 +391,17 @@ static struct agent *make_agent(struct outside *o)
 	return agent;
 }
 
-static void begin(struct outside *o, bool leads)
+static void begin(struct outside *o, bool leads, bool beats)
 {
 	struct pg_state pg;
 	struct start_facts facts = { 0 };
 	struct guard_state guard = { .presence = GUARD_ALIVE, .pid = 12 };
 	struct event ev = { .type = EVENT_START, .pg = &pg, .start = &facts };
 	struct event guarded = { .type = EVENT_GUARD, .guard = &guard };
-	struct event info = { .type = EVENT_ETCD_INFO, .etcd_members = 1, .etcd_all_fixed = true,
+	struct event info = { .type = EVENT_ETCD_INFO, .etcd_members = 1, .etcd_all_fixed = !beats,
 			      .etcd_min_version = "3.5.21" };
 
-	*o = (struct outside){ .leads = leads, .now_ms = 100000, .revision = 20,
+	*o = (struct outside){ .leads = leads, .beats = beats, .now_ms = 100000, .revision = 20,
 			       .lsn = UINT64_C(0x3000000) };
 	pg = postgres(o);
 	if (leads)
@@ -459,7 +473,7 @@ static void soak(bool leads, bool busy)
 	size_t before, after;
 	uint64_t counted;
 
-	begin(&o, leads);
+	begin(&o, leads, false);
 	live(&o, (int64_t)cycles / 10, busy);
 	check(is_at_work(&o), "it leads, or follows");
 	before = in_use();
@@ -491,7 +505,7 @@ static void a_slow_agent_leaves_time_for_answers(void)
 	struct event timer = { .type = EVENT_TIMER };
 	struct outside o;
 
-	begin(&o, false);
+	begin(&o, false, false);
 	live(&o, 10, false);
 	o.slow_ms = 200;
 	for (int i = 0; i < 5; i++) {
@@ -504,6 +518,22 @@ static void a_slow_agent_leaves_time_for_answers(void)
 	board_free(o.board);
 }
 
+/* Its own beat is no news when it comes back behind its answer, but a sign of life it is: else it
+ * takes itself for silent after a term, and is in a hurry from then on. */
+static void a_leader_that_hears_its_own_beats_is_at_rest(void)
+{
+	struct outside o;
+
+	begin(&o, true, true);
+	live(&o, 60, false);
+	o.probes = 0;
+	live(&o, 60, false);
+	check(is_at_work(&o), "it still leads, with beats");
+	check(o.probes <= 60 * 1000 / PROOF_MS + 2, "a leader at rest looks at Postgres in a hurry");
+	agent_free(o.agent);
+	board_free(o.board);
+}
+
 int main(void)
 {
 	log_level_set(LOG_ERROR);
@@ -512,5 +542,6 @@ int main(void)
 	soak(true, true);
 	soak(false, true);
 	a_slow_agent_leaves_time_for_answers();
+	a_leader_that_hears_its_own_beats_is_at_rest();
 	return 0;
 }

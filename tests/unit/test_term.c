@@ -15,13 +15,17 @@
 static struct agent *agent;
 static struct config config;
 static uint32_t nkept;
-static uint64_t kept_ticket;
+static uint64_t kept_ticket, proof_ticket;
 
 static void on_etcd(void *ctx, uint64_t ticket, const struct etcd_req *req)
 {
 	(void)ctx;
-	cr_assert_eq(req->op, ETCD_KEEPALIVE);
 	cr_assert(req->urgent);
+	if (req->op == ETCD_TXN) {
+		proof_ticket = ticket;
+		return;
+	}
+	cr_assert_eq(req->op, ETCD_KEEPALIVE);
 	kept_ticket = ticket;
 	nkept++;
 }
@@ -134,4 +138,50 @@ Test(term, that_could_not_be_kept_is_tried_again_soon)
 	term_kept(agent, &p, &ev);
 	cr_assert_eq(kept_after(99), 0);
 	cr_assert_eq(kept_after(1), 1);
+}
+
+/* It leads, and a renewal is due. */
+static void prove_after(int64_t ms)
+{
+	(void)str_copy(agent->view.name, sizeof(agent->view.name), "n1");
+	term_proven(agent, EPOCH, agent->view.now_ms);
+	agent->view.now_ms += ms;
+	agent->session.next_keep_ms = agent->session.keep_from_ms = agent->view.now_ms;
+	term_prove(agent);
+}
+
+Test(term, is_kept_when_the_proof_is_answered)
+{
+	struct pending p;
+
+	prove_after(833);
+	cr_assert_eq(kept_after(0), 0);
+	cr_assert_eq(kept_after(1), 0);
+	cr_assert(state_take(agent, proof_ticket, &p));
+	cr_assert_eq(kept_after(0), 1);
+}
+
+Test(term, is_kept_beside_a_slow_proof)
+{
+	prove_after(833);
+	cr_assert_eq(kept_after(0), 0);
+	cr_assert_eq(term_wake_ms(agent), agent->view.now_ms + 50);
+	cr_assert_eq(kept_after(49), 0);
+	cr_assert_eq(kept_after(1), 1);
+}
+
+Test(term, that_fades_is_kept_at_once)
+{
+	prove_after(2500);
+	cr_assert_eq(kept_after(0), 1);
+}
+
+Test(term, of_a_renewal_wakes_once_for_both)
+{
+	prove_after(0);
+	agent->view.now_ms += 700;
+	agent->next_proof_ms = agent->view.now_ms;
+	agent->session.next_keep_ms = agent->session.keep_from_ms = agent->view.now_ms + 130;
+	term_join(agent);
+	cr_assert_leq(term_wake_ms(agent), agent->view.now_ms);
 }
