@@ -104,6 +104,24 @@ static void start(struct api *api, const char *method, const char *url, const ch
 	(void)http_start(api->http, &req);
 }
 
+struct http_call *api_listen(struct api *api, const char *url, size_t max_bytes, http_data_fn data,
+			     http_done_fn done, void *ctx)
+{
+	const struct http_req req = {
+		.method = "GET",
+		.url = url,
+		.tls = &api->tls,
+		.connect_ms = CONNECT_MS,
+		.silent_ms = SILENT_MS,
+		.max_bytes = max_bytes,
+		.done = done,
+		.data = data,
+		.ctx = ctx,
+	};
+
+	return http_start(api->http, &req);
+}
+
 void api_gather(struct api *api, const char *const *urls, size_t n, int64_t timeout_ms,
 		struct api_reply *ret_replies, struct err *ret_errs)
 {

@@ -8,10 +8,9 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "core/config.h"
+#include "io/http.h"
 
 struct api;
-struct http;
-struct loop;
 
 struct api_reply {
 	int code; /* HTTP status */
@@ -32,6 +31,10 @@ int api_call(struct api *api, const char *method, const char *url, const char *b
  * is ERR_NONE where an answer came. */
 void api_gather(struct api *api, const char *const *urls, size_t n, int64_t timeout_ms,
 		struct api_reply *ret_replies, struct err *ret_errs);
+/* GET of an answer that goes on; max_bytes: of what was not taken off it yet. done() is called
+ * once, unless http_cancel() comes first. */
+struct http_call *api_listen(struct api *api, const char *url, size_t max_bytes, http_data_fn data,
+			     http_done_fn done, void *ctx);
 /* "http://host:port" of api_url and then "/path". */
 char *api_url(const char *base, const char *path);
 

@@ -123,6 +123,9 @@ int cli_key(const struct cli *cli, const char *cluster, const char *key, char ds
 int cli_request(struct cli *cli, const struct tree_node *member, const char *method,
 		const char *path, const char *body, int64_t timeout_ms, struct api_reply *ret,
 		struct err *err) _must_check_;
+/* GET of a member's answer that goes on, such as /events; see api_listen(). */
+struct http_call *cli_listen(struct cli *cli, const struct tree_node *member, const char *path,
+			     size_t max_bytes, http_data_fn data, http_done_fn done, void *ctx);
 /* GET /patroni of all members of the picture at once, in their order. ret_statuses and ret_errs
  * have room for max; returns how many there are. root NULL: it did not answer, *ret_errs says why.
  */

@@ -105,6 +105,22 @@ static int confirm(const struct witnesses *all, bool *ret_yes, struct err *err)
 		       err);
 }
 
+/* Whoever is silent may wait for it, so nothing is known to be in order then. */
+static int nobody_waits(struct cli *cli, const struct witnesses *all, struct err *err)
+{
+	if (all->n == 0)
+		return err_set(err, ERR_STATE,
+			       "etcd lists no member: nobody can be asked what it has seen. Start "
+			       "pghad, and run this again");
+	if (all->nsilent == all->n)
+		return err_set(err, ERR_CONNECT,
+			       "no member answers: whether one waits for etcd to be accepted is "
+			       "not known. Run this where they can be reached");
+	report_add(cli, NULL, REPORT_NOTHING, 0, "No member %swaits for etcd to be accepted.",
+		   all->nsilent > 0 ? "that answers " : "");
+	return all->nsilent > 0 ? 1 : 0;
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
@@ -127,11 +143,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	for (const struct tree_node *m = picture_members(&picture);
 	     m != NULL && all->n < MEMBERS_SHOWN_MAX; m = m->next)
 		ask_member(cli, m, all);
-	if (all->nregressed == 0) {
-		report_add(cli, NULL, REPORT_NOTHING, 0,
-			   "No member waits for etcd to be accepted.");
-		return 0;
-	}
+	if (all->nregressed == 0)
+		return nobody_waits(cli, all, err);
 	if (!yes)
 		r = confirm(all, &yes, err);
 	if (r < 0)
@@ -139,7 +152,13 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	if (!yes)
 		return err_set(err, ERR_CANCELED, "Aborted");
 	r = accept_all(cli, all);
-	return cli->dry ? report_dry_end(cli) : r;
+	if (all->nsilent > 0)
+		report_add(cli, NULL, REPORT_SILENT, 0,
+			   "%zu of %zu members did not answer: run this again when they do",
+			   all->nsilent, all->n);
+	if (cli->dry)
+		return report_dry_end(cli);
+	return all->nsilent > 0 ? 1 : r;
 }
 
 static const char *const actions[] = { "accept", NULL };
@@ -158,7 +177,8 @@ const struct cli_command cmd_dcs = {
 	.words_max = 2,
 	.help = "Accept an etcd that was wiped or restored from a snapshot.",
 	.more = "  Members that have seen more than etcd knows promote nothing until then. They\n"
-		"  are listed first, with what they have seen.\n",
+		"  are listed first, with what they have seen. Exit code: 1 as long as a member did\n"
+		"  not answer, for it may wait, too.\n",
 	.options = options,
 	.run = run,
 };

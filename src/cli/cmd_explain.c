@@ -11,11 +11,13 @@
 #include "cli/cmd.h"
 #include "cli/node.h"
 #include "cli/outlook.h"
+#include "cli/screen.h"
 #include "cli/when.h"
 #include "io/loop.h"
 #include "wire/treedump.h"
 
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS    5000
+#define LABEL_COLUMNS 13
 
 /* One member's own words; root NULL when it did not answer. */
 struct answer {
@@ -42,8 +44,10 @@ static void ask(struct cli *cli, struct answer *answer)
 
 static void print_line(const char *label, const char *text)
 {
-	if (text != NULL && *text != '\0')
-		printf("  %-10s %s\n", label, text);
+	if (text == NULL || *text == '\0')
+		return;
+	printf("  %-10s ", label);
+	screen_flow(text, LABEL_COLUMNS);
 }
 
 static void print_since(const struct tree_node *pgha)

@@ -21,6 +21,7 @@ struct check {
 	struct migrate found;
 	struct picture picture;
 	bool read; /* the picture is there */
+	size_t nsilent; /* members that could not be asked */
 };
 
 static void check_done(struct check *check)
@@ -57,6 +58,7 @@ static void ask_servers(struct cli *cli, struct check *check)
 			    0 &&
 		    tree_from_json(api_text(&reply), reply.body.len, &status, NULL) == 0)
 			(void)node_int(status.root, "server_version", &version);
+		check->nsilent += version == 0;
 		migrate_server(&check->found, node_str(m, "name"), version);
 	}
 }
@@ -133,22 +135,27 @@ static int tell(const struct args *args, const struct check *check)
 	_cleanup_(buf_done) struct buf text = { 0 };
 	enum table_format format = cli_format(args);
 	size_t nstops = migrate_count(&check->found, MIGRATE_STOPS);
+	const int code = nstops > 0 ? EXIT_STOPPED : check->nsilent > 0 ? 1 : 0;
 
 	if (format != TABLE_PRETTY) {
 		migrateprint_table(&check->found, format, &text);
 		printf("%s", text.data);
-		return nstops > 0 ? EXIT_STOPPED : 0;
+		return code;
 	}
 	if (check->read && check->picture.nmembers > 0)
 		cli_show(&check->picture);
 	migrateprint_text(&check->found, &text);
 	printf("%s\n", text.data != NULL ? text.data : "");
-	if (nstops == 0)
+	if (code == 1)
+		printf("Nothing found stands in the way, but %zu of %zu members could not be "
+		       "asked: their PostgreSQL is not known.\n",
+		       check->nsilent, check->picture.nmembers);
+	else if (nstops == 0)
 		printf("Nothing stands in the way of moving member by member.\n");
 	else
 		printf("%zu %s in the way.\n", nstops,
 		       nstops == 1 ? "thing stands" : "things stand");
-	return nstops > 0 ? EXIT_STOPPED : 0;
+	return code;
 }
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
@@ -184,8 +191,8 @@ const struct cli_command cmd_migrate = {
 	.more = "  Reads the keys in etcd, asks the members, reads their configuration files, and\n"
 		"  changes nothing. FILE: those of Patroni; the first one names the cluster "
 		"unless\n"
-		"  -c does. Exit code: 0 it can, 3 something stands in the way, 1 it could not be\n"
-		"  looked at.\n",
+		"  -c does. Exit code: 0 it can, 3 something stands in the way, 1 it, or one of\n"
+		"  its members, could not be looked at.\n",
 	.options = options,
 	.run = run,
 };

@@ -8,15 +8,18 @@
 #include "cli/ask.h"
 #include "cli/cmd.h"
 #include "cli/node.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screen.h"
 #include "cli/select.h"
+#include "io/loop.h"
 
 #define REQUEST_TIMEOUT_MS 30000
 #define STATUS_TIMEOUT_MS  5000
 #define LOOK_MS            2000
-#define MIB                (1024 * 1024)
-#define LOST_LOOKS_MAX     30 /* looks in a row without an answer, then we stop waiting */
+#define LOOK_OFTEN_MS      500   /* at a terminal, for the bar */
+#define STANDSTILL_MS      10000 /* of a standby that catches up, then we stop waiting */
+#define LOST_MS            60000 /* without an answer, then we stop waiting */
 
 struct reinit {
 	bool force;
@@ -78,18 +81,27 @@ static bool shows_progress(const struct cli *cli)
 	return !cli->json && screen_is_terminal(cli->setup_args.env);
 }
 
-/* One line that is written over and over; a program that reads along gets none of it. */
-static void print_progress(struct cli *cli, const struct tree_node *member,
-			   const struct tree_node *job)
+/* What is told of all who are waited for: one line that is written over and over. A program that
+ * reads along gets none of it. */
+static void add_progress(const struct cli *cli, const struct tree_node *member,
+			 const struct tree_node *job, struct buf *line)
 {
-	int64_t done = 0, total = 0;
+	_cleanup_(buf_done) struct buf bar = { 0 };
 
-	if (!shows_progress(cli) || !node_int(job, "done_bytes", &done) ||
-	    !node_int(job, "total_bytes", &total) || total <= 0)
+	if (!shows_progress(cli) || job == NULL)
 		return;
-	printf("\r\033[K%s: %lld of %lld MB, %lld %%", node_str(member, "name"),
-	       (long long)(done / MIB), (long long)(total / MIB),
-	       (long long)(MIN_OF(done, total) * 100 / total));
+	progress_job(&bar, screen_has_unicode(cli->setup_args.env), job);
+	if (bar.len > 0)
+		buf_printf(line, "%s%s: %s", line->len > 0 ? "   " : "", node_str(member, "name"),
+			   bar.data);
+}
+
+static void show_progress(const struct cli *cli, const struct buf *line)
+{
+	if (!shows_progress(cli))
+		return;
+	printf("\r\033[K%.*s", (int)screen_fitting(line->data, line->len, screen_columns() - 1),
+	       line->data);
 	(void)fflush(stdout);
 }
 
@@ -99,60 +111,146 @@ static void clear_progress(const struct cli *cli)
 		printf("\r\033[K");
 }
 
-/* True when the member no longer copies. */
-static bool is_over(struct cli *cli, const struct tree_node *member, unsigned *lost)
+/* How one who is waited for is doing. */
+enum wait_state { COPIES = 0, COPIED, LOST };
+
+static enum wait_state look_at(struct cli *cli, const struct tree_node *member, int64_t *lost_ms,
+			       struct buf *line)
 {
 	_cleanup_(api_reply_done) struct api_reply reply = { 0 };
 	_cleanup_(tree_done) struct tree status = { 0 };
+	const char *name = node_str(member, "name");
 	struct err err = { 0 };
 
 	if (cli_request(cli, member, "GET", "patroni", NULL, STATUS_TIMEOUT_MS, &reply, &err) < 0 ||
 	    tree_from_json(api_text(&reply), reply.body.len, &status, &err) < 0) {
-		(*lost)++;
-		if (*lost >= LOST_LOOKS_MAX)
-			printf("Failed: member %s does not answer any more: %s\n",
-			       node_str(member, "name"), err.msg);
-		return *lost >= LOST_LOOKS_MAX;
+		if (*lost_ms == 0)
+			*lost_ms = loop_now_ms();
+		if (loop_now_ms() < *lost_ms + LOST_MS)
+			return COPIES;
+		clear_progress(cli);
+		report_add(cli, name, REPORT_SILENT, 0,
+			   "Failed: member %s does not answer any more: %s", name, err.msg);
+		return LOST;
 	}
-	*lost = 0;
+	*lost_ms = 0;
 	if (str_eq(node_str(status.root, "state"), "creating replica")) {
-		print_progress(cli, member, tree_child(tree_child(status.root, "pgha"), "job"));
-		return false;
+		add_progress(cli, member, tree_child(tree_child(status.root, "pgha"), "job"), line);
+		return COPIES;
 	}
 	clear_progress(cli);
-	printf("Reinitialize is completed on: %s\n", node_str(member, "name"));
-	return true;
+	report_add(cli, name, REPORT_DONE, 0, "Reinitialize is completed on: %s", name);
+	return COPIED;
 }
 
-static void print_waiting(const struct selection *waiting)
+static void print_waiting(struct cli *cli, const struct selection *waiting)
 {
 	_cleanup_(buf_done) struct buf names = { 0 };
 
 	select_names(waiting, &names);
-	printf("Waiting for reinitialize to complete on: %s\n", names.data);
-	(void)fflush(stdout);
+	report_line(cli, "Waiting for reinitialize to complete on: %s", names.data);
 }
 
-static void wait_for(struct cli *cli, struct selection *waiting)
+/* One look at each. Returns how many still copy, moved to the front; *ret_copied: those that have
+ * finished are added. */
+static size_t look_at_all(struct cli *cli, struct selection *waiting, int64_t *lost_ms,
+			  struct selection *ret_copied, bool *ret_lost)
 {
-	_cleanup_(freep) unsigned *lost = mem_new(waiting->n + 1, sizeof(*lost));
-	size_t shown = 0;
+	_cleanup_(buf_done) struct buf line = { 0 };
+	size_t left = 0;
 
-	while (waiting->n > 0) {
-		size_t left = 0;
+	for (size_t i = 0; i < waiting->n; i++) {
+		const enum wait_state state =
+			look_at(cli, waiting->members[i], &lost_ms[i], &line);
 
-		if (waiting->n != shown)
-			print_waiting(waiting);
-		shown = waiting->n;
-		cli_wait(cli, LOOK_MS);
-		for (size_t i = 0; i < waiting->n; i++) {
-			if (is_over(cli, waiting->members[i], &lost[i]))
-				continue;
-			lost[left] = lost[i];
-			waiting->members[left++] = waiting->members[i];
-		}
-		waiting->n = left;
+		if (state == COPIED)
+			ret_copied->members[ret_copied->n++] = waiting->members[i];
+		*ret_lost = *ret_lost || state == LOST;
+		if (state != COPIES)
+			continue;
+		lost_ms[left] = lost_ms[i];
+		waiting->members[left++] = waiting->members[i];
 	}
+	if (line.len > 0)
+		show_progress(cli, &line);
+	return left;
+}
+
+/* One look at the standby; true when it has caught up. */
+static bool has_caught_up(struct cli *cli, const char *cluster, const char *name,
+			  struct catchup *catchup)
+{
+	_cleanup_(picture_done) struct picture picture = { 0 };
+	_cleanup_(buf_done) struct buf line = { 0 };
+	const struct tree_node *member;
+	struct err err = { 0 };
+	int64_t lag = -1;
+
+	if (cli_picture(cli, cluster, &picture, &err) < 0)
+		return false;
+	member = picture_member(&picture, name);
+	if (!node_int(member, "replay_lag", &lag))
+		lag = -1;
+	progress_note(catchup, lag, loop_now_ms() * 1000);
+	if (progress_catches_up(catchup)) {
+		buf_printf(&line, "%s catches up: ", name);
+		progress_catchup(&line, screen_has_unicode(cli->setup_args.env), catchup);
+		show_progress(cli, &line);
+	}
+	return lag >= 0 && !progress_catches_up(catchup) &&
+	       !str_eq(node_str(member, "state"), "starting");
+}
+
+/* For people: the copy is there, what the leader wrote meanwhile is not. Nothing depends on it, so
+ * it ends when nothing moves, and may be left at any time. */
+static void show_catchup(struct cli *cli, const char *cluster, const char *name)
+{
+	struct catchup catchup = { 0 };
+	int64_t moved_ms = loop_now_ms(), least = INT64_MAX;
+	const bool quiet = cli->quiet;
+	bool over = false;
+
+	cli->quiet = true;
+	while (!over && loop_now_ms() < moved_ms + STANDSTILL_MS) {
+		over = has_caught_up(cli, cluster, name, &catchup);
+		if (progress_catches_up(&catchup) && catchup.left_bytes < least) {
+			least = catchup.left_bytes;
+			moved_ms = loop_now_ms();
+		}
+		if (!over)
+			cli_wait(cli, LOOK_OFTEN_MS);
+	}
+	cli->quiet = quiet;
+	clear_progress(cli);
+	if (over)
+		printf("Caught up: %s\n", name);
+	else
+		printf("%s has not caught up yet; hactl watch shows how it goes on\n", name);
+}
+
+/* 1: one of them was lost sight of. */
+static int wait_for(struct cli *cli, const char *cluster, struct selection *waiting)
+{
+	_cleanup_(freep) int64_t *lost_ms = mem_new(waiting->n + 1, sizeof(*lost_ms));
+	_cleanup_(selection_done) struct selection copied = { 0 };
+	size_t shown = 0;
+	int64_t look_ms = LOOK_MS;
+	bool lost = false;
+
+	copied.members = mem_new(waiting->n + 1, sizeof(struct tree_node *));
+	while (waiting->n > 0) {
+		if (waiting->n != shown)
+			print_waiting(cli, waiting);
+		shown = waiting->n;
+		cli_wait(cli, look_ms);
+		/* The first look comes late enough for the copy to have begun. */
+		if (shows_progress(cli))
+			look_ms = LOOK_OFTEN_MS;
+		waiting->n = look_at_all(cli, waiting, lost_ms, &copied, &lost);
+	}
+	for (size_t i = 0; shows_progress(cli) && i < copied.n; i++)
+		show_catchup(cli, cluster, node_str(copied.members[i], "name"));
+	return lost;
 }
 
 /* 1: somebody did not answer. The selection keeps those that began. */
@@ -243,7 +341,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	if (r >= 0)
 		r = reinit_all(cli, &reinit, &selection, err);
 	if (r >= 0 && args_has(args, "--wait"))
-		wait_for(cli, &selection);
+		r = wait_for(cli, picture.name, &selection) | r;
 	return r;
 }
 

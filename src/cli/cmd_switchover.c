@@ -12,6 +12,7 @@
 #include "cli/ask.h"
 #include "cli/cmd.h"
 #include "cli/fit.h"
+#include "cli/follow.h"
 #include "cli/node.h"
 #include "cli/report.h"
 #include "cli/when.h"
@@ -21,6 +22,8 @@
 
 /* The member answers when it is over, at the latest after 2 x max(10, loop_wait) seconds. */
 #define ANSWER_MARGIN_S 30
+/* How long the old leader is looked after at a terminal, until it follows the new one. */
+#define REJOIN_MS 10000
 
 struct move {
 	const char *cluster;
@@ -246,7 +249,7 @@ static void print_failure(struct cli *cli, const struct move *move, const struct
 
 /* 0: done or under way; 1: refused, which is said already. */
 static int send_request(struct cli *cli, const struct move *move, const struct picture *picture,
-			struct err *err)
+			struct follow *follow, struct err *err)
 {
 	const char *to = *picture->leader != '\0' ? picture->leader : move->candidate;
 	const struct tree_node *member = picture_member(picture, to);
@@ -259,6 +262,7 @@ static int send_request(struct cli *cli, const struct move *move, const struct p
 	make_body(move, &body);
 	r = cli_request(cli, member, "POST", action_of(move), body.data,
 			(wait_s + ANSWER_MARGIN_S) * 1000, &reply, &api_err);
+	follow_hush(follow);
 	if (r >= 0 && reply.code != 200 && reply.code != 202) {
 		print_failure(cli, move, &reply);
 		return 1;
@@ -268,6 +272,7 @@ static int send_request(struct cli *cli, const struct move *move, const struct p
 			cli_print_stamp();
 		report_add(cli, NULL, reply.code == 200 ? REPORT_DONE : REPORT_SCHEDULED,
 			   reply.code, "%s", api_text(&reply));
+		follow_until_follows(follow, picture->leader, REJOIN_MS);
 		return 0;
 	}
 	fprintf(stderr, "%s\n", api_err.msg);
@@ -376,6 +381,7 @@ static int run(struct cli *cli, const struct args *args, bool is_failover, struc
 	struct move move = { .is_failover = is_failover, .force = !report_asks(cli, args) };
 	_cleanup_(picture_done) struct picture before = { 0 };
 	_cleanup_(picture_done) struct picture after = { 0 };
+	struct follow *follow;
 	int r;
 
 	r = report_check(cli, args, err);
@@ -393,7 +399,9 @@ static int run(struct cli *cli, const struct args *args, bool is_failover, struc
 		return r;
 	if (cli->dry)
 		return dry_run(cli, &move, &before);
-	r = send_request(cli, &move, &before, err);
+	follow = move.when.now ? follow_open(cli, &before) : NULL;
+	r = send_request(cli, &move, &before, follow, err);
+	follow_close(follow);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = cli_picture(cli, move.cluster, &after, err);

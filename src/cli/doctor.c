@@ -11,10 +11,12 @@
 #include "cli/finding.h"
 #include "cli/node.h"
 #include "cli/outlook.h"
+#include "cli/screen.h"
 #include "io/loop.h"
 #include "wire/treedump.h"
 
 #define EXAMINE_MS 60000 /* each member tries the others, and the dead take their time */
+#define WHY        "    why   " /* as findings_print() begins that line */
 #define METRICS_MS 5000 /* it answers from memory: who takes longer hangs */
 
 /* A member and its answers; its memory. */
@@ -147,7 +149,39 @@ static void print_json(const struct picture *picture, const struct ward *ward,
 	printf("%s\n", text.data);
 }
 
-static void print_text(const struct picture *picture, const struct ward *ward,
+/* On a terminal the level has a colour, and what is long goes on below. Not so what mends it: it
+ * may be copied from there, as one line. */
+static void print_finding_line(struct cli *cli, const char *line, size_t len)
+{
+	static const char *const colours[FINDING__MAX] = {
+		[FINDING_OK] = "",
+		[FINDING_WARNING] = "\033[33m",
+		[FINDING_UNKNOWN] = "\033[35m",
+		[FINDING_CRITICAL] = "\033[31m",
+	};
+	_cleanup_(freep) char *text = str_ndup(line, len);
+
+	for (enum finding_level l = 0; l < FINDING__MAX; l++) {
+		const char *name = finding_level_name(l);
+
+		if (!str_starts(text, name) || text[strlen(name)] != ':')
+			continue;
+		if (screen_has_colour(cli->setup_args.env))
+			printf("%s%s\033[0m: ", colours[l], name);
+		else
+			printf("%s: ", name);
+		screen_flow(text + strlen(name) + 2, (int)strlen(name) + 2);
+		return;
+	}
+	if (!str_starts(text, WHY)) {
+		printf("%s\n", text);
+		return;
+	}
+	printf(WHY);
+	screen_flow(text + strlen(WHY), (int)strlen(WHY));
+}
+
+static void print_text(struct cli *cli, const struct picture *picture, const struct ward *ward,
 		       const struct findings *findings)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -156,7 +190,12 @@ static void print_text(const struct picture *picture, const struct ward *ward,
 	for (size_t i = 0; i < ward->n; i++)
 		told += ward->patients[i].facts != NULL;
 	findings_print(findings, &text);
-	printf("%s", text.data != NULL ? text.data : "");
+	for (const char *line = text.data; line != NULL && *line != '\0';) {
+		const size_t len = strcspn(line, "\n");
+
+		print_finding_line(cli, line, len);
+		line += len + (line[len] == '\n');
+	}
 	printf("%s: %zu of %zu members examined, %zu finding%s\n", picture->name, told, ward->n,
 	       findings->n, findings->n == 1 ? "" : "s");
 }
@@ -181,7 +220,7 @@ static int examine_all(struct cli *cli, const struct args *args, const struct pi
 	if (cli->json)
 		print_json(picture, ward, &findings);
 	else
-		print_text(picture, ward, &findings);
+		print_text(cli, picture, ward, &findings);
 	ward_done(ward);
 	return (int)findings_worst(&findings);
 }

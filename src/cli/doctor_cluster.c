@@ -25,7 +25,7 @@ static void judge_versions(const struct patient *patients, size_t n, struct find
 		if (mine != 0 && theirs != 0 && mine / 10000 != theirs / 10000)
 			finding_add(findings, FINDING_CRITICAL, node_str(facts, "name"),
 				    "a standby must be of the major version of its primary",
-				    "see MAJOR UPGRADE in pgha-operations(7)",
+				    "see MAJOR VERSION OF POSTGRESQL in pgha-operations(7)",
 				    "PostgreSQL %lld here, %lld on %s", (long long)(theirs / 10000),
 				    (long long)(mine / 10000), node_str(first, "name"));
 		else if (mine != 0 && theirs != 0 && mine != theirs)

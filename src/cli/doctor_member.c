@@ -307,6 +307,15 @@ static void judge_rest(const struct judge *j)
 
 	if (rest == NULL || is_loopback(listen))
 		return;
+	if (node_bool(rest, "authentication", false) && !node_bool(rest, "tls", true))
+		finding_add(j->findings, FINDING_WARNING, j->name,
+			    "who reads the network has the password, and can do all that it lets "
+			    "one do",
+			    "restapi.certfile, restapi.keyfile and ctl.cacert in the file of every "
+			    "member and of hactl, then hactl reload",
+			    "the password of the REST API crosses the network in clear at %s port "
+			    "%s",
+			    *listen != '\0' ? listen : "*", node_str(rest, "port"));
 	if (node_bool(rest, "authentication", false) || node_bool(rest, "allowlist", false) ||
 	    str_eq(node_str(rest, "verify_client"), "required"))
 		return;

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #include "cli/node.h"
+#include "cli/screen.h"
 #include "wire/record.h"
 
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS    5000
+#define LABEL_COLUMNS 13
 
 static void add_body(const struct args *args, struct buf *body)
 {
@@ -58,7 +60,8 @@ int outlook_ask(struct cli *cli, const struct tree_node *member, const struct ar
 
 static void print_line(const char *label, const char *text)
 {
-	printf("  %-10s %s\n", label, text);
+	printf("  %-10s ", label);
+	screen_flow(text, LABEL_COLUMNS);
 }
 
 static void print_seconds(struct buf *text, int64_t ms)

@@ -101,7 +101,15 @@ int cli_cluster_named(const struct cli *cli, const char *given, const char **ret
 	if (names.len > 0)
 		return err_set(err, ERR_CONFIG, "No cluster name given, and %s configures %s",
 			       cli->setup.file, names.data);
-	return err_set(err, ERR_CONFIG, "No cluster name given, and no scope in the configuration");
+	if (cli->setup.file == NULL)
+		return err_set(err, ERR_CONFIG,
+			       "No cluster name given, and no configuration found: name its file "
+			       "with -c (CONFIGURATION in hactl(1) has where it is looked for), or "
+			       "give -d etcd3://host:port and the name of the cluster");
+	return err_set(err, ERR_CONFIG,
+		       "No cluster name given, and no scope in %s: name the cluster on the command "
+		       "line, or add scope there",
+		       cli->setup.file);
 }
 
 int cli_cluster(const struct cli *cli, const struct args *args, const char **ret_name,
@@ -272,12 +280,31 @@ int cli_picture_own(struct cli *cli, const struct args *args, struct picture *re
 	return r < 0 ? r : cli_picture(cli, name, ret, err);
 }
 
+/* Who may not is told what is missing; what the member says itself is told by the command. */
+static void tell_denial(const struct cli *cli, const struct tree_node *member, int code)
+{
+	const char *file = cli->setup.file != NULL ? cli->setup.file : "a file for -c";
+
+	if (code == 401)
+		fprintf(stderr,
+			"%s takes commands from who logs in: ctl.authentication with username and "
+			"password belongs into %s\n",
+			node_str(member, "name"), file);
+	else if (code == 403)
+		fprintf(stderr,
+			"%s takes no commands from here: its restapi.allowlist must have the address "
+			"of this host, or ctl.certfile and ctl.keyfile a certificate that it "
+			"trusts, in %s\n",
+			node_str(member, "name"), file);
+}
+
 int cli_request(struct cli *cli, const struct tree_node *member, const char *method,
 		const char *path, const char *body, int64_t timeout_ms, struct api_reply *ret,
 		struct err *err)
 {
 	const char *base = node_str(member, "api_url");
 	_cleanup_(freep) char *url = NULL;
+	int r;
 
 	if (cli->dry && !str_eq(method, "GET"))
 		return err_set(err, ERR_STATE, "%s %s is not sent in a dry run", method, path);
@@ -285,7 +312,18 @@ int cli_request(struct cli *cli, const struct tree_node *member, const char *met
 		return err_set(err, ERR_STATE, "member '%s' has no REST API address",
 			       node_str(member, "name"));
 	url = api_url(base, path);
-	return api_call(need_api(cli), method, url, body, timeout_ms, ret, err);
+	r = api_call(need_api(cli), method, url, body, timeout_ms, ret, err);
+	if (r >= 0)
+		tell_denial(cli, member, ret->code);
+	return r;
+}
+
+struct http_call *cli_listen(struct cli *cli, const struct tree_node *member, const char *path,
+			     size_t max_bytes, http_data_fn data, http_done_fn done, void *ctx)
+{
+	_cleanup_(freep) char *url = api_url(node_str(member, "api_url"), path);
+
+	return api_listen(need_api(cli), url, max_bytes, data, done, ctx);
 }
 
 static void read_status(const struct api_reply *reply, struct tree *ret, struct err *err)

@@ -45,6 +45,7 @@ src_libcli_a_SOURCES = \
 	src/cli/edit.c src/cli/edit.h \
 	src/cli/editcheck.c src/cli/editcheck.h \
 	src/cli/fit.c src/cli/fit.h \
+	src/cli/follow.c src/cli/follow.h \
 	src/cli/listing.c src/cli/listing.h \
 	src/cli/migrate.c src/cli/migrate.h \
 	src/cli/migratekeys.c src/cli/migratekeys.h \
@@ -53,6 +54,7 @@ src_libcli_a_SOURCES = \
 	src/cli/outlook.c src/cli/outlook.h \
 	src/cli/outside.c src/cli/outside.h \
 	src/cli/picture.c src/cli/picture.h \
+	src/cli/progress.c src/cli/progress.h \
 	src/cli/proxy.c src/cli/proxy.h \
 	src/cli/reach.c \
 	src/cli/report.c src/cli/report.h \
@@ -90,6 +92,7 @@ cli_tests = \
 	tests/unit/test_edit \
 	tests/unit/test_listing \
 	tests/unit/test_migrate \
+	tests/unit/test_progress \
 	tests/unit/test_proxy \
 	tests/unit/test_select \
 	tests/unit/test_setup \
@@ -125,6 +128,10 @@ tests_unit_test_listing_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
 tests_unit_test_migrate_SOURCES = tests/unit/test_migrate.c
 tests_unit_test_migrate_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_migrate_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
+tests_unit_test_progress_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_progress_LDADD = src/libcli.a $(WIRE_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c
 tests_unit_test_proxy_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

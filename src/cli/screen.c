@@ -53,6 +53,57 @@ bool screen_has_unicode(const char *const *env)
 	return false;
 }
 
+int screen_columns(void)
+{
+	struct winsize size = { 0 };
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 ? COLUMNS :
+										 size.ws_col;
+}
+
+size_t screen_fitting(const char *line, size_t len, int columns)
+{
+	size_t i = 0;
+	int at = 0;
+
+	while (i < len) {
+		const unsigned char c = (unsigned char)line[i];
+
+		if (c == 033) {
+			while (i < len && line[i] != 'm')
+				i++;
+		} else if ((c & 0xC0) != 0x80 && ++at > columns) {
+			break;
+		}
+		i++;
+	}
+	return MIN_OF(i, len);
+}
+
+void screen_flow(const char *text, int column)
+{
+	const int room = screen_columns() - column;
+	size_t len = strlen(text);
+
+	while (isatty(STDOUT_FILENO) && room > 0) {
+		const size_t fits = screen_fitting(text, len, room);
+		size_t at = fits;
+
+		if (fits == len)
+			break;
+		while (at > 0 && text[at] != ' ')
+			at--;
+		if (at == 0)
+			at = fits + strcspn(text + fits, " ");
+		if (at == len)
+			break;
+		printf("%.*s\n%*s", (int)at, text, column, "");
+		text += at + 1;
+		len -= at + 1;
+	}
+	printf("%s\n", text);
+}
+
 static void put(const char *text)
 {
 	(void)fputs(text, stdout);
@@ -119,26 +170,6 @@ void screen_resized(struct screen *screen)
 	put("\033[2J");
 }
 
-/* So many bytes of the line fit into the width; escape sequences take no room. */
-static size_t fitting(const char *line, size_t len, int columns)
-{
-	size_t i = 0;
-	int at = 0;
-
-	while (i < len) {
-		const unsigned char c = (unsigned char)line[i];
-
-		if (c == 033) {
-			while (i < len && line[i] != 'm')
-				i++;
-		} else if ((c & 0xC0) != 0x80 && ++at > columns) {
-			break;
-		}
-		i++;
-	}
-	return MIN_OF(i, len);
-}
-
 static void draw_line(struct screen *screen, int row, const char *line)
 {
 	if (row < screen->nlast && str_eq(screen->last[row], line))
@@ -154,7 +185,7 @@ void screen_draw(struct screen *screen, const char *text)
 	while (*text != '\0' && n < screen->rows) {
 		const size_t len = strcspn(text, "\n");
 
-		lines[n] = str_ndup(text, fitting(text, len, screen->columns));
+		lines[n] = str_ndup(text, screen_fitting(text, len, screen->columns));
 		draw_line(screen, n, lines[n]);
 		n++;
 		text += len + (text[len] == '\n');

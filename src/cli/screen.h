@@ -25,6 +25,13 @@ struct screen {
 bool screen_is_terminal(const char *const *env);
 /* Colours: a terminal, and neither NO_COLOR nor TERM=dumb. */
 bool screen_has_colour(const char *const *env);
+/* Of the standard output; 80 where it does not tell. */
+int screen_columns(void);
+/* So many bytes of a line of text fit into that width; escape sequences take no room. */
+size_t screen_fitting(const char *line, size_t len, int columns);
+/* Prints the rest of a line that began with so many columns, and its end. On a terminal what does
+ * not fit goes below, indented by as much; a program gets one line. */
+void screen_flow(const char *text, int column);
 /* The locale says UTF-8. */
 bool screen_has_unicode(const char *const *env);
 

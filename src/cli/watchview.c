@@ -8,13 +8,12 @@
 #include <stdlib.h>
 
 #include "cli/node.h"
+#include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/when.h"
 
-#define BAR_CELLS   20
 #define EVENTS_MAX  12
 #define PAST_MAX    3
-#define KIB         1024
 
 #define BOLD   "\033[1m"
 #define DIM    "\033[2m"
@@ -48,7 +47,7 @@ static void add_event(struct watchview *view, int64_t at_us, const char *fmt, ..
 	str_line(event->text, sizeof(event->text), text);
 }
 
-static struct watchview_seen *find(struct watchview *view, const char *name)
+static const struct watchview_seen *find(const struct watchview *view, const char *name)
 {
 	for (size_t i = 0; i < view->nseen; i++)
 		if (str_eq(view->seen[i].name, name))
@@ -58,14 +57,30 @@ static struct watchview_seen *find(struct watchview *view, const char *name)
 
 static struct watchview_seen *find_or_make(struct watchview *view, const char *name)
 {
-	struct watchview_seen *seen = find(view, name);
+	struct watchview_seen *seen;
 
-	if (seen != NULL || view->nseen == WATCHVIEW_MAX)
-		return seen;
+	for (size_t i = 0; i < view->nseen; i++)
+		if (str_eq(view->seen[i].name, name))
+			return &view->seen[i];
+	if (view->nseen == WATCHVIEW_MAX)
+		return NULL;
 	seen = &view->seen[view->nseen++];
 	*seen = (struct watchview_seen){ 0 };
 	str_clip(seen->name, sizeof(seen->name), name);
 	return seen;
+}
+
+/* A leader has nothing to replay, and of whoever is silent nothing is known. */
+static void take_lag(struct watchview_seen *seen, const struct tree_node *member, bool answered,
+		     int64_t at_us)
+{
+	int64_t lag = -1;
+
+	if (!answered || picture_is_leader(member))
+		lag = 0;
+	else if (!node_int(member, "replay_lag", &lag))
+		lag = -1;
+	progress_note(&seen->catchup, lag, at_us);
 }
 
 static void take_member(struct watchview *view, const struct tree_node *member,
@@ -95,6 +110,7 @@ static void take_member(struct watchview *view, const struct tree_node *member,
 					  node_str(member, "trouble") :
 					  "its trouble is over");
 	}
+	take_lag(seen, member, status != NULL, at_us);
 	seen->there = true;
 	seen->answered = status != NULL;
 	str_clip(seen->role, sizeof(seen->role), node_str(member, "role"));
@@ -146,55 +162,35 @@ void watchview_take(struct watchview *view, const struct watchview_look *look)
 	view->begun = true;
 }
 
-/* "512 kB", "1.2 GB" */
-static void add_bytes(struct buf *text, int64_t bytes)
+/* A hand-over that takes its time; how long it is at this step. */
+static void add_step(const struct watchview *view, const struct tree_node *pgha, struct buf *text)
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	double amount = (double)bytes;
-	size_t unit = 0;
+	const int step = progress_step(node_str(pgha, "name"));
 
-	while (amount >= KIB && unit + 1 < ARRAY_LEN(units)) {
-		amount /= KIB;
-		unit++;
-	}
-	buf_printf(text, unit == 0 || amount >= 100 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
+	if (step == 0)
+		return;
+	progress_bar(text, view->unicode, step, PROGRESS_STEPS);
+	buf_printf(text, " step %d of %d, %s", step, PROGRESS_STEPS - 1, node_str(pgha, "why"));
 }
 
-static void add_bar(const struct watchview *view, struct buf *text, int64_t part, int64_t whole)
-{
-	const int64_t full = whole > 0 ? MIN_OF(part, whole) * BAR_CELLS / whole : 0;
-
-	for (int64_t i = 0; i < BAR_CELLS; i++)
-		buf_str(text, i < full ? (view->unicode ? "█" : "#") :
-					 (view->unicode ? "░" : "."));
-}
-
-/* What this member works on: a copy, a rewind, WAL that it has to catch up with. */
+/* What this member works on: a hand-over, a copy, a rewind, WAL that it has to catch up with. */
 static void add_work(const struct watchview *view, const struct tree_node *member,
 		     const struct tree_node *status, struct buf *text)
 {
-	const struct tree_node *job = tree_child(tree_child(status, "pgha"), "job");
-	int64_t done = 0, total = 0, for_ms = 0, lag = 0;
+	const struct tree_node *pgha = tree_child(status, "pgha");
+	const struct tree_node *job = tree_child(pgha, "job");
+	const struct watchview_seen *seen = find(view, node_str(member, "name"));
+	int64_t for_ms = 0;
 
+	add_step(view, pgha, text);
 	if (job != NULL) {
 		(void)node_int(job, "for_ms", &for_ms);
-		buf_printf(text, "%s, %lld s", node_str(job, "name"), (long long)(for_ms / 1000));
-		if (node_int(job, "total_bytes", &total) && total > 0 &&
-		    node_int(job, "done_bytes", &done)) {
-			buf_str(text, "  ");
-			add_bar(view, text, done, total);
-			buf_printf(text, " %lld %%, ",
-				   (long long)(MIN_OF(done, total) * 100 / total));
-			add_bytes(text, done);
-			buf_str(text, " of ");
-			add_bytes(text, total);
-		}
-		return;
-	}
-	if (node_int(member, "replay_lag", &lag) && lag >= KIB * KIB) {
-		buf_str(text, "catches up, ");
-		add_bytes(text, lag);
-		buf_str(text, " to replay");
+		buf_printf(text, "%s%s, %lld s  ", text->len > 0 ? "; " : "",
+			   node_str(job, "name"), (long long)(for_ms / 1000));
+		progress_job(text, view->unicode, job);
+	} else if (seen != NULL && progress_catches_up(&seen->catchup)) {
+		buf_str(text, text->len > 0 ? "; catches up  " : "catches up  ");
+		progress_catchup(text, view->unicode, &seen->catchup);
 	}
 }
 
@@ -203,7 +199,7 @@ enum cell { MEMBER = 0, ROLE, STATE, TIMELINE, LAG, LEASE, RULE, CELL__MAX };
 /* A line of the table, and what is said of the member below it. */
 struct line {
 	char cells[CELL__MAX][96];
-	char work[192];
+	char work[256];
 	const char *colour;
 };
 
@@ -218,7 +214,7 @@ static void fill_lag(const struct tree_node *member, char cell[96])
 		str_clip(cell, 96, "unknown");
 		return;
 	}
-	add_bytes(&text, lag);
+	progress_bytes(&text, lag);
 	str_clip(cell, 96, text.data);
 }
 

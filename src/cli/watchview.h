@@ -9,6 +9,7 @@
 #define PGHA_CLI_WATCHVIEW_H
 
 #include "cli/picture.h"
+#include "cli/progress.h"
 
 #define WATCHVIEW_MAX    64 /* members */
 #define WATCHVIEW_EVENTS 64 /* kept */
@@ -23,6 +24,7 @@ struct watchview_seen {
 	char name[NAME_SIZE];
 	char role[32], state[64], trouble[96];
 	bool answered, there;
+	struct catchup catchup;
 };
 
 struct watchview {

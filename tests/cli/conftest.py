@@ -19,6 +19,7 @@ import subprocess
 import termios
 import threading
 import time
+import types
 import urllib.request
 
 import pytest
@@ -109,11 +110,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         code, text = answers.pop(0) if isinstance(answers, list) else answers or (404, "no")
         if callable(text):
             text = text()
-        if not isinstance(text, str):
-            text = json.dumps(text)
+        pieces = text if isinstance(text, types.GeneratorType) else [
+            text if isinstance(text, str) else json.dumps(text)]
         self.send_response(code)
         self.end_headers()
-        self.wfile.write(text.encode())
+        for piece in pieces:
+            self.wfile.write(piece.encode())
+            self.wfile.flush()
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer
 

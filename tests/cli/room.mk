@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/cli/test_doctor.py \
 	tests/cli/test_dryrun.py \
 	tests/cli/test_generate.py \
+	tests/cli/test_progress.py \
 	tests/cli/test_query.py \
 	tests/cli/test_watch.py
 

@@ -134,6 +134,32 @@ def test_a_configuration_that_is_not_there_or_broken(world, tmp_path):
     assert str(tmp_path / "x.yml") in done.stderr and "line" in done.stderr
 
 
+@pytest.mark.parametrize("code, told", [(401, "ctl.authentication with username and password"),
+                                        (403, "restapi.allowlist must have the address")])
+def test_members_that_take_no_commands_from_here(world, code, told):
+    fit(world)
+    for member in world.members.values():
+        for request in (("POST", "/reload"), ("POST", "/restart"), ("POST", "/reinitialize"),
+                        ("POST", "/switchover"), ("POST", "/failover"), ("PATCH", "/config"),
+                        ("DELETE", "/restart"), ("DELETE", "/switchover"), ("POST", "/dcs-accept")):
+            member.answers[request] = (code, "no")
+    world.show("node1", scheduled_restart={"schedule": "2030-01-01T10:00:00+00:00"})
+    world.put("failover", {"leader": "node0", "scheduled_at": "2030-01-01T10:00:00+00:00"})
+    before = revision(world)
+    for words in (["reload", "C", "--force"], ["restart", "C", "node2", "--force"],
+                  ["reinit", "C", "node1", "--force"], ["switchover", "--force"],
+                  ["failover", "--candidate", "node1", "--force"], ["pause"],
+                  ["flush", "C", "node1", "restart", "--force"]):
+        done = world.hactl(*words_of(world, words), code=None)
+        assert told in done.stderr, (words, done)
+        assert str(code) in done.stdout + done.stderr, (words, done)
+        assert done.returncode in (0, 1), (words, done)
+    assert revision(world) == before
+    # As patronictl: whoever may write into etcd need not be let in by a member.
+    done = world.hactl("flush", world.scope, "switchover")
+    assert told in done.stderr and world.get("failover") == {}
+
+
 LONG = [
     (["pause", "--wait"], "waiting until it is recognized"),
     (["list", "-W"], "node2"),
@@ -180,3 +206,64 @@ def test_an_interrupt_of_a_configuration_that_is_kept_true(world, terminal, tmp_
     t.process.send_signal(signal.SIGINT)
     assert t.process.wait(timeout=5) in (0, 1, 130)
     assert "listen" in path.read_text() and os.listdir(tmp_path) == ["haproxy.cfg"]
+
+
+def test_an_etcd_is_not_called_accepted_where_nobody_was_asked(world):
+    fit(world, node1={"pgha": {"store": "regressed", "store_why": "it has seen revision 900"}})
+    world.members["node1"].answers["POST", "/dcs-accept"] = (200, "accepted")
+    assert "Success: accept for member node1" in world.hactl("dcs", "accept", "--force").stdout
+    world.members["node2"].stop()
+    done = world.hactl("dcs", "accept", "--force", code=1)
+    assert "Success: accept for member node1" in done.stdout
+    assert "1 of 3 members did not answer: run this again when they do" in done.stdout
+    fit(world)
+    done = world.hactl("dcs", "accept", "--force", code=1)
+    assert "No member that answers waits for etcd to be accepted." in done.stdout
+    world.members["node0"].stop()
+    world.members["node1"].stop()
+    done = world.hactl("dcs", "accept", "--force", code=1)
+    assert "Error: no member answers: whether one waits for etcd to be accepted" in done.stderr
+    told = json.loads(world.hactl("dcs", "accept", "--force", "--json", code=1).stdout)
+    assert "no member answers" in told["error"]
+    for name in world.members:
+        world.etcd.call("/kv/deleterange", key=world.key("members/" + name))
+    assert "etcd lists no member" in world.hactl("dcs", "accept", "--force", code=1).stderr
+
+
+def test_a_move_is_not_called_possible_where_nobody_was_asked(world):
+    fit(world)
+    world.config["ttl"] = 30
+    world.put("config", world.config)
+    done = world.hactl("migrate", "check")
+    assert done.stdout.endswith("Nothing stands in the way of moving member by member.\n")
+    world.members["node2"].stop()
+    done = world.hactl("migrate", "check", code=1)
+    assert "1 of 3 members could not be asked" in done.stdout
+    assert "Nothing stands in the way" not in done.stdout
+    rows = json.loads(world.hactl("migrate", "check", "--json", code=1).stdout)
+    assert [r["Key"] for r in rows if "does not answer" in r.get("Why", "")] == ["members/node2"]
+    # What does stand in the way is told first.
+    world.put("leader", "")
+    world.hactl("migrate", "check", code=3)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="an /etc of its own needs root")
+def test_hactls_file_comes_before_that_of_the_daemon(world, tmp_path):
+    """Of /etc/pgha, where nothing else names a configuration."""
+    def listed(*files):
+        for name in ("hactl.yml", "pgha.yml"):
+            (tmp_path / name).unlink(missing_ok=True)
+        for name, scope in files:
+            (tmp_path / name).write_text("scope: %s\netcd3: {hosts: 127.0.0.1:%d}\n" % (
+                scope, world.etcd.port))
+        script = "mount -t tmpfs none /etc && cp -r %s /etc/pgha && exec %s list" % (
+            tmp_path, program())
+        return subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True,
+                              check=False, timeout=30, env={"PATH": os.environ["PATH"], "TZ": "UTC",
+                                                            "HOME": "/nonexistent"})
+
+    assert "+ Cluster: %s (" % world.scope in listed(("hactl.yml", world.scope),
+                                                     ("pgha.yml", "other")).stdout
+    assert "+ Cluster: %s (" % world.scope in listed(("pgha.yml", world.scope)).stdout
+    done = listed()
+    assert done.returncode == 1 and "no configuration found: name its file with -c" in done.stderr

@@ -4,7 +4,10 @@
 import copy
 import json
 import os
+import re
 import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 METRICS = "".join('pgha_etcd_request_seconds_bucket{scope="x",name="y",le="%s"} %d\n' % b for b in (
     ("0.001", 100), ("0.005", 900), ("0.025", 995), ("0.1", 1000), ("+Inf", 1000))) + "".join(
@@ -16,7 +19,7 @@ GOOD = {
     "proofs": 5000, "proofs_failed": 0, "use_pg_rewind": True, "use_slots": True,
     "etcd_known": True, "etcd_fixed": True,
     "restapi": {"listen": "10.0.0.1", "port": 8008, "authentication": True, "allowlist": False,
-                "tls": False, "verify_client": "none"},
+                "tls": True, "verify_client": "none"},
     "wants": {"guard": "auto", "commit_guard": "auto", "watchdog": "off"},
     "fence": {"guard": "alive", "memory_locked": True, "priority": "realtime",
               "watchdog": "off", "module": {"state": "ready"}},
@@ -124,11 +127,136 @@ def test_hosts_and_fences_are_judged(world):
     wrong("node0", 1, "not locked", "fence", "memory_locked", False)
     wrong("node0", 1, "pgha_fence is absent", "fence", "module", {"state": "absent"})
     wrong("node0", 1, "takes writes without authentication", "restapi", "authentication", False)
+    found = wrong("node0", 1, "crosses the network in clear", "restapi", "tls", False)
+    assert "restapi.certfile" in found["mend"]
     wrong("node0", 1, "older than 3.4.31", "etcd_fixed", False)
     wrong("node0", 1, "ttl is 3.0 s, and the smallest safe one is 4.1 s", "ttl_ms", 3000)
     wrong("node0", 1, "400 renewals of the lease failed", "proofs_failed", 400)
     facts["node0"]["restapi"].update(authentication=False, listen="127.0.0.1")
     assert judged(world, 0) == []
+    facts["node0"]["restapi"].update(authentication=True, tls=False)
+    assert judged(world, 0) == []
+
+
+def test_what_has_no_other_test_is_judged(world):
+    """Each alone on an otherwise good cluster, and gone when it is mended."""
+    facts = well(world)
+
+    def wrong(code, words, change):
+        before = copy.deepcopy(facts["node2"])
+        change(facts["node2"])
+        found = only(world, code, words, "node2")
+        facts["node2"].clear()
+        facts["node2"].update(before)
+        return found
+
+    wrong(2, "Postgres tells its agent nothing: too many clients",
+          lambda f: f.update(postgres_error="too many clients"))
+    wrong(1, "use_pg_rewind is off", lambda f: f.update(use_pg_rewind=False))
+    wrong(1, "no guardian is wanted", lambda f: f["wants"].update(guard="off"))
+    wrong(2, "the guardian is gone", lambda f: (f["wants"].update(guard="required"),
+                                                f["fence"].update(guard="gone")))
+    wrong(1, "the guardian has the usual priority", lambda f: f["fence"].update(priority="usual"))
+    wrong(2, "pgha_fence is blind: of another version in the running Postgres", lambda f: (
+        f["wants"].update(commit_guard="required"),
+        f["fence"].update(module={"state": "blind", "page": "of another version"})))
+    for mode, code in (("automatic", 1), ("required", 2)):
+        found = wrong(code, "the watchdog cannot be used: no /dev/watchdog", lambda f, mode=mode: (
+            f["wants"].update(watchdog=mode),
+            f["fence"].update(watchdog="failed", watchdog_why="no /dev/watchdog")))
+        assert found["mend"].startswith("modprobe softdog")
+    found = wrong(1, "safety_margin (5 s) leaves it no time", lambda f: (
+        f["wants"].update(watchdog="automatic"),
+        f["fence"].update(watchdog="failed", watchdog_why="safety_margin (5 s) leaves it no time")))
+    assert found["mend"].startswith("watchdog.safety_margin: -1")
+    for what, mode, mend in (("ctl.keyfile", "640", "chmod 0600 /x"),
+                             ("pgha.state_dir", "770", "chmod go-w /x")):
+        found = wrong(2, "/x, %s, has mode %s" % (what, mode), lambda f, what=what, mode=mode: f[
+            "files"].append({"what": what, "path": "/x", "mode": mode, "exists": True, "own": True}))
+        assert found["mend"] == mend
+    found = wrong(2, "PostgreSQL 16 here, 15 on node0", lambda f: f.update(server_version=160004))
+    with open(os.path.join(TOP, "man", "pgha-operations.7"), encoding="utf-8") as f:
+        page = f.read()
+    for section in ("MAJOR VERSION OF POSTGRESQL", "ADDING A MEMBER"):
+        assert "\n.Sh %s\n" % section in page
+    assert "see MAJOR VERSION OF POSTGRESQL in" in found["mend"]
+    # What is as good counts as good, and the secret of nobody is judged.
+    facts["node2"]["files"] += [
+        {"what": "pgha.state_dir", "path": "/x", "mode": "755", "exists": True, "own": True},
+        {"what": "ctl.keyfile", "path": "/x", "mode": "644", "exists": False, "own": True}]
+    assert judged(world, 0) == []
+
+
+def test_etcd_is_judged_by_its_answers(world):
+    well(world)
+    metrics = world.members["node1"].answers
+
+    def wrong(words, *pairs):
+        text = METRICS
+        for old, new in pairs:
+            assert old in text
+            text = text.replace(old, new)
+        metrics["GET", "/metrics"] = (200, text)
+        found = judged(world, 1)
+        metrics["GET", "/metrics"] = (200, METRICS)
+        assert any(words in f["what"] for f in found), found
+        assert all(f["where"] == "node1" and f["why"] and f["mend"] for f in found), found
+        return found
+
+    # 99 of 100 within a second only: the ttl of 5 s is too short for that.
+    found = wrong("one in a hundred answers of etcd takes 1000 ms or more",
+                  ('le="0.025"} 995', 'le="0.025"} 900'), ('le="0.1"', 'le="1"'))
+    least = next(f for f in found if f["what"].startswith("ttl is 5.0 s, and the smallest safe one"))
+    assert re.match(r"hactl edit-config -s ttl=([6-9]|1\d)$", least["mend"]), least
+    wrong("etcd at http://10.0.0.2:2379 did not answer last",
+          ('endpoint="http://10.0.0.2:2379"} 0', 'endpoint="http://10.0.0.2:2379"} 1'))
+    wrong("etcd has 2 members that the agent knows",
+          ('pgha_etcd_endpoint_failing{scope="x",name="y",endpoint="http://10.0.0.3:2379"} 0\n', ""))
+    assert judged(world, 0) == []
+
+
+def test_the_cluster_as_a_whole_is_judged(world):
+    well(world)
+    world.show("node1", pending_restart=True)
+    assert only(world, 1, "settings wait for a restart", "node1")["mend"] == \
+        "hactl restart %s node1 --pending" % world.scope
+    world.show("node1", pending_restart=False)
+    world.put("config", {**world.config, "pause": True})
+    assert only(world, 1, "the cluster is paused", "cluster")["mend"] == "hactl resume"
+    world.put("config", world.config)
+    assert judged(world, 0) == []
+    world.put("leader", "")
+    assert any("there is no leader" in f["what"] for f in judged(world, 2))
+    world.put("leader", "node0")
+    for name in ("node1", "node2"):
+        world.etcd.call("/kv/deleterange", key=world.key("members/" + name))
+    assert any("the cluster has 1 member" in f["what"] for f in judged(world, 2))
+
+
+def test_the_file_of_the_agent_is_judged(world):
+    well(world)
+    path = str(world.tmp / "pgha.yml")
+
+    def found(text, code, mode=0o600):
+        with open(path, "w", encoding="ascii") as f:
+            f.write("scope: %s\nname: node0\netcd3: {hosts: 127.0.0.1:%d}\n" % (
+                world.scope, world.etcd.port) + text)
+        os.chmod(path, mode)
+        done = world.hactl("doctor", "--json", options=["-c", path], code=code)
+        return [f for f in json.loads(done.stdout)["findings"] if f["where"] == "this host"]
+
+    good = ("postgresql:\n  listen: 127.0.0.1:5432\n  connect_address: 127.0.0.1:5432\n"
+            "  data_dir: /pg/data\n  authentication:\n    superuser: {username: a, password: b}\n"
+            "    replication: {username: c, password: d}\n"
+            "restapi: {listen: 127.0.0.1:8008, connect_address: 127.0.0.1:8008}\n")
+    assert found(good, 0) == []
+    bad = found(good.replace("/pg/data", "pg/data"), 2)
+    assert len(bad) == 1 and "postgresql.data_dir" in bad[0]["what"] and path in bad[0]["what"]
+    assert "the agent does not start with it" == bad[0]["why"] and "hactl reload" in bad[0]["mend"]
+    bad = found(good + "fenec: {}\n", 1)
+    assert len(bad) == 1 and "fenec" in bad[0]["what"], bad
+    bad = found(good, 1, mode=0o660)
+    assert bad[0]["mend"] == "chmod g-w " + path
 
 
 def test_members_are_compared(world):
