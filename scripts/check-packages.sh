@@ -49,6 +49,8 @@ same() {
 # Paths as Debian's: without leading slash, macros and what rpm does to pages.
 plain_paths() {
 	sed 's|%{_unitdir}|usr/lib/systemd/system|; s|@UNITDIR@|usr/lib/systemd/system|
+		s|%{_sysusersdir}|usr/lib/sysusers.d|
+		s|%{_journalcatalogdir}|usr/lib/systemd/catalog|
 		s|%{_prefix}|usr|; s|%{_sbindir}|usr/sbin|; s|%{_bindir}|usr/bin|
 		s|%{_mandir}|usr/share/man|; s|%{_datadir}|usr/share|
 		s|%{_libexecdir}|usr/libexec|; s|^/||; s|\(share/man/.*\)\*$|\1|
@@ -127,7 +129,6 @@ needs='
 	libcurl libcurl4-gnutls-dev libcurl-devel
 	libmicrohttpd libmicrohttpd-dev libmicrohttpd-devel
 	gnutls libgnutls28-dev gnutls-devel
-	libsystemd libsystemd-dev systemd-devel
 	libpq libpq-dev libpq-devel'
 
 check_needs() {

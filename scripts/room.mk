@@ -7,12 +7,14 @@ dist_noinst_SCRIPTS += \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-packages.sh \
+	scripts/check-readme.sh \
 	scripts/check-tidy.sh \
 	scripts/compare-packages \
 	scripts/demo \
 	scripts/faults \
 	scripts/fuzz \
 	scripts/install-deps \
+	scripts/lint-packages \
 	scripts/test \
 	scripts/test-checks.sh
 EXTRA_DIST += scripts/failures.awk scripts/tidy.awk
@@ -28,6 +30,7 @@ TESTS += \
 	scripts/check-layers.sh \
 	scripts/check-man.sh \
 	scripts/check-packages.sh \
+	scripts/check-readme.sh \
 	scripts/check-tidy.sh \
 	scripts/test-checks.sh
 endif
@@ -35,6 +38,6 @@ endif
 AM_TESTS_ENVIRONMENT = \
 	AR='$(AR)' AWK='$(AWK)' CC='$(CC)' NM='$(NM)' \
 	CPPFLAGS='-include config.h -I. -Isrc -I$(srcdir)/src $(CPPFLAGS) $(JANSSON_CFLAGS) \
-		$(YAML_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS) $(SYSTEMD_CFLAGS)' \
+		$(YAML_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS)' \
 	FENCE_PG_CONFIGS='$(PG_CONFIGS)'; \
 	export AR AWK CC NM CPPFLAGS FENCE_PG_CONFIGS;

@@ -398,6 +398,38 @@ test_man() {
 	expect fail "man: no pages at all" "no pages found"
 }
 
+# --- readme ---
+
+readme_finds() {
+	make_readme
+	sed "$4" "$tmp/tree/$3" >"$tmp/changed" && cp "$tmp/changed" "$tmp/tree/$3"
+	run "$here/check-readme.sh" "$tmp/tree"
+	expect fail "readme: $1" "$2"
+}
+
+make_readme() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/doc" "$tmp/tree/scripts"
+	cp "$here/../doc/benchmarks.md" "$tmp/tree/doc/"
+	: >"$tmp/tree/scripts/bench"
+	{
+		echo "[numbers](doc/benchmarks.md) by ./scripts/bench"
+		sed -n '/^| measured/,/^$/p' "$here/../README.md" | sed 's/scripts\/faults/faults/g'
+	} >"$tmp/tree/README.md"
+}
+
+test_readme() {
+	make_readme
+	run "$here/check-readme.sh" "$tmp/tree"
+	expect pass "readme: one in order" ""
+	readme_finds "another number of rows" "is not in doc/benchmarks.md" README.md 's/2185239/2185238/'
+	readme_finds "another time" "777.7 s is not in" README.md 's/| 10.8 s/| 777.7 s/'
+	readme_finds "a number that was measured again" "is not in doc" doc/benchmarks.md 's/55335/60001/g'
+	readme_finds "no table" "was not found" README.md '/^|/d'
+	readme_finds "a script that is gone" "there is no ./scripts/gone" README.md 's/scripts\/bench/scripts\/gone/'
+	readme_finds "a file that is gone" "there is no doc/x.md" README.md 's/(doc\/benchmarks.md/(doc\/x.md/'
+}
+
 # --- failures ---
 
 # told FORM WHAT LINE: the digest of $tmp/log has that whole line.
@@ -645,6 +677,7 @@ test_hardening() {
 test_tidy
 test_layers
 test_man
+test_readme
 test_failures
 test_packages
 test_hardening

@@ -2,13 +2,13 @@
 /*
  * agents - one of many agents against one real etcd
  *
- * usage: agents HOST:PORT CLUSTER NUMBER BEGIN_MS END_MS BUSY [LEASE EPOCH ASKED_MS]
+ * usage: agents HOST:PORT CLUSTER NUMBER BEGIN_MS END_MS BUSY [LEASE EPOCH ASKED_MS TERM_MS]
  *
  * The real agent with its connections to etcd, and a Postgres that answers at once and well.
  * Number 0 of a cluster leads, under a lease that it is given as one of an earlier life; the
- * others follow. BUSY 1: WAL moves, so that positions are published in every cycle.
- * At the end, by CLOCK_BOOTTIME, it tells what became of its lease since
- * the begin, how long etcd took, and what of its heap was in use at both times.
+ * others follow. BUSY 1: WAL moves, so that positions are published in every cycle. At the end, by
+ * CLOCK_BOOTTIME, it tells of the time since the begin: what became of its lease, what of its heap
+ * was in use at both ends, its steps, the changes that its watch told, and how long etcd took.
  * tests/bench/agents.py starts many.
  */
 #include <inttypes.h>
@@ -54,6 +54,8 @@ struct sim {
 	struct answer answers[ANSWERS_MAX];
 	int64_t oldest_ms; /* age of the newest proof, where it was greatest */
 	uint64_t lost;     /* looks at a leader that found no lease held */
+	uint64_t steps;
+	uint64_t changes; /* that the watch told */
 };
 
 static void die(const char *what, const struct err *err)
@@ -73,6 +75,7 @@ static void step(struct sim *s, const struct event *ev)
 		s->oldest_ms = MAX_OF(s->oldest_ms, ev->at_ms - v->lease.asked_at_ms);
 		s->lost += lease_state(&v->lease, ev->at_ms) != LEASE_HELD;
 	}
+	s->steps++;
 	agent_step(s->agent, ev);
 }
 
@@ -92,6 +95,7 @@ static void on_watch(void *ctx, const struct etcd_watch_msg *msg)
 {
 	struct event ev = { .type = EVENT_WATCH, .at_ms = loop_now_ms(), .watch = msg };
 
+	((struct sim *)ctx)->changes += msg->events.n;
 	step(ctx, &ev);
 }
 
@@ -401,8 +405,8 @@ static void report(const struct sim *s, size_t heap_before)
 	struct etcd_telemetry told = { 0 };
 
 	etcd_tell(s->etcd, &told);
-	printf("%" PRId64 " %" PRIu64 " %zu %zu", s->oldest_ms, s->lost, heap_before,
-	       heap_bytes());
+	printf("%" PRId64 " %" PRIu64 " %zu %zu %" PRIu64 " %" PRIu64, s->oldest_ms, s->lost,
+	       heap_before, heap_bytes(), s->steps, s->changes);
 	for (int k = 0; k < TELEMETRY_CLASSES; k++)
 		printf(" %" PRIu64, told.latency[k]);
 	printf("\n");
@@ -418,7 +422,7 @@ static bool read_numbers(char **texts, int n, int64_t *ret)
 
 int main(int argc, char **argv)
 {
-	enum { CLUSTER = 0, NUMBER, BEGIN, END, BUSY, LEASE, EPOCH, ASKED, NUMBERS };
+	enum { CLUSTER = 0, NUMBER, BEGIN, END, BUSY, LEASE, EPOCH, ASKED, TERM, NUMBERS };
 	struct sim s = { .lsn = UINT64_C(0x3000000) };
 	int64_t given[NUMBERS] = { 0 };
 	size_t heap;
@@ -426,7 +430,7 @@ int main(int argc, char **argv)
 	if ((argc != NUMBERS + 2 && argc != LEASE + 2) ||
 	    !read_numbers(argv + 2, argc - 2, given)) {
 		fprintf(stderr, "usage: agents HOST:PORT CLUSTER NUMBER BEGIN_MS END_MS BUSY "
-				"[LEASE EPOCH ASKED_MS]\n");
+				"[LEASE EPOCH ASKED_MS TERM_MS]\n");
 		return 2;
 	}
 	log_level_set(LOG_ERROR);
@@ -434,7 +438,8 @@ int main(int argc, char **argv)
 	s.number = (uint32_t)given[NUMBER];
 	s.busy = given[BUSY] != 0;
 	s.facts = (struct start_facts){ .lease_id = given[LEASE], .lease_epoch = given[EPOCH],
-					.lease_asked_at_ms = given[ASKED], .lease_ttl_ms = 5000,
+					.lease_asked_at_ms = given[ASKED],
+					.lease_ttl_ms = given[TERM],
 					.page_found = given[EPOCH] != 0 };
 	sim_begin(&s, argv[1], (uint32_t)given[CLUSTER]);
 	run_until(s.loop, given[BEGIN]);
@@ -442,6 +447,8 @@ int main(int argc, char **argv)
 		die("this cluster has no leader, or too few members", NULL);
 	s.oldest_ms = 0;
 	s.lost = 0;
+	s.steps = 0;
+	s.changes = 0;
 	heap = heap_bytes();
 	run_until(s.loop, given[END]);
 	report(&s, heap);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
 """How many clusters one etcd carries: real agents, three a cluster, with a Postgres that is none,
-against one real etcd: scripts/bench agents
+against one real etcd: scripts/bench agents. PGHA_BENCH_TMP says where etcd has its log, else /tmp.
 
 usage: agents.py BUILD_DIR [--seconds S] [--busy] [--under COMMAND] CLUSTERS...
 
 etcd counts what it was asked, and what became an entry of its log. One row for each number of
-clusters, each with an etcd of its own below /tmp, on this machine's disk. COMMAND, a profiler of the
+clusters, each with an etcd of its own. COMMAND, a profiler of the
 heap with its options, starts the first standby."""
 
 import argparse
@@ -23,14 +23,16 @@ import tempfile
 import time
 import urllib.request
 
-PORT = 25079
+PORT = int(os.environ.get("PGHA_BENCH_PORT", "25079"))
 SETTLE_S = 25
-STAGGER_MS = 40  # between two that begin
+FIRST_TERM_S = 300
+STAGGER_MS = 80  # between two that begin: what is loaded and linked then is no rest
 # What one of them tells; a profiler may say more.
-NUMBERS = re.compile(r"^\d+( \d+){15}$", re.M)
-ROW = "|" + " %s |" * 12
+NUMBERS = re.compile(r"^\d+( \d+){17}$", re.M)
+ROW = "|" + " %s |" * 14
 HEAD = ("clusters", "agents", "requests a minute and cluster", "entries a minute and cluster",
-        "entries a second", "WAL syncs a second", "etcd's processor time, %", "etcd's memory, MB",
+        "entries a second", "WAL syncs a second", "etcd's processor time, %", "the agents', %",
+        "all processors busy, %", "etcd's memory, MB",
         "answers: median, p99, ms", "oldest proof of a leader, ms", "leases lost", "heap grown by, kB, at most")
 CLASSES = ("1", "2", "5", "10", "25", "50", "100", "250", "500", "1000", "2500", "more")
 
@@ -55,8 +57,18 @@ def start_etcd(directory):
     raise SystemExit("etcd does not answer, see %s/log" % directory)
 
 
+def read_metrics(tries=3):
+    try:
+        return urllib.request.urlopen("http://127.0.0.1:%d/metrics" % PORT,
+                                      timeout=30).read().decode()
+    except OSError:
+        if tries == 1:
+            raise
+        return read_metrics(tries - 1)
+
+
 def metrics():
-    text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % PORT, timeout=30).read().decode()
+    text = read_metrics()
     found = {"requests": 0.0}
     for line in text.splitlines():
         if line.startswith("#"):
@@ -78,14 +90,43 @@ def quantile(classes, share):
     return "-"
 
 
+def processors():
+    """Seconds in which all of them were busy, and all seconds."""
+    with open("/proc/stat", encoding="ascii") as f:
+        ticks = [int(n) for n in f.readline().split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / 100, sum(ticks) / 100
+
+
+def spent_s(agents):
+    """Processor time of the agents, by the scheduler's own count."""
+    total = 0
+    for a in agents:
+        with open("/proc/%d/schedstat" % a.pid, encoding="ascii") as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
+
+
+def look(agents):
+    found = metrics()
+    found["agents"] = spent_s(agents)
+    found["busy"], found["processors"] = processors()
+    return found
+
+
 def boottime_ms():
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
 
 
-def ask(path, body):
+def ask(path, body, tries=5):
     request = urllib.request.Request("http://127.0.0.1:%d/v3%s" % (PORT, path),
                                      json.dumps(body).encode())
-    return json.load(urllib.request.urlopen(request, timeout=60))
+    try:
+        return json.load(urllib.request.urlopen(request, timeout=60))
+    except OSError:
+        if tries == 1:
+            raise
+        time.sleep(0.2)
+        return ask(path, body, tries - 1)
 
 
 def b64(text):
@@ -93,38 +134,50 @@ def b64(text):
 
 
 def leadership(cluster):
-    """Of its first member: lease, epoch, and when it was asked for."""
+    """Of its first member: lease, epoch, when it was asked for, and its term: long enough for a
+    program to begin on a busy machine. The agent replaces it by one of its own term."""
     asked = boottime_ms()
-    lease = ask("/lease/grant", {"TTL": "5"})["ID"]
+    lease = ask("/lease/grant", {"TTL": str(FIRST_TERM_S)})["ID"]
     ask("/kv/put", {"key": b64("/service/c%d/initialize" % cluster),
                     "value": b64("7710500522913725001")})
     told = ask("/kv/put", {"key": b64("/service/c%d/leader" % cluster), "value": b64("n0"),
                            "lease": lease})
-    return [lease, told["header"]["revision"], str(asked)]
+    return [lease, told["header"]["revision"], str(asked), str(1000 * FIRST_TERM_S)]
+
+
+def argv_of(build, cluster, number, begin, end, busy, leads=()):
+    """leads: what leadership() told, for its first member."""
+    return [os.path.join(build, "tests/bench/agents"), "127.0.0.1:%d" % PORT, str(cluster),
+            str(number), str(begin), str(end), str(int(busy))] + list(leads)
+
+
+def told_by(agent):
+    """Its numbers, once it has ended."""
+    text = agent.communicate(timeout=60)[0]
+    if agent.returncode:
+        raise SystemExit("an agent failed, see above")
+    return [int(n) for n in re.search(NUMBERS, text).group().split()]
 
 
 def run_agents(build, clusters, seconds, busy, under):
     """What each of them told at its end, and what etcd counted between begin and end."""
-    program = os.path.join(build, "tests/bench/agents")
-    begin = boottime_ms() + 1000 * SETTLE_S + 3 * clusters * STAGGER_MS
+    # First, for an etcd whose disk is slow takes its time for that.
+    leads = [leadership(cluster) for cluster in range(clusters)]
+    begin = boottime_ms() + 1000 * SETTLE_S + 3 * clusters * (STAGGER_MS + 20)
     end = begin + 1000 * seconds
     agents = []
     try:
         for i in range(3 * clusters):
             agents.append(subprocess.Popen(
-                (under if i == 1 else []) +
-                [program, "127.0.0.1:%d" % PORT, str(i // 3), str(i % 3), str(begin), str(end),
-                 str(int(busy))] + (leadership(i // 3) if i % 3 == 0 else []),
+                (under if i == 1 else []) + argv_of(
+                    build, i // 3, i % 3, begin, end, busy, leads[i // 3] if i % 3 == 0 else ()),
                 stdout=subprocess.PIPE, text=True))
-            time.sleep(STAGGER_MS / 2000)
+            time.sleep(STAGGER_MS / 1000)
         time.sleep(max(0, begin - boottime_ms()) / 1000)
-        before, since = metrics(), time.monotonic()
+        before, since = look(agents), time.monotonic()
         time.sleep(max(0, end - 500 - boottime_ms()) / 1000)
-        after, took = metrics(), time.monotonic() - since
-        told = [[int(n) for n in re.search(NUMBERS, a.communicate(timeout=60)[0]).group().split()]
-                for a in agents]
-        if any(a.returncode for a in agents):
-            raise SystemExit("some agents failed, see above")
+        after, took = look(agents), time.monotonic() - since
+        told = [told_by(a) for a in agents]
     finally:
         for a in agents:
             a.kill()
@@ -132,7 +185,7 @@ def run_agents(build, clusters, seconds, busy, under):
 
 
 def measure(build, clusters, seconds, busy, under):
-    directory = tempfile.mkdtemp(prefix="pgha-agents-", dir="/tmp")
+    directory = tempfile.mkdtemp(prefix="pgha-agents-", dir=os.environ.get("PGHA_BENCH_TMP", "/tmp"))
     etcd = start_etcd(directory)
     try:
         told, before, after, took = run_agents(build, clusters, seconds, busy, under)
@@ -145,12 +198,14 @@ def measure(build, clusters, seconds, busy, under):
         return (after[name] - before[name]) / took
 
     entries = rate("etcd_server_proposals_applied_total")
-    classes = [sum(column) for column in zip(*(t[4:] for t in told))]
+    classes = [sum(column) for column in zip(*(t[6:] for t in told))]
     grown = max(t[3] - t[2] for t in told)
     return (clusters, 3 * clusters, "%.0f" % (rate("requests") * 60 / clusters),
             "%.0f" % (entries * 60 / clusters), "%.0f" % entries,
             "%.0f" % rate("etcd_disk_wal_fsync_duration_seconds_count"),
             "%.0f" % (100 * rate("process_cpu_seconds_total")),
+            "%.0f" % (100 * rate("agents")),
+            "%.0f" % (100 * rate("busy") / rate("processors")),
             "%.0f" % (after["process_resident_memory_bytes"] / 1e6),
             "%s, %s" % (quantile(classes, 0.5), quantile(classes, 0.99)),
             max(t[0] for t in told), sum(t[1] for t in told), "%.1f" % (grown / 1024))
@@ -177,4 +232,5 @@ def main():
     print("load average %.1f" % os.getloadavg()[0])
 
 
-main()
+if __name__ == "__main__":
+    main()

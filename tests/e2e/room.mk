@@ -3,11 +3,13 @@ EXTRA_DIST += \
 	tests/e2e/bench_compare.py \
 	tests/e2e/bench_idle.py \
 	tests/e2e/bench_rest.py \
+	tests/e2e/bench_soak.py \
 	tests/e2e/bench_switchover.py \
 	tests/e2e/conftest.py \
 	tests/e2e/gate.txt \
 	tests/e2e/lib/__init__.py \
 	tests/e2e/lib/alike.py \
+	tests/e2e/lib/autofailover.py \
 	tests/e2e/lib/benchdoc.py \
 	tests/e2e/lib/cgroup.py \
 	tests/e2e/lib/checker.py \
@@ -15,6 +17,8 @@ EXTRA_DIST += \
 	tests/e2e/lib/disk.py \
 	tests/e2e/lib/etcd.py \
 	tests/e2e/lib/flood.py \
+	tests/e2e/lib/front.py \
+	tests/e2e/lib/floor.py \
 	tests/e2e/lib/host.py \
 	tests/e2e/lib/measure.py \
 	tests/e2e/lib/net.py \
@@ -27,9 +31,11 @@ EXTRA_DIST += \
 	tests/e2e/lib/rounds.py \
 	tests/e2e/lib/scenario.py \
 	tests/e2e/lib/table.py \
+	tests/e2e/lib/terminal.py \
 	tests/e2e/lib/through.py \
 	tests/e2e/lib/wallclock.py \
 	tests/e2e/lib/writers.py \
+	tests/e2e/floor.c \
 	tests/e2e/prober.c \
 	tests/e2e/restload.c \
 	tests/e2e/test_badinput.py \
@@ -62,10 +68,12 @@ EXTRA_DIST += \
 	tests/e2e/test_scenarios.py \
 	tests/e2e/test_seal.py \
 	tests/e2e/test_security.py \
+	tests/e2e/test_slowstop.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_switchover.py \
 	tests/e2e/test_upgrade.py \
 	tests/e2e/test_sync.py \
+	tests/e2e/test_verbs.py \
 	tests/e2e/test_vip.py \
 	tests/e2e/versions.txt \
 	tests/e2e/wallclock.c

@@ -119,3 +119,16 @@ def test_nothing_is_written_at_rest(cluster):
     written, keys = wait_for("a time in which Postgres writes nothing", at_rest, 120)
     assert set(keys) <= {cluster.prefix + "pgha/beat"}, keys
     assert written == sum(keys.values()), (written, keys)
+
+
+def connections(node):
+    """Of the agent to etcd."""
+    open_now = node.run(["ss", "-tnHp", "state", "established", "dport", "= :2379"]).stdout
+    return sum("pid=%d," % node.agent.pid in line for line in open_now.splitlines())
+
+
+def test_an_agent_at_rest_has_two_connections(cluster):
+    """One for requests, one for the watch; what a start or a fault needed beside is closed."""
+    for n in cluster.nodes:
+        wait_for("%s has two" % n.name, lambda n=n: connections(n) == 2, 60)
+    stays("all have two", lambda: [connections(n) for n in cluster.nodes] == [2, 2, 2], REST_S)

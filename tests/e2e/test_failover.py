@@ -148,6 +148,18 @@ def test_etcd_leader_killed(cluster, out):
     assert report.longest_gap_ms() < 1000
 
 
+def assert_answers(node):
+    """Nobody's connection is dropped because etcd is away: what is known, or a 503 that says why."""
+    for path in ("/cluster", "/history", "/config", "/sync", "/primary"):
+        answer = node.rest(path)
+        assert answer.code in (200, 503) and answer.text, (path, answer)
+    for method, path, body in (("PATCH", "/config", {"loop_wait": 2}),
+                               ("POST", "/switchover", {"leader": node.name}),
+                               ("POST", "/reinitialize", {})):
+        answer = node.rest(path, method, body, timeout=10)
+        assert answer.code == 503 and answer.text, (path, answer)
+
+
 def test_whole_etcd_gone_longer_than_ttl(cluster, out):
     leader = cluster.leader()
     with cluster.writers(out) as w:
@@ -158,6 +170,7 @@ def test_whole_etcd_gone_longer_than_ttl(cluster, out):
         for n in cluster.nodes:
             assert n.agent_running()
             assert n.rest("/patroni").code == 200
+        assert_answers(leader)
         stays("nobody becomes primary", lambda: cluster.primaries() == [], TTL_S)
         back_at = w.mark("etcd is back")
         cluster.etcd.start()

@@ -23,9 +23,9 @@ def ctl(cluster, hosts):
         yaml.safe_dump({"scope": cluster.scope, "namespace": "/service/",
                         "etcd3": {"hosts": cluster.etcd.endpoints}}, f)
 
-    def call(*args, check=True, **kw):
+    def call(*args, check=True, editor="/bin/true", **kw):
         return run(PROGRAM, "-c", conf, *args, check=check, timeout=90,
-                   env=dict(os.environ, LC_ALL="C.UTF-8", EDITOR="/bin/true"), **kw)
+                   env=dict(os.environ, LC_ALL="C.UTF-8", EDITOR=editor), **kw)
     return call
 
 
@@ -50,6 +50,50 @@ def test_list_and_topology(cluster, ctl):
         assert "+ " + n.name in tree, tree
 
 
+# What its version 3 calls otherwise, or does not know; doc/patroni.md tells of them.
+OLDER = {"Lag in MB"}
+NEWER = {"Receive LSN", "Receive Lag", "Replay LSN", "Replay Lag", "Lag", "Pending restart reason"}
+OURS = {"Fence", "Trouble"}
+
+
+def titles_of(text):
+    """Those of a table, in their order."""
+    return [t.strip() for t in text.splitlines()[1].strip("|").split("|")]
+
+
+def same_columns(theirs, ours):
+    assert [t for t in theirs if t not in OLDER | NEWER] == \
+        [t for t in ours if t not in NEWER | OURS], (theirs, ours)
+
+
+def test_hactl_beside_it(cluster, ctl):
+    """Scripts and eyes that read one can read the other."""
+    if not cluster.history():
+        cluster.hactl("switchover", "--force")
+        cluster.wait_whole()
+    for words in (["history"], ["history", "-f", "json"], ["history", "-f", "yaml"],
+                  ["show-config"], ["dsn"]):
+        theirs = wait_for("patronictl %s is the same twice" % words,
+                          lambda words=words: (lambda a, b: a == b and a)(
+                              ctl(*words).stdout, cluster.hactl(*words).stdout), 10)
+        assert theirs.strip(), words
+    for words in (["list", "-e"], ["topology"]):
+        theirs, ours = ctl(*words).stdout, cluster.hactl(*words).stdout
+        same_columns(titles_of(theirs), titles_of(ours))
+        names = [[line.split("|")[1] for line in text.splitlines()[3:] if line.startswith("|")]
+                 for text in (theirs, ours)]
+        assert names[0] == names[1], (theirs, ours)
+        assert not OURS & set(titles_of(ours)[:-1]), ours
+    same_columns(ctl("list", "-f", "tsv").stdout.splitlines()[0].split("\t"),
+                 cluster.hactl("list", "-f", "tsv").stdout.splitlines()[0].split("\t"))
+    for theirs, ours in zip(*(sorted(json.loads(text), key=lambda r: r["Member"]) for text in (
+            ctl("list", "-f", "json").stdout, cluster.hactl("list", "-f", "json").stdout))):
+        assert [k for k in theirs if k not in OLDER | NEWER] == \
+            [k for k in ours if k not in NEWER | OURS]
+        for key in ("Cluster", "Member", "Host", "Role", "TL"):
+            assert theirs[key] == ours[key], (theirs, ours)
+
+
 def test_switchover_and_history(cluster, ctl, out):
     old, new = cluster.leader(), cluster.replicas()[0]
     with cluster.writers(out) as w:
@@ -60,6 +104,11 @@ def test_switchover_and_history(cluster, ctl, out):
     assert cluster.leader() is new
     lines = json.loads(ctl("history", "-f", "json").stdout)
     assert lines[-1]["New Leader"] == new.name and lines[-1]["TL"] == new.timeline() - 1, lines
+    switched = cluster.history()[-1]
+    assert [lines[-1]["LSN"], lines[-1]["Reason"], lines[-1]["Timestamp"]] == switched[1:4], lines
+    shown = ctl("history").stdout
+    assert re.search(r"^\| +%d \| +%d \| %s +\| \S+ \| %s +\|$" % (
+        switched[0], switched[1], re.escape(switched[2]), new.name), shown, re.M), shown
 
 
 def test_a_switchover_that_cannot_be_is_refused(cluster, ctl):
@@ -100,6 +149,28 @@ def test_configuration(cluster, ctl):
         wait_for("work_mem on %s" % n.name, lambda n=n: n.sql1("SHOW work_mem") == "5MB", 20)
 
 
+def test_configuration_in_an_editor(cluster, ctl, tmp_path):
+    """What an operator sees, changes, and is asked about."""
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\ncp \"$1\" %s/seen\n"
+                      "sed -i 's/^maximum_lag_on_failover:.*/maximum_lag_on_failover: 3145728/; "
+                      "s/^postgresql:/&\\n  use_slots: true/' \"$1\"\n" % tmp_path)
+    editor.chmod(0o755)
+    asked = ctl("edit-config", cluster.scope, editor=str(editor), input="n\n")
+    assert "+maximum_lag_on_failover: 3145728" in asked.stdout, asked.stdout
+    assert yaml.safe_load((tmp_path / "seen").read_text())["ttl"] == cluster.dcs["ttl"]
+    shown = yaml.safe_load(ctl("show-config", cluster.scope).stdout)
+    assert shown.get("maximum_lag_on_failover") != 3145728, "it was not to be applied"
+    asked = ctl("edit-config", cluster.scope, editor=str(editor), input="y\n")
+    assert "Configuration changed" in asked.stdout, asked.stdout
+    shown = yaml.safe_load(ctl("show-config", cluster.scope).stdout)
+    assert shown["maximum_lag_on_failover"] == 3145728, shown
+    assert shown["postgresql"]["use_slots"] is True, shown
+    for n in cluster.nodes:
+        wait_for("%s goes by it" % n.name, lambda n=n: json.loads(
+            n.rest("/config").text)["maximum_lag_on_failover"] == 3145728, 20)
+
+
 def test_restart_reload_and_reinit(cluster, ctl):
     node = cluster.replicas()[0]
     pid = node.postmaster_pid()
@@ -107,8 +178,11 @@ def test_restart_reload_and_reinit(cluster, ctl):
     assert "Success: restart on member %s" % node.name in done.stdout, done.stdout
     cluster.wait_whole()
     assert node.postmaster_pid() != pid
+    loaded_at = node.sql1("SELECT pg_conf_load_time()")
     done = ctl("reload", "--force", cluster.scope, node.name)
     assert node.name in done.stdout and "ailed" not in done.stdout, done.stdout
+    wait_for("Postgres reads its files again",
+             lambda: node.sql1("SELECT pg_conf_load_time()") > loaded_at, 20)
     inode = node.data_inode()
     done = ctl("reinit", "--force", "--wait", cluster.scope, node.name)
     assert "Success: reinitialize for member %s" % node.name in done.stdout, done.stdout

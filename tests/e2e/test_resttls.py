@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-"""A cluster whose REST asks for certificates, also for reads, and for a password besides"""
+"""A cluster with TLS between its members: REST asks for certificates, also for reads, and for a
+password besides; PostgreSQL lets nobody in without TLS, and its standbys verify whom they stream from"""
 
 import contextlib
 import os
@@ -9,6 +10,7 @@ import ssl
 
 from lib import flood
 from lib.cluster import PATIENCE, TTL_S
+from lib.net import SUBNET
 from lib.node import REST_PORT, chown_postgres
 from lib.proc import run, wait_for
 
@@ -63,7 +65,17 @@ def configure(cluster, ca):
                      "cafile": ca.path("ca.crt"), "verify_client": "required",
                      "authentication": {"username": USER, "password": PASSWORD}},
             ctl={"cacert": ca.path("ca.crt"), "certfile": ca.path("client.crt"),
-                 "keyfile": ca.path("client.key")})
+                 "keyfile": ca.path("client.key")},
+            postgresql={
+                "pg_hba": ["local all all trust", "hostssl all all %s scram-sha-256" % SUBNET,
+                           "hostssl replication replicator %s scram-sha-256" % SUBNET],
+                "parameters": {"ssl": "on", "ssl_cert_file": ca.path(n.name + ".crt"),
+                               "ssl_key_file": ca.path(n.name + ".key")},
+                "authentication": {who: {"sslmode": "verify-full", "channel_binding": "require",
+                                         "sslrootcert": ca.path("ca.crt"),
+                                         "sslcert": ca.path("client.crt"),
+                                         "sslkey": ca.path("client.key")}
+                                   for who in ("superuser", "replication", "rewind")}})
 
 
 def endure_a_flood(cluster, leader, ca):
@@ -119,6 +131,7 @@ def test_members_know_each_other_by_certificate(fresh, hosts):
 
     # A new certificate is taken up by a reload; nothing is restarted, nobody loses the lease.
     pids = {n.name: (n.agent.pid, n.postmaster_pid()) for n in cluster.nodes}
+    loaded = {n.name: n.sql1("SELECT pg_conf_load_time()") for n in cluster.nodes}
     before = {n.name: ca.serial_of(n) for n in cluster.nodes}
     for n in cluster.nodes:
         ca.issue(n.name, n.addr)
@@ -126,7 +139,12 @@ def test_members_know_each_other_by_certificate(fresh, hosts):
     for n in cluster.nodes:
         wait_for("%s shows its new certificate" % n.name,
                  lambda n=n: ca.serial_of(n) != before[n.name], 20 * PATIENCE)
+        wait_for("Postgres of %s as well" % n.name, lambda n=n: n.sql1(
+            "SELECT pg_conf_load_time()") > loaded[n.name], 20 * PATIENCE)
     assert cluster.wait_whole() is newest
     assert {n.name: (n.agent.pid, n.postmaster_pid()) for n in cluster.nodes} == pids
+
+    assert newest.sql("SELECT bool_and(ssl), count(*) FROM pg_stat_ssl JOIN pg_stat_replication "
+                      "USING (pid)") == [(True, 2)]
 
     endure_a_flood(cluster, newest, ca)

@@ -48,9 +48,18 @@ def sections():
     return list(dict.fromkeys(c.section for c in played))
 
 
+# What an operator may have to do. Each has a section with the commands.
+OPERATIONS = """FIRST CLUSTER; ADDING A MEMBER; REMOVING A MEMBER; PLANNED SWITCHOVER;
+WHAT HAPPENED LAST NIGHT; SETTINGS, AND RESTARTS THAT THEY WAIT FOR; MINOR VERSION OF POSTGRESQL;
+MAJOR VERSION OF POSTGRESQL; NEW VERSION OF PGHA; MAINTENANCE OF ETCD; ETCD LOST FOR GOOD;
+ALL MEMBERS LOST: BACKUP, TO A POINT IN TIME; SPLIT DATA CENTRES; REPLACING CERTIFICATES;
+EMERGENCY WITHOUT QUORUM; A MEMBER THAT DOES NOT COME BACK""".replace("\n", " ").split("; ")
+
+
 def test_every_command_is_played_or_says_why_not():
     found = commands()
     assert len(found) > 40
+    assert set(OPERATIONS) <= {c.section for c in found}
     for c in found:
         assert c.reason or c.text.split()[0] in PLAYED, "%d: %s" % (c.line, c.text)
         assert c.reason is None or len(c.reason) > 20, "%d: that is no reason" % c.line
@@ -71,7 +80,7 @@ def play_hactl(cluster, words, codes, tmp_path):
     if "--leader" in words:
         lead(cluster, words[words.index("--leader") + 1])
     # Whatever is asked: now, yes, and no limit.
-    stdin = "y\n" if words[0] in ("edit-config", "dcs") else "\ny\n\n\n"
+    stdin = "\ny\n\n\n" if words[0] in ("switchover", "restart") else "y\n"
     done = cluster.hactl(*words, stdin=stdin, check=False, timeout=120)
     assert done.returncode in codes, (words, done.returncode, done.stdout)
     if output:

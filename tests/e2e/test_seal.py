@@ -45,6 +45,11 @@ def test_voters_stop_receiving_and_follow_the_winner(cluster, out):
         epoch = re.findall(r"leads, epoch (\d+)", said)
         assert epoch and int(epoch[-1]) > int(ballot.group(1))
     assert cluster.leader() is new
+    # Overheard, and sent once more: it is of an election that is over.
+    again = dict(asks_for(cluster, new), ballot=int(ballot.group(1)), candidate=new.name)
+    for node in cluster.nodes:
+        assert node.rest("/seal", "POST", again).code == 409
+    assert all(receives(node) for node in cluster.replicas()) and cluster.leader() is new
 
 
 def test_a_seal_without_an_election_ends_with_a_sign_of_the_leader(cluster, out):

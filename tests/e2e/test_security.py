@@ -10,6 +10,8 @@ import signal
 import tempfile
 import threading
 
+import pytest
+
 from lib.cluster import CUT_OFF, PATIENCE
 from lib.node import pg_bin
 from lib.proc import run, wait_for
@@ -193,6 +195,50 @@ def test_agent_needs_no_superuser_and_tells_no_secret(cluster, out):
         assert "permission denied" not in log.replace("permission denied to set parameter", "")
         assert "checkpoint failed" not in log
         assert "REST: POST /doctor" in log
+
+
+def dumps_core(proc):
+    """Of a process that was started by unlimited(), as it ends by a crash."""
+    proc.kill(signal.SIGABRT)
+    _, status = os.waitpid(proc.pid, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 128 + signal.SIGABRT, status
+    proc.popen.returncode = -signal.SIGABRT
+    return os.WCOREDUMP(status)
+
+
+def unlimited(node, *argv, log):
+    """Where a core could be written, by the same user."""
+    place = os.path.join(node.dir, "cores")
+    os.makedirs(place, exist_ok=True)
+    os.chmod(place, 0o777)
+    return node.spawn(["prlimit", "--core=unlimited", "env", "-C", place, "setpriv",
+                       "--reuid=postgres", "--regid=postgres", "--init-groups", *argv], log=log)
+
+
+def runs(proc, name):
+    with open("/proc/%d/comm" % proc.pid, encoding="ascii") as f:
+        return f.read().strip() == name
+
+
+def test_no_core_has_our_memory(cluster):
+    """Passwords are in it. Postgres may write cores, as its operator likes."""
+    node = cluster.replicas()[0]
+    other = unlimited(node, "sleep", "100", log="sleep.log")
+    wait_for("it runs", lambda: runs(other, "sleep"), 10 * PATIENCE)
+    if not dumps_core(other):
+        pytest.skip("nothing on this machine dumps core")
+    for pid in node.pids_of("pgha-guard"):
+        assert is_closed_to_others(pid)
+    client = unlimited(node, cluster.programs.hactl, "-c", node.conf_path, "list", "-W",
+                       log="hactl.log")
+    wait_for("it has begun", lambda: cluster.scope in client.log(), 10 * PATIENCE)
+    assert not dumps_core(client)
+    node.kill_agent()
+    node.agent = unlimited(node, cluster.programs.pghad, node.conf_path, log="pghad.log")
+    node.wait_agent_up()
+    assert not dumps_core(node.agent)
+    node.start_agent()
+    cluster.wait_whole()
 
 
 def etcdctl(cluster, line, user=None):

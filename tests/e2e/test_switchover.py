@@ -6,7 +6,9 @@ import datetime
 import json
 import os
 import signal
+import time
 
+from lib.cluster import PATIENCE, elapsed_ms
 from lib.proc import stays, wait_for
 
 
@@ -74,8 +76,8 @@ def test_switchover_leaves_its_trace(cluster):
     gave = wait_for("%s tells what it did" % old.name, lambda: trace(old, "handed over"), 10)
     took = wait_for("%s tells what it did" % new.name, lambda: trace(new, "took over"), 10)
     assert [s["step"] for s in gave["steps"]] == [
-        "asked", "successor found", "checkpoint done", "stop requested", "shut down",
-        "key handed over", "streams again"]
+        "asked", "successor found", "checkpoint done", "stop requested", "clients gone", "shut down",
+        "key handed over", "postmaster gone", "streams again"]
     assert [s["step"] for s in took["steps"]] == [
         "woke", "all WAL here", "key taken", "promotion ordered", "open for writes"]
     for side in (gave, took):
@@ -231,32 +233,74 @@ def test_switchover_does_not_wait_for_a_frozen_standby(cluster, out):
         w.mark("switchover %s -> %s" % (old.name, new.name))
         cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
         wait_for("%s leads" % new.name, lambda: cluster.leader_name() == new.name, 15)
+        wait_for("the stop has ended behind it",
+                 lambda: "Postgres: stop done" in old.logged_since(size), 15)
         frozen.thaw()
         w.verdict(max_lost=0)
     gave = wait_for("%s tells what it did" % old.name,
                     lambda: json.loads(cluster.key("pgha/trace/" + old.name)), 10)
     at_ms = {s["step"]: s["ms"] for s in gave["steps"]}
+    assert "walsender" in gave["waited"], gave
     told = old.logged_since(size)
     assert told.index("handed over in") < told.index("Postgres: stop done"), told
     assert at_ms["shut down"] - at_ms["stop requested"] < 8000, "that is not the bound"
+    assert "the stop waited for 1 walsender" in cluster.hactl("history", "-v").stdout
 
 
-def test_callbacks_tell_the_role(cluster):
+CALLBACK = """#!/bin/sh
+[ -e %(dir)s/hang ] || sleep 0.3
+echo "$@" >>%(dir)s/callbacks
+[ ! -e %(dir)s/hang ] || exec sleep 1000
+"""
+ACTIONS = ("on_start", "on_stop", "on_restart", "on_reload", "on_role_change")
+
+
+def set_callbacks(cluster):
     for n in cluster.nodes:
         script = n.dir + "/callback"
         with open(script, "w", encoding="ascii") as f:
-            f.write('#!/bin/sh\necho "$@" >>%s/callbacks\n' % n.data_parent)
+            f.write(CALLBACK % {"dir": n.data_parent})
         os.chmod(script, 0o755)
         # The tag shows when the reload has happened.
-        n.change_config(postgresql={"callbacks": {"on_role_change": script}}, tags={"calls": "back"})
+        n.change_config(postgresql={"callbacks": dict.fromkeys(ACTIONS, script)},
+                        tags={"calls": "back"})
         assert n.rest("/reload", "POST", {}).code == 202
         cluster.wait_member(n, 10, tags={"calls": "back"})
+
+
+def test_callbacks_tell_the_role(cluster):
+    """As Patroni would call them; and one that hangs holds up neither the agent nor a switchover,
+    and goes when the next one comes."""
+    set_callbacks(cluster)
     old, new = cluster.leader(), cluster.replicas()[0]
-    cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
-    cluster.wait_whole()
 
     def told(node):
         with open(node.data_parent + "/callbacks", encoding="ascii") as f:
             return f.read().splitlines()
-    wait_for("%s told" % new.name, lambda: told(new) == ["on_role_change primary e2e"], 10)
-    wait_for("%s told" % old.name, lambda: told(old) == ["on_role_change replica e2e"], 10)
+
+    def wait_told(node, *lines):
+        wait_for("%s told %s" % (node.name, lines), lambda: told(node) == list(lines), 10 * PATIENCE)
+        os.unlink(node.data_parent + "/callbacks")
+
+    for n in cluster.nodes:
+        wait_told(n, "on_reload %s e2e" % ("primary" if n is old else "replica"))
+    cluster.hactl("restart", "e2e", new.name, "--force")
+    wait_told(new, "on_restart replica e2e")
+
+    for n in (old, new):
+        open(n.data_parent + "/hang", "w", encoding="ascii").close()
+    since = time.monotonic_ns()
+    cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
+    assert elapsed_ms(since) < 10000 * PATIENCE
+    cluster.wait_whole()
+    wait_told(new, "on_role_change primary e2e")
+    wait_told(old, "on_stop demoted e2e", "on_role_change replica e2e")
+    assert len(new.pids_of("sleep")) == 1 and len(old.pids_of("sleep")) == 1, "the older is gone"
+
+    for n in (old, new):
+        os.unlink(n.data_parent + "/hang")
+    old.stop_agent()
+    wait_told(old, "on_stop replica e2e")
+    assert not old.pids_of("sleep")
+    old.start_agent()
+    wait_told(old, "on_start replica e2e")

@@ -21,8 +21,8 @@ def machine():
         kb = int(re.search(r"MemTotal:\s+(\d+)", f.read()).group(1))
     versions = [first_line(os.path.join(pg_bin(), "postgres"), "--version"),
                 first_line("etcd", "--version")]
-    if os.path.exists("/usr/bin/patroni"):
-        versions.append(first_line("/usr/bin/patroni", "--version"))
+    versions += [first_line(program, "--version") for program in
+                 ("/usr/bin/patroni", "/usr/bin/pg_autoctl") if os.path.exists(program)]
     return "%s; Linux %s, %d processors (%s), %.0f GB" % (
         ", ".join(versions), platform.release(), os.cpu_count(),
         model.group(1) if model else "unknown", kb / 1e6)

@@ -49,6 +49,10 @@ WHOLE_S = 45 * PATIENCE
 
 
 class Cluster:
+    judged = True  # what a benchmark sees of it has to be right
+    etcd_used = True
+    needs = ()
+
     def __init__(self, net, work, programs, prober, nodes=3, etcd=3, scope=SCOPE, fence_lib=None,
                  disks=False, node_class=Node, dcs=None):
         self.net = net
@@ -195,6 +199,11 @@ class Cluster:
     def writers(self, out, period_ms=None):
         return Writers(self.prober, self.nodes, os.path.join(out, "written.txt"),
                        self.wait_whole, self.leader, period_ms)
+
+    def switch_to(self, old, new):
+        answer = old.rest("/switchover", "POST", {"leader": old.name, "candidate": new.name},
+                          timeout=60)
+        assert answer.code == 200, answer
 
     def remove_strange_keys(self):
         """What no agent of this cluster writes, or writes again when it is needed."""

@@ -8,7 +8,7 @@ import subprocess
 
 from .cgroup import Cgroup
 from .disk import Disk
-from .proc import kill, run
+from .proc import alive, kill, run
 
 
 class Proc:
@@ -116,6 +116,17 @@ class Host:
 
     def pids(self):
         return self.cgroup.pids()
+
+    def pids_of(self, program):
+        found = []
+        for pid in self.pids():
+            try:
+                with open("/proc/%d/comm" % pid) as f:
+                    if f.read().strip() == program and alive(pid):
+                        found.append(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return found
 
     def kill_all(self):
         """Power loss, as far as processes go."""

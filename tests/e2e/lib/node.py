@@ -202,17 +202,6 @@ class Node(Host):
             return 0
         return pid if alive(pid) and pid in self.pids() else 0
 
-    def pids_of(self, program):
-        found = []
-        for pid in self.pids():
-            try:
-                with open("/proc/%d/comm" % pid) as f:
-                    if f.read().strip() == program and alive(pid):
-                        found.append(pid)
-            except (FileNotFoundError, ProcessLookupError):
-                pass
-        return found
-
     def postgres_pids(self):
         return self.pids_of("postgres")
 

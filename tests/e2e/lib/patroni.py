@@ -32,6 +32,9 @@ class PatroniNode(Node):
 class PatroniCluster(Cluster):
     """dcs: changes over the dynamic configuration of the product's own clusters."""
 
+    judged = False
+    needs = (PROGRAM,)
+
     def __init__(self, *args, dcs, **kw):
         super().__init__(*args, node_class=PatroniNode, dcs=dcs, **kw)
 
@@ -55,9 +58,10 @@ class PatroniCluster(Cluster):
 
 @contextlib.contextmanager
 def started(kind, *args, title, **kw):
-    """A cluster of either kind for as long as it is measured."""
-    if kind is PatroniCluster and not os.path.exists(PROGRAM):
-        pytest.skip("no " + PROGRAM)
+    """A cluster of any kind for as long as it is measured."""
+    for program in kind.needs:
+        if not os.path.exists(program):
+            pytest.skip("no " + program)
     cluster = kind(*args, **kw)
     cluster.title = title
     try:
