@@ -6,12 +6,33 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
 from lib.proc import alive, kill, run, wait_for
 
 BOOT_S = 60
+CAP_SYS_RESOURCE = 1 << 24
+
+# Stops one thread until the process is gone or this one is.
+HOLD = """
+import ctypes, os, sys
+pid = int(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long] * 4
+for request in 0x4206, 0x4207:  # SEIZE, INTERRUPT
+    if libc.ptrace(request, pid, 0, 0) < 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+stopped = False
+while True:
+    _, status = os.waitpid(pid, 0x40000000)  # __WALL
+    if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+        break
+    if not stopped:
+        stopped = True
+        print("stopped", flush=True)
+"""
 
 
 def version_2():
@@ -166,6 +187,35 @@ class Machine:
 
     def kill_main(self, unit, sig=signal.SIGKILL):
         self.run("systemctl", "kill", "--kill-whom=main", "--signal=" + sig.name, unit)
+
+    def outside(self, pid):
+        """What this host calls the process."""
+        for place, _, _ in os.walk(self.groups):
+            with open(os.path.join(place, "cgroup.procs"), encoding="ascii") as f:
+                for it in f.read().split():
+                    with open("/proc/%s/status" % it, encoding="utf-8") as g:
+                        inner = next(line for line in g if line.startswith("NSpid:")).split()[-1]
+                    if int(inner) == pid:
+                        return int(it)
+        raise LookupError("no process %d in %s" % (pid, self.name))
+
+    def hold_first_thread(self, pid):
+        """The other threads of the process go on. Returns who holds it, to be killed."""
+        holder = subprocess.Popen([sys.executable, "-c", HOLD, str(self.outside(pid))],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = holder.stdout.readline().strip()
+        if said != "stopped":
+            holder.wait(10)
+            raise RuntimeError("thread %d of %s was not stopped: %s" % (pid, self.name, said))
+        return holder
+
+    def oom_score(self, pid):
+        return int(self.run("cat", "/proc/%d/oom_score_adj" % pid).stdout)
+
+    def can_lower_oom_scores(self):
+        status = dict(line.split(":", 1) for line in self.run(
+            "cat", "/proc/1/status").stdout.splitlines())
+        return bool(int(status["CapBnd"], 16) & CAP_SYS_RESOURCE)
 
     # -- what runs on it
 

@@ -6,7 +6,7 @@ import signal
 import stat
 import time
 
-from fleet import CONFIG, TTL_S, Writer
+from fleet import CONFIG, PASSWORD, TTL_S, Writer
 from lib.proc import alive, stays, wait_for
 
 AGENT = "pghad.service"
@@ -93,15 +93,40 @@ def test_postgres_is_in_a_group_of_its_own(fleet):
         stays_apart(fleet, m)
 
 
+def test_passwords_are_nobody_elses(fleet):
+    """Programs are postgres's, and so is what holds a password; the configuration is root's to write."""
+    for m in fleet.machines:
+        for unit in (AGENT, fleet.guard(m)):
+            who = m.run("ps", "-o", "user=", "-p", str(m.main_pid(unit))).stdout.strip()
+            assert who == "postgres", unit
+        found = m.run("grep", "-rlsF", "--exclude-dir=base", PASSWORD, "/etc/pgha", "/run", "/tmp",
+                      "/var/lib/postgresql", check=False).stdout.split()
+        stats = {path: m.run("stat", "-c", "%a %U %G", path).stdout.strip() for path in found}
+        assert stats.pop(CONFIG) == "640 root postgres"
+        assert set(stats.values()) == {"600 postgres postgres"}, stats
+
+
 def test_guardian_has_what_its_unit_gives(fleet):
     for m in fleet.machines:
         pid = m.main_pid(fleet.guard(m))
         status = dict(line.split(":", 1) for line in
                       m.run("cat", "/proc/%d/status" % pid).stdout.splitlines())
         assert int(status["VmLck"].split()[0]) > 0, "memory is not locked"
-        # Below 0 needs CAP_SYS_RESOURCE, which this machine may not have to give.
-        assert m.show(fleet.guard(m), "OOMScoreAdjust") == "-1000"
         assert "SCHED_RR" in m.run("chrt", "--pid", str(pid)).stdout
+
+
+def test_units_say_whom_the_kernel_spares(fleet):
+    """Below 0 needs CAP_SYS_RESOURCE, which this machine may not have to give."""
+    for m in fleet.machines:
+        guard = fleet.guard(m)
+        assert m.show(guard, "OOMScoreAdjust") == "-1000"
+        assert m.show(AGENT, "OOMScoreAdjust") == "-900"
+        backend = m.run("pgrep", "-f", "^postgres: .*checkpointer").stdout.split()[0]
+        assert m.oom_score(int(backend)) == 0, "a child of the postmaster is to be killed first"
+        if m.can_lower_oom_scores():
+            assert m.oom_score(m.main_pid(guard)) == -1000
+            assert m.oom_score(m.main_pid(AGENT)) == -900
+            assert m.oom_score(m.postmaster(fleet.data_dir)) == -900
 
 
 # ---- journal
@@ -141,6 +166,45 @@ def test_killed_agent_is_started_and_takes_up_the_lease(fleet):
     assert epochs(fleet) == was
     assert not w.missing() and w.gap_s() < 1
     stays_apart(fleet, leader)
+
+
+def test_agent_that_dies_again_and_again_always_comes_back(fleet):
+    """More often and faster than where systemd gives up by default, which is 5 times in 10 s."""
+    m = fleet.replicas()[0]
+    postmaster = m.postmaster(fleet.data_dir)
+    for _ in range(7):
+        agent = m.main_pid(AGENT)
+        m.kill_main(AGENT)
+        restarted(m, AGENT, agent)
+    wait_for("it is a standby again", lambda: m.health("/replica") == 200, 20)
+    assert m.postmaster(fleet.data_dir) == postmaster
+    assert m.show(AGENT, "ActiveState") == "active"
+
+
+def test_stuck_loop_is_ended_by_the_watchdog(fleet):
+    """The thread that decides hangs. The one that answers REST goes on, and is no sign of life."""
+    m = fleet.replicas()[0]
+    limit = "/etc/systemd/system/pghad.service.d/watchdog.conf"
+    m.write(limit, "[Service]\nWatchdogSec=4\n")
+    m.run("systemctl", "daemon-reload")
+    old = m.main_pid(AGENT)
+    m.kill_main(AGENT)  # for the new time to hold
+    restarted(m, AGENT, old)
+    wait_for("it is a standby again", lambda: m.health("/replica") == 200, 20)
+    agent, postmaster = m.main_pid(AGENT), m.postmaster(fleet.data_dir)
+    stays("it lives on finished cycles", lambda: m.main_pid(AGENT) == agent, 5)
+    holder = m.hold_first_thread(agent)
+    try:
+        assert m.health("/health") == 200
+        restarted(m, AGENT, agent, 30)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert m.said(AGENT, "Watchdog timeout")
+    wait_for("it is a standby again", lambda: m.health("/replica") == 200, 20)
+    assert m.postmaster(fleet.data_dir) == postmaster
+    os.unlink(m.path(limit))
+    m.run("systemctl", "daemon-reload")
 
 
 def test_frozen_agent_its_guardian_acts_and_the_watchdog_starts_another(fleet):
@@ -385,6 +449,10 @@ def test_distribution_keeps_its_hands_off(fleet):
     m.run("systemctl", "stop", "postgresql.service", unit)
     m.run("systemctl", "restart", "postgresql.service")
     assert m.postmaster(fleet.data_dir) == postmaster
+    # What an upgrade of the server does: its scripts stop and start clusters.
+    m.apt("install", "--reinstall", "postgresql-" + fleet.major)
+    assert m.postmaster(fleet.data_dir) == postmaster
+    assert m.show(unit, "ActiveState") == "inactive" and m.health("/replica") == 200
     m.run("rm", "-r", config)
 
 
