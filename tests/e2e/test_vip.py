@@ -4,6 +4,7 @@
 import contextlib
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -81,13 +82,14 @@ def beside(cluster, record, start):
 
 
 def end(proc):
-    proc.kill()
+    """Asked to go: keepalived has processes of its own, which take the address with them."""
+    proc.kill(signal.SIGTERM)
     proc.wait(10)
 
 
 def clear(cluster):
-    for n in holders(cluster):
-        run("ip", "-n", cluster.net.ns(n.name), "addr", "del", VIP + "/24", "dev", "eth0")
+    for n in cluster.nodes:
+        run("ip", "-n", cluster.net.ns(n.name), "addr", "flush", "dev", "eth0", "to", VIP + "/32")
 
 
 def script(cluster):
