@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "wire/confremote.h"
 
 /* Twice the ten seconds, or loop_waits, that Patroni waits for the end of a switchover. */
 #define WAIT_ROUNDS      20
@@ -33,6 +34,34 @@ void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...
 }
 
 /* ---- configuration ---- */
+
+/* A change that this member would not follow is none that it passes on. */
+static bool refuse_remote(struct agent *a, uint64_t id, const char *text)
+{
+	_cleanup_(tree_done) struct tree before = { 0 };
+	_cleanup_(tree_done) struct tree after = { 0 };
+	_cleanup_(freep) char *answer = NULL;
+	char path[TREE_PATH_SIZE];
+
+	if (a->config->allow_remote_commands ||
+	    tree_from_json(text, strlen(text), &after, NULL) < 0)
+		return false;
+	/* What cannot be read holds nothing that was there before. */
+	if (a->config_text != NULL &&
+	    tree_from_json(a->config_text, strlen(a->config_text), &before, NULL) < 0)
+		tree_done(&before);
+	if (!confremote_brings(before.root, after.root, path))
+		return false;
+	answer = str_dupf("%s: not taken from the dynamic configuration, because the file of this "
+			  "member says " CONFREMOTE_KEY ": false; nothing was stored. Set it in "
+			  "the file of each member, then reload them.",
+			  path);
+	log_warning("a change of the dynamic configuration was refused: '%s' is not taken from "
+		    "there, by " CONFREMOTE_KEY,
+		    path);
+	a->port.answer(a->port.ctx, id, 403, "text/plain", answer);
+	return true;
+}
 
 static void put_config(struct agent *a, uint64_t id, const struct command *cmd)
 {
@@ -64,6 +93,10 @@ static void put_config(struct agent *a, uint64_t id, const struct command *cmd)
 	}
 	if (!changed) {
 		a->port.answer(a->port.ctx, id, 200, "application/json", a->config_text);
+		free(merged);
+		return;
+	}
+	if (refuse_remote(a, id, merged)) {
 		free(merged);
 		return;
 	}

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "wire/confvalue.h"
+
 #define AT_ONCE    4
 #define EXAMINE_MS 10000
 
@@ -104,6 +106,28 @@ static void add_rest(const struct config_restapi *rest, struct buf *b)
 	buf_ch(b, '}');
 }
 
+/* Whoever gets to an etcd that asks for no login can write there. */
+static bool etcd_is_open(const struct config_etcd *etcd)
+{
+	bool is_local = etcd->nendpoints > 0;
+
+	for (uint32_t i = 0; i < etcd->nendpoints; i++)
+		is_local = is_local && confvalue_is_loopback(etcd->endpoints[i].host);
+	return !is_local && etcd->username == NULL && etcd->cert == NULL;
+}
+
+static void add_remote(const struct config *config, struct buf *b)
+{
+	add_bool(b, "etcd_open", etcd_is_open(&config->etcd));
+	add_bool(b, "allow_remote_commands", config->allow_remote_commands);
+	buf_str(b, ", \"withheld\": [");
+	for (size_t i = 0; i < config->withheld.n; i++) {
+		buf_str(b, i > 0 ? ", " : "");
+		record_quote(b, config->withheld.items[i]);
+	}
+	buf_ch(b, ']');
+}
+
 static void add_fence(const struct agent *a, struct buf *b)
 {
 	static const char *const modes[] = { "auto", "required", "off" };
@@ -130,6 +154,7 @@ static void answer(struct agent *a)
 	add_text(&b, ", ", "role", record_role_text(publish_role(a)));
 	add_timing(a, &b);
 	add_rest(&a->config->restapi, &b);
+	add_remote(a->config, &b);
 	add_fence(a, &b);
 	buf_add(&b, d->facts.data, d->facts.len);
 	buf_str(&b, ", \"links\": [");

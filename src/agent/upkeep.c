@@ -46,6 +46,7 @@ static void fill_member(const struct agent *a, struct member_out *out)
 	out->pause = a->view.cfg.pause;
 	out->trouble = vitals_trouble(pg);
 	out->sealed = a->view.seal_wanted ? a->view.promised : 0;
+	out->no_remote_commands = !c->allow_remote_commands;
 	if (a->sql_ok && pg->run == PG_UP) {
 		out->has_lsn = true;
 		out->in_recovery = pg->role != ROLE_PRIMARY;

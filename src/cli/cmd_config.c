@@ -11,8 +11,10 @@
 #include "cli/diff.h"
 #include "cli/edit.h"
 #include "cli/editcheck.h"
+#include "cli/node.h"
 #include "cli/outside.h"
 #include "cli/report.h"
+#include "wire/confremote.h"
 #include "wire/treedump.h"
 
 #define TEXT_MAX ETCD_VALUE_MAX
@@ -94,12 +96,39 @@ static int change_by_editor(const char *name, const char *before, struct tree *c
 			  err);
 }
 
+/* Members that take what can run programs from their own files alone, as they publish it. */
+static void name_guarded(const struct picture *picture, struct buf *ret_names)
+{
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next)
+		if (!node_bool(tree_child(m, "pgha"), "allow_remote_commands", true))
+			buf_printf(ret_names, "%s%s", ret_names->len > 0 ? ", " : "",
+				   node_str(m, "name"));
+}
+
+static int look_for_commands(const struct picture *picture, const struct tree *config,
+			     struct err *err)
+{
+	_cleanup_(buf_done) struct buf names = { 0 };
+	char path[TREE_PATH_SIZE];
+
+	name_guarded(picture, &names);
+	if (names.len == 0 || !confremote_brings(picture->config.root, config->root, path))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		       "Nothing was changed: %s: %s would not apply it, because of "
+		       CONFREMOTE_KEY ": false; set it in the file of each member, then hactl "
+		       "reload",
+		       path, names.data);
+}
+
 /* What the members would not take is refused; what they would ignore is said. */
 static int look_at(const struct picture *picture, const struct tree *config, struct err *err)
 {
 	_cleanup_(buf_done) struct buf hints = { 0 };
 	int r = editcheck(picture->config.root, config->root, &hints, err);
 
+	if (r >= 0)
+		r = look_for_commands(picture, config, err);
 	if (r >= 0 && hints.len > 0)
 		(void)fputs(hints.data, stderr);
 	return r;

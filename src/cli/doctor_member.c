@@ -300,6 +300,13 @@ static bool is_loopback(const char *host)
 	return str_starts(host, "127.") || str_eq(host, "::1") || str_eq(host, "localhost");
 }
 
+static bool rest_is_open(const struct tree_node *rest)
+{
+	return rest != NULL && !is_loopback(node_str(rest, "listen")) &&
+	       !node_bool(rest, "authentication", false) && !node_bool(rest, "allowlist", false) &&
+	       !str_eq(node_str(rest, "verify_client"), "required");
+}
+
 static void judge_rest(const struct judge *j)
 {
 	const struct tree_node *rest = tree_child(j->facts, "restapi");
@@ -316,8 +323,7 @@ static void judge_rest(const struct judge *j)
 			    "the password of the REST API crosses the network in clear at %s port "
 			    "%s",
 			    *listen != '\0' ? listen : "*", node_str(rest, "port"));
-	if (node_bool(rest, "authentication", false) || node_bool(rest, "allowlist", false) ||
-	    str_eq(node_str(rest, "verify_client"), "required"))
+	if (!rest_is_open(rest))
 		return;
 	finding_add(j->findings, FINDING_WARNING, j->name,
 		    "whoever reaches that port can switch over, restart, and have data replaced",
@@ -325,6 +331,45 @@ static void judge_rest(const struct judge *j)
 		    "file of every member, then hactl reload",
 		    "the REST API takes writes without authentication at %s port %s",
 		    *listen != '\0' ? listen : "*", node_str(rest, "port"));
+}
+
+/* ---- the dynamic configuration ---- */
+
+static void judge_withheld(const struct judge *j)
+{
+	const struct tree_node *list = tree_child(j->facts, "withheld");
+	_cleanup_(buf_done) struct buf keys = { 0 };
+
+	for (const struct tree_node *it = list != NULL ? list->first : NULL; it != NULL;
+	     it = it->next)
+		if (tree_is_scalar(it))
+			buf_printf(&keys, "%s%s", keys.len > 0 ? ", " : "", it->text);
+	if (keys.len > 0)
+		finding_add(j->findings, FINDING_WARNING, j->name,
+			    "it says pgha.allow_remote_commands: false, so what can run programs "
+			    "counts from its own file alone: members may run with different "
+			    "settings",
+			    "set it in the file of every member, then hactl reload CLUSTER, then "
+			    "hactl edit-config -s KEY=null",
+			    "this stands in the dynamic configuration and is not applied: %s",
+			    keys.data);
+}
+
+static void judge_remote(const struct judge *j)
+{
+	const bool rest = rest_is_open(tree_child(j->facts, "restapi"));
+	const bool etcd = node_bool(j->facts, "etcd_open", false);
+
+	judge_withheld(j);
+	if (!node_bool(j->facts, "allow_remote_commands", false) || (!rest && !etcd))
+		return;
+	finding_add(j->findings, FINDING_WARNING, j->name,
+		    "the dynamic configuration may hold commands (archive_command, callbacks, "
+		    "libraries), which run as the user of Postgres on every member",
+		    "pgha.allow_remote_commands: false in the file of every member, and such "
+		    "settings beside it; or a login for each: doc/security.md",
+		    "whoever reaches %s%s%s can run programs here", etcd ? "etcd" : "",
+		    etcd && rest ? ", or " : "", rest ? "the REST API" : "");
 }
 
 void doctor_member(const struct picture *picture, const struct patient *patient,
@@ -343,4 +388,5 @@ void doctor_member(const struct picture *picture, const struct patient *patient,
 	judge_limits(&j);
 	judge_fences(&j);
 	judge_rest(&j);
+	judge_remote(&j);
 }

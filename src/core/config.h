@@ -240,6 +240,8 @@ struct config {
 	char name[NAME_SIZE];
 	char *state_dir; /* ours: where the durable record lives; default: beside data_dir */
 	char *run_dir;   /* ours: "/run/pgha" */
+	bool allow_remote_commands; /* ours: what the dynamic part says may run programs here */
+	struct strings withheld;    /* paths of dynamic keys that therefore are not applied */
 	struct config_ha ha;
 	struct tags tags;
 	char *tags_json; /* effective tags as published, compact JSON object; "{}" when none */

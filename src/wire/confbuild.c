@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "wire/confkeys.h"
+#include "wire/confremote.h"
 #include "wire/confvalue.h"
 
 #define DCS "bootstrap.dcs."
@@ -73,6 +74,7 @@ void confbuild_identity(const struct confbuild *build)
 	str_printf(config->prefix, sizeof(config->prefix), "/%s%s%s/", config->namespace_,
 		   config->namespace_[0] != '\0' ? "/" : "", config->scope);
 	config->run_dir = confget_text(&build->get, "pgha.run_dir");
+	config->allow_remote_commands = confget_bool(&build->get, CONFREMOTE_KEY);
 }
 
 static enum lease_proof proof_of(unsigned word)

@@ -198,7 +198,9 @@ static bool same_other(const struct config *a, const struct config *b)
 	       a->fence.command_failure == b->fence.command_failure &&
 	       a->fence.hung_postgres == b->fence.hung_postgres &&
 	       a->fence.stalled_disk == b->fence.stalled_disk &&
-	       a->fence.hung_after_ms == b->fence.hung_after_ms && same_pg_rest(&a->pg, &b->pg);
+	       a->fence.hung_after_ms == b->fence.hung_after_ms &&
+	       a->allow_remote_commands == b->allow_remote_commands &&
+	       same_strings(&a->withheld, &b->withheld) && same_pg_rest(&a->pg, &b->pg);
 }
 
 unsigned config_diff(const struct config *a, const struct config *b)

@@ -134,6 +134,7 @@ void config_free(struct config *config)
 		return;
 	free(config->state_dir);
 	free(config->run_dir);
+	strings_done(&config->withheld);
 	free(config->tags_json);
 	net_done(config);
 	pg_done(&config->pg);

@@ -10,6 +10,7 @@
 #include "wire/confbuild.h"
 #include "wire/confcheck.h"
 #include "wire/confenv.h"
+#include "wire/confremote.h"
 #include "wire/treedump.h"
 #include "wire/yamltree.h"
 
@@ -232,9 +233,32 @@ void confdoc_check(const struct confdoc *doc, struct conf_problems *problems)
 	confproblem_sort(problems);
 }
 
-/* An unreadable document is as good as none: everything has a default. */
-static void read_dynamic(const char *json, struct tree *ret, struct conf_problems *problems)
+/* What may run programs is taken away before it is looked at further. */
+static void withhold(const struct confbuild *build, const struct tree *dynamic)
 {
+	if (!confget_bool(&build->get, CONFREMOTE_KEY))
+		confremote_withhold(dynamic->root, build->get.local, build->problems,
+				    &build->config->withheld);
+}
+
+/* The document that stands in the local file; it was checked with that. */
+static void read_first(const struct confbuild *build, struct tree *ret)
+{
+	const struct tree_node *dcs = tree_find(build->get.local, "bootstrap.dcs");
+	struct tree_node *root;
+
+	if (dcs == NULL || dcs->type != TREE_MAP)
+		return;
+	if (tree_copy(ret, NULL, NULL, dcs, &root, NULL) < 0) /* a part of a tree has room in one */
+		tree_done(ret);
+	else
+		withhold(build, ret);
+}
+
+/* An unreadable document is as good as none: everything has a default. */
+static void read_dynamic(const struct confbuild *build, const char *json, struct tree *ret)
+{
+	struct conf_problems *problems = build->problems;
 	struct err err = { 0 };
 
 	if (tree_from_json(json, strlen(json), ret, &err) < 0) {
@@ -248,6 +272,7 @@ static void read_dynamic(const char *json, struct tree *ret, struct conf_problem
 		tree_done(ret);
 		return;
 	}
+	withhold(build, ret);
 	confcheck_dynamic(ret->root, problems);
 }
 
@@ -295,8 +320,7 @@ int conf_build(const struct confdoc *doc, const char *dynamic_json, struct confi
 	_cleanup_(config_freep) struct config *config = mem_new(1, sizeof(*config));
 	_cleanup_(tree_done) struct tree dynamic = { 0 };
 	struct confbuild build = {
-		.get = { .local = doc->tree.root,
-			 .dynamic = tree_find(doc->tree.root, "bootstrap.dcs") },
+		.get = { .local = doc->tree.root },
 		.config = config,
 		.problems = problems,
 		.home = doc->home,
@@ -305,10 +329,11 @@ int conf_build(const struct confdoc *doc, const char *dynamic_json, struct confi
 
 	*ret = NULL;
 	confdoc_check(doc, problems);
-	if (dynamic_json != NULL) {
-		read_dynamic(dynamic_json, &dynamic, problems);
-		build.get.dynamic = dynamic.root;
-	}
+	if (dynamic_json != NULL)
+		read_dynamic(&build, dynamic_json, &dynamic);
+	else
+		read_first(&build, &dynamic);
+	build.get.dynamic = dynamic.root;
 	build_all(&build);
 	confproblem_sort(problems);
 	if (problems->nfatal > 0)

@@ -51,6 +51,7 @@ enum conf_type {
 #define CONF_UNSAFE   0x10u /* with CONF_LATER: must not be ignored when active */
 #define CONF_NOOP     0x20u /* Patroni's; accepted, means nothing here */
 #define CONF_OURS     0x40u /* not known to Patroni */
+#define CONF_EXEC     0x80u /* can run programs on the host: see confremote.h */
 
 /* The part of a path that stands for any name: "postgresql.<method>.command". */
 #define CONF_METHOD "<method>"

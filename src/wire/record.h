@@ -47,6 +47,7 @@ struct member_out {
 	const char *pgha_version; /* goes into "pgha":{"version":...}: we write and honour beats */
 	const char *trouble; /* there too: what is wrong with the server; "" nothing, NULL too */
 	int64_t sealed;           /* beside it: the ballot; 0: left out */
+	bool no_remote_commands;  /* ... "allow_remote_commands":false, else left out */
 };
 
 char *record_member_text(const struct member_out *out);

@@ -146,6 +146,8 @@ void record_member_print(const struct member_out *out, struct buf *text)
 			add_text(text, "trouble", out->trouble);
 		if (out->sealed != 0)
 			buf_printf(text, ",\"sealed\":%" PRId64, out->sealed);
+		if (out->no_remote_commands)
+			buf_str(text, ",\"allow_remote_commands\":false");
 		if (out->fence)
 			jtext_add_field(text, "fence", out->fence, JTEXT_COMPACT);
 		buf_ch(text, '}');

@@ -17,6 +17,7 @@ src_libwire_a_SOURCES = \
 	src/wire/confpg.c \
 	src/wire/confprint.c \
 	src/wire/confproblem.c src/wire/confproblem.h \
+	src/wire/confremote.c src/wire/confremote.h \
 	src/wire/confsample.c \
 	src/wire/conftags.c \
 	src/wire/confvalue.c src/wire/confvalue.h \
@@ -60,6 +61,7 @@ wire_tests = \
 	tests/unit/test_confgen \
 	tests/unit/test_confguc \
 	tests/unit/test_confkeys \
+	tests/unit/test_confremote \
 	tests/unit/test_etcdmsg \
 	tests/unit/test_jtext \
 	tests/unit/test_pct \
@@ -145,6 +147,10 @@ tests_unit_test_confkeys_SOURCES = tests/unit/test_confkeys.c tests/lib/confload
 tests_unit_test_confkeys_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
 tests_unit_test_confkeys_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_confkeys_LDADD = $(WIRE_TEST_LIBS)
+tests_unit_test_confremote_SOURCES = tests/unit/test_confremote.c tests/lib/confload.h
+tests_unit_test_confremote_CPPFLAGS = $(CONF_TEST_CPPFLAGS)
+tests_unit_test_confremote_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_confremote_LDADD = $(WIRE_TEST_LIBS)
 
 tests_unit_test_restroute_SOURCES = tests/unit/test_restroute.c
 tests_unit_test_restroute_CPPFLAGS = $(CONF_TEST_CPPFLAGS)

@@ -17,7 +17,8 @@ METRICS = "".join('pgha_etcd_request_seconds_bucket{scope="x",name="y",le="%s"} 
 GOOD = {
     "version": "0.1.0", "server_version": 150020, "ttl_ms": 5000, "loop_wait_ms": 1000,
     "proofs": 5000, "proofs_failed": 0, "use_pg_rewind": True, "use_slots": True,
-    "etcd_known": True, "etcd_fixed": True,
+    "etcd_known": True, "etcd_fixed": True, "etcd_open": False, "allow_remote_commands": False,
+    "withheld": [],
     "restapi": {"listen": "10.0.0.1", "port": 8008, "authentication": True, "allowlist": False,
                 "tls": True, "verify_client": "none"},
     "wants": {"guard": "auto", "commit_guard": "auto", "watchdog": "off"},
@@ -130,6 +131,19 @@ def test_hosts_and_fences_are_judged(world):
     found = wrong("node0", 1, "crosses the network in clear", "restapi", "tls", False)
     assert "restapi.certfile" in found["mend"]
     wrong("node0", 1, "older than 3.4.31", "etcd_fixed", False)
+    found = wrong("node0", 1, "postgresql.callbacks, postgresql.bin_dir", "withheld",
+                  ["postgresql.callbacks", "postgresql.bin_dir"])
+    assert "pgha.allow_remote_commands: false" in found["why"] and "KEY=null" in found["mend"]
+    facts["node0"].update(etcd_open=True)
+    found = wrong("node0", 1, "whoever reaches etcd can run programs here",
+                  "allow_remote_commands", True)
+    assert found["mend"].startswith("pgha.allow_remote_commands: false in the file")
+    facts["node0"].update(etcd_open=False, allow_remote_commands=True)
+    facts["node0"]["restapi"].update(authentication=False)
+    assert any("whoever reaches the REST API can run programs here" in f["what"]
+               for f in judged(world, 1))
+    facts["node0"].update(allow_remote_commands=False)
+    facts["node0"]["restapi"].update(authentication=True)
     wrong("node0", 1, "ttl is 3.0 s, and the smallest safe one is 4.1 s", "ttl_ms", 3000)
     wrong("node0", 1, "400 renewals of the lease failed", "proofs_failed", 400)
     facts["node0"]["restapi"].update(authentication=False, listen="127.0.0.1")

@@ -296,3 +296,66 @@ def test_etcd_users_of_the_manual(fresh):
     for line in ("put %sleader x", "get %sconfig", "get --prefix %s", "del %sleader"):
         assert etcdctl(cluster, line % own, "pgha-vip") is None, line
     assert etcdctl(cluster, "get %sleader" % own) is None, "nobody in particular"
+
+
+RUNS = {"archive_command": "touch archived", "archive_cleanup_command": "touch ran-by-etcd"}
+LOCAL_ONLY = "pgha.allow_remote_commands"
+
+
+def in_file(node, setting):
+    """Its value in postgresql.conf and what that includes; archive_mode is off."""
+    found = node.sql("SELECT setting FROM pg_file_settings WHERE name = %s", setting)
+    return found[0][0] if found else None
+
+
+def has_run(node):
+    """A restartpoint runs archive_cleanup_command, in the data directory."""
+    node.sql("CHECKPOINT")
+    return os.path.exists(os.path.join(node.data_dir, "ran-by-etcd"))
+
+
+def test_etcd_runs_no_programs_where_the_file_does_not_allow_it(cluster):
+    leader, (shut, open_) = cluster.leader(), cluster.replicas()
+    since = shut.log_size()
+    shut.change_config(pgha={"allow_remote_commands": False},
+                       postgresql={"parameters": {"archive_cleanup_command": "true"}})
+    shut.agent.kill(signal.SIGHUP)
+    wait_for("%s publishes it" % shut.name, lambda: json.loads(cluster.key(
+        "members/" + shut.name))["pgha"].get("allow_remote_commands") is False, 15 * PATIENCE)
+    config = json.loads(cluster.key("config"))
+    config["postgresql"]["parameters"].update(RUNS, work_mem="5MB")
+    config["postgresql"]["callbacks"] = {"on_reload": "/no/such/program"}
+    cluster.etcd.put(cluster.prefix + "config", json.dumps(config))
+    for n in cluster.nodes:
+        wait_for("%s has what runs nothing" % n.name, lambda n=n: n.sql1("SHOW work_mem") == "5MB",
+                 15 * PATIENCE)
+    assert in_file(open_, "archive_command") == "touch archived"
+    assert in_file(shut, "archive_command") is None
+    assert shut.sql1("SHOW archive_cleanup_command") == "true", "the file counts"
+    leader.sql("CHECKPOINT")
+    wait_for("%s ran it" % open_.name, lambda: has_run(open_), 15 * PATIENCE)
+    assert not has_run(shut)
+    said = [line for line in shut.logged_since(since).splitlines() if "not applied" in line]
+    assert len([line for line in said if "postgresql.parameters.archive_command" in line]) == 1, said
+    assert [line for line in said if "postgresql.callbacks" in line and LOCAL_ONLY in line], said
+    assert LOCAL_ONLY not in open_.agent_log()
+
+    before = cluster.key("config")
+    for method, body in (("PATCH", {"postgresql": {"pre_promote": "touch x"}}),
+                         ("PUT", dict(config, standby_cluster={"restore_command": "touch x"}))):
+        answer = shut.rest("/config", method, body)
+        assert answer.code == 403 and LOCAL_ONLY in answer.text, answer
+    edited = cluster.hactl("edit-config", "-p", "restore_command=touch x", "--force", check=False)
+    assert edited.returncode == 1 and shut.name in edited.stdout, edited
+    assert "restore_command" in edited.stdout and LOCAL_ONLY in edited.stdout, edited
+    assert cluster.key("config") == before, "nothing is stored"
+    assert shut.rest("/config", "PATCH", {"ttl": cluster.dcs["ttl"] + 1}).code == 200
+    found = json.loads(cluster.hactl("doctor", "--json", check=False).stdout)["findings"]
+    assert [f for f in found if f["where"] == shut.name and "postgresql.callbacks" in f["what"]]
+
+    shut.change_config(pgha={"allow_remote_commands": True})
+    shut.agent.kill(signal.SIGHUP)
+    wait_for("allowed, it is applied", lambda: in_file(shut, "archive_command") == "touch archived",
+             15 * PATIENCE)
+    assert shut.sql1("SHOW archive_cleanup_command") == "true", "the file still counts"
+    os.unlink(os.path.join(open_.data_dir, "ran-by-etcd"))
