@@ -26,7 +26,7 @@ core   base/ core/ -base/log.h -base/leasepage.h -base/guardpage.h
 wire   base/ core/ wire/ -base/leasepage.h -base/guardpage.h
 agent  base/ core/ wire/ agent/ -base/leasepage.h -base/guardpage.h
 io     base/ core/ wire/ agent/ io/
-cli    base/ core/ wire/ cli/ io/http.h io/etcd.h io/loop.h io/pgconn.h io/sql.h
+cli    base/ core/ wire/ cli/ io/certfile.h io/http.h io/etcd.h io/loop.h io/pgconn.h io/sql.h
 guard  base/leasepage.h base/guardpage.h base/base.h base/err.h base/parse.h base/str.h guard/
 END
 

@@ -206,6 +206,7 @@ static int examine_all(struct cli *cli, const struct args *args, const struct pi
 	_cleanup_(findings_done) struct findings findings = { 0 };
 
 	doctor_host(cli->setup.file, NULL, &findings);
+	doctor_tls(cli->setup.config, &findings);
 	for (const struct tree_node *m = picture_members(picture);
 	     m != NULL && ward->n < MEMBERS_MAX; m = m->next)
 		examine(cli, m, ward, &findings);

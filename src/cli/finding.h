@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "cli/picture.h"
+#include "core/config.h"
 #include "wire/tree.h"
 
 /* The numbers are exit codes. */
@@ -83,5 +84,7 @@ void doctor_cluster(const struct picture *picture, const struct patient *patient
 void doctor_outlook(const struct tree_node *outlook, struct findings *findings);
 /* doctor_host.c: the configuration file that this program reads */
 void doctor_host(const char *file, const char *const *env, struct findings *findings);
+/* doctor_tls.c: certificates and keys that this program uses itself; reads a wall clock */
+void doctor_tls(const struct config *config, struct findings *findings);
 
 #endif

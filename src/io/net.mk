@@ -2,6 +2,7 @@
 src_libio_a_SOURCES += \
 	src/io/allow.c src/io/allow.h \
 	src/io/board.c src/io/board.h \
+	src/io/certfile.c src/io/certfile.h \
 	src/io/confread.c src/io/confread.h \
 	src/io/etcd.c src/io/etcd.h src/io/etcdpriv.h \
 	src/io/etcdauth.c \

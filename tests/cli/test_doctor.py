@@ -5,7 +5,10 @@ import copy
 import json
 import os
 import re
+import subprocess
 import time
+
+import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -350,6 +353,108 @@ def test_open_file_of_this_host(world):
     assert [f["where"] for f in found] == ["this host"] and found[0]["mend"] == "chmod o-rwx " + path
     os.chmod(path, 0o600)
     world.hactl("doctor", options=["-c", path])
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True)
+
+
+def certificate(path, *times):
+    """PATH.crt and PATH.key, which count between two times as `date` reads them."""
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=operator", "-keyout",
+            path + ".key", "-out", path + ".csr")
+    begin, end = times or ("-1 day", "+90 days")
+    stamps = [subprocess.run(["date", "-u", "-d", t, "+%Y%m%d%H%M%SZ"], check=True,
+                             capture_output=True, text=True).stdout.strip() for t in (begin, end)]
+    with open(path + ".cnf", "w", encoding="ascii") as f:
+        f.write("[ca]\ndefault_ca=d\n[d]\ndatabase=%s.db\nnew_certs_dir=%s\nserial=%s.srl\n"
+                "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n" % (
+                    path, os.path.dirname(path), path))
+    with open(path + ".db", "w", encoding="ascii"):
+        pass
+    with open(path + ".srl", "w", encoding="ascii") as f:
+        f.write("01\n")
+    openssl("ca", "-config", path + ".cnf", "-batch", "-selfsign", "-keyfile", path + ".key", "-in",
+            path + ".csr", "-startdate", stamps[0], "-enddate", stamps[1], "-notext", "-out",
+            path + ".crt")
+    for what in (".key", ".csr"):
+        os.chmod(path + what, 0o600)
+    return path
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    made = {"good": (), "soon": ("-1 day", "+10 days"), "over": ("-9 days", "-1 day"),
+            "early": ("+1 day", "+90 days")}
+    place = tmp_path_factory.mktemp("papers")
+    return {name: certificate(str(place / name), *times) for name, times in made.items()}
+
+
+def test_own_certificates_are_judged(world, papers):
+    well(world)
+    path = str(world.tmp / "ctl.yml")
+    good = papers["good"]
+
+    def found(code, section="ctl", **keys):
+        config = {"scope": world.scope, "etcd3": {"hosts": "127.0.0.1:%d" % world.etcd.port}}
+        config.setdefault(section, {}).update(keys)
+        with open(path, "w", encoding="ascii") as f:
+            json.dump(config, f)
+        os.chmod(path, 0o600)
+        done = world.hactl("doctor", "--json", options=["-c", path], code=code)
+        told = json.loads(done.stdout)["findings"]
+        assert all(f["where"] == "this host" and f["why"] and f["mend"] for f in told), told
+        return told
+
+    def one(code, words, **keys):
+        told = found(code, **keys)
+        assert len(told) == 1 and words in told[0]["what"], told
+        assert told[0]["level"] == ("warning", "critical")[code - 1]
+        return told[0]
+
+    pair = {"certfile": good + ".crt", "keyfile": good + ".key", "cacert": good + ".crt"}
+    assert found(0, **pair) == []
+    assert found(0, "etcd3", cert=pair["certfile"], key=pair["keyfile"], cacert=pair["cacert"]) == []
+    # What is not there, what is none, and what does not belong together.
+    assert "ctl.certfile: there is no such file" in one(
+        2, "/no/such.crt", **dict(pair, certfile="/no/such.crt"))["what"]
+    one(2, "/no/such.key, ctl.keyfile: there is no such file", **dict(pair, keyfile="/no/such.key"))
+    one(2, "/no/such.ca, ctl.cacert: there is no such file", **dict(pair, cacert="/no/such.ca"))
+    one(2, "ctl.cacert: no certificate can be read in it", **dict(pair, cacert=good + ".key"))
+    one(2, "ctl.keyfile: is not the key of that certificate",
+        **dict(pair, keyfile=papers["soon"] + ".key"))
+    one(2, "ctl.keyfile: cannot be used", **dict(pair, keyfile=good + ".csr"))
+    one(2, "etcd3.key: is not the key of that certificate", section="etcd3",
+        cert=pair["certfile"], key=papers["soon"] + ".key")
+
+    def of(name):
+        return {"certfile": papers[name] + ".crt", "keyfile": papers[name] + ".key"}
+
+    # When it counts.
+    assert "REPLACING CERTIFICATES" in one(1, "expires in 9 days", **of("soon"))["mend"]
+    one(2, "ctl.certfile, has expired", **of("over"))
+    one(2, "ctl.certfile, does not count yet", **of("early"))
+    one(2, "ctl.cacert, has expired", **dict(pair, cacert=papers["over"] + ".crt"))
+    # Of several authorities one that counts is enough.
+    both = str(world.tmp / "both.crt")
+    with open(both, "w", encoding="ascii") as out:
+        for name in ("over", "good"):
+            with open(papers[name] + ".crt", encoding="ascii") as f:
+                out.write(f.read())
+    assert found(0, **dict(pair, cacert=both)) == []
+    # Who may read the key; the group is the operators'.
+    shared = str(world.tmp / "shared.pem")
+    with open(shared, "w", encoding="ascii") as out:
+        for part in (".key", ".crt"):
+            with open(good + part, encoding="ascii") as f:
+                out.write(f.read())
+    for mode, words in ((0o644, "read"), (0o602, "write")):
+        os.chmod(shared, mode)
+        told = one(2, "ctl.certfile, is a private key that everybody may " + words,
+                   certfile=shared)
+        assert told["mend"] == "chmod o-rwx " + shared
+    os.chmod(shared, 0o640)
+    assert found(0, certfile=shared) == []
 
 
 def test_explain_tells_who_would_lead(world):
