@@ -27,6 +27,7 @@
 #define EXIT_CONFIG 3
 
 #define FILES_WANTED 4096
+#define LAST_MS      1000 /* for programs that were killed to be gone */
 
 enum what {
 	WHAT_RUN = 0,
@@ -300,7 +301,8 @@ static void front_done(struct front *f)
 	loop_source_free(f->hangup);
 	loop_source_free(f->renew);
 	anew_free(f->anew);
-	loop_free(f->loop);
+	if (!loop_end(f->loop, LAST_MS))
+		log_warning("a program that was killed has not ended yet, it is left behind");
 }
 
 static int run(const char *path, char **argv, struct journal *journal)

@@ -351,6 +351,21 @@ void loop_quit(struct loop *loop, int exit_code)
 	loop->exit_code = exit_code;
 }
 
+bool loop_end(struct loop *loop, int64_t max_ms)
+{
+	int64_t until_ms = loop_now_ms() + max_ms;
+
+	if (!loop)
+		return true;
+	loop->quit = false;
+	while (loop->sources && loop_now_ms() < until_ms)
+		(void)loop_step(loop, until_ms - loop_now_ms());
+	if (loop->sources)
+		return false;
+	loop_free(loop);
+	return true;
+}
+
 /* ---- sources ---- */
 
 static struct loop_source *source_new(struct loop *loop, enum kind kind, const char *name,

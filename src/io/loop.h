@@ -36,6 +36,10 @@ int64_t loop_monotonic_us(void); /* CLOCK_MONOTONIC, which systemd wants to hear
 
 int loop_new(struct loop **ret, struct err *err) _must_check_;
 void loop_free(struct loop *loop); /* after all its sources */
+/* For the end of the program: sources that free themselves, those of children that were killed a
+ * moment ago, get max_ms for it, then the loop is freed. False: one is still there, as SIGKILL does
+ * not end who waits for a disk that stands still; so is the loop then. */
+bool loop_end(struct loop *loop, int64_t max_ms);
 
 /* Runs until loop_quit(); returns its exit code. */
 int loop_run(struct loop *loop);

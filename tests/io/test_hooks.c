@@ -212,6 +212,20 @@ static void the_last_may_finish(void)
 	is_gone("last");
 }
 
+/* It was killed a moment ago, and nobody has taken it in when the loop is to end. */
+static void one_that_hangs_does_not_keep_the_agent(void)
+{
+	struct hooks *hooks = with("trap '' TERM; echo $$ >last; exec sleep 1000", HOOKS_MAX_MS);
+	int64_t began_ms = loop_now_ms();
+
+	hooks_run(hooks, CB_STOP, MROLE_REPLICA);
+	until_there("last");
+	hooks_free(hooks);
+	CHECK(loop_end(loop, WAIT_MS), "it has ended");
+	CHECK(loop_now_ms() - began_ms < WAIT_MS);
+	CHECK(kill((pid_t)strtol(read_file("last"), NULL, 10), 0) < 0, "it was taken in");
+}
+
 int main(void)
 {
 	struct err err = { 0 };
@@ -224,6 +238,6 @@ int main(void)
 	RUN(none_stays_for_ever);
 	RUN(what_fails_is_told);
 	RUN(the_last_may_finish);
-	loop_free(loop);
+	RUN(one_that_hangs_does_not_keep_the_agent);
 	return 0;
 }

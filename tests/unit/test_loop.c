@@ -304,3 +304,31 @@ Test(loop, a_signal_is_an_event_like_any)
 	loop_source_free(source);
 	loop_free(loop);
 }
+
+static void frees_itself(void *ctx)
+{
+	loop_source_free(*(struct loop_source **)ctx);
+}
+
+Test(loop, ends_when_what_frees_itself_has_done_so)
+{
+	struct loop_source *source;
+
+	cr_assert_eq(loop_new(&loop, NULL), 0);
+	cr_assert_eq(loop_timer_new(loop, "late", frees_itself, &source, &source, NULL), 0);
+	loop_timer_at(source, loop_now_ms() + 20);
+	loop_quit(loop, 0);
+	cr_assert(loop_end(loop, 10000));
+	cr_assert(loop_end(NULL, 0));
+}
+
+Test(loop, is_left_as_it_is_when_something_stays)
+{
+	struct loop_source *source;
+
+	cr_assert_eq(loop_new(&loop, NULL), 0);
+	cr_assert_eq(loop_timer_new(loop, "never", frees_itself, &source, &source, NULL), 0);
+	cr_assert_not(loop_end(loop, 20));
+	loop_source_free(source);
+	cr_assert(loop_end(loop, 0));
+}
