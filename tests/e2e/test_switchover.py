@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-from lib.cluster import PATIENCE, elapsed_ms
+from lib.cluster import CUT_OFF, GATE_S, PATIENCE, elapsed_ms
 from lib.proc import stays, wait_for
 
 
@@ -255,11 +255,11 @@ echo "$@" >>%(dir)s/callbacks
 ACTIONS = ("on_start", "on_stop", "on_restart", "on_reload", "on_role_change")
 
 
-def set_callbacks(cluster):
+def set_callbacks(cluster, text=CALLBACK):
     for n in cluster.nodes:
         script = n.dir + "/callback"
         with open(script, "w", encoding="ascii") as f:
-            f.write(CALLBACK % {"dir": n.data_parent})
+            f.write(text % {"dir": n.data_parent})
         os.chmod(script, 0o755)
         # The tag shows when the reload has happened.
         n.change_config(postgresql={"callbacks": dict.fromkeys(ACTIONS, script)},
@@ -304,3 +304,62 @@ def test_callbacks_tell_the_role(cluster):
     assert not old.pids_of("sleep")
     old.start_agent()
     wait_told(old, "on_start replica e2e")
+
+
+HANGING = """#!/bin/sh
+echo "$@" >>%(dir)s/callbacks
+trap '' TERM
+exec sleep 1000
+"""
+
+
+def hangs(node, told):
+    """The newest callback, which has said so and does not end."""
+    def hung():
+        with open(node.data_parent + "/callbacks", encoding="ascii") as f:
+            return f.read().splitlines()[-1] == told and node.pids_of("sleep")
+    pids = wait_for("%s hangs in %s" % (node.name, told), hung, 10 * PATIENCE)
+    assert len(pids) <= 2, "one, and on_reload has a place of its own: %s" % pids
+    return pids
+
+
+def serves_meanwhile(node):
+    pids = hangs(node, "on_role_change primary e2e")
+    node.sql("CREATE TABLE meanwhile (); DROP TABLE meanwhile")
+    assert set(pids) & set(node.pids_of("sleep")), "it takes writes while its callback hangs"
+
+
+def test_hanging_callbacks_delay_no_failover(cluster, out):
+    """Scripts that hang in every callback and do not heed SIGTERM: a switchover, the end of a
+    primary that is cut off and the takeover go their way, and the scripts are ended."""
+    set_callbacks(cluster, HANGING)
+    first, second = cluster.leader(), cluster.replicas()[0]
+    with cluster.writers(out) as w:
+        w.mark("switchover %s -> %s" % (first.name, second.name))
+        cluster.hactl("switchover", "--leader", first.name, "--candidate", second.name, "--force")
+        serves_meanwhile(second)
+        cluster.wait_member(first, replication_state="streaming")
+        hangs(first, "on_role_change replica e2e")
+
+        cut_at = w.mark("link down")
+        second.unplug()
+        third = cluster.wait_leader(other_than=second)
+        serves_meanwhile(third)
+        wait_for("%s is no primary" % second.name,
+                 lambda: second.rest_inside("/primary") != 200 and hangs(
+                     second, "on_role_change replica e2e"), 10 * PATIENCE)
+        back_at = w.mark("link up")
+        second.heal()
+        cluster.wait_whole()
+        w.verdict(max_lost=CUT_OFF)
+        taken_at = w.first_ack_ns(cut_at, other_than=second)
+        assert taken_at < back_at
+        last = max(op.done for op in w.ops if op.outcome == "ok" and op.node == second.name
+                   and op.done < taken_at)
+        assert last - cut_at < GATE_S * 1e9, "acknowledged %d ms after the cut" % (
+            (last - cut_at) / 1e6)
+    assert all(len(n.pids_of("sleep")) in (1, 2) for n in (second, third)), "they still hang"
+    second.stop_agent()
+    assert not second.pids_of("sleep"), "they end with the agent"
+    second.start_agent()
+    cluster.wait_whole()
