@@ -4,9 +4,12 @@
  */
 #include "pgrig.h"
 
+#include <glob.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,13 +23,62 @@
 static struct loop *loop;
 static struct node *nodes[NODES_MAX];
 static int nnodes;
-static char bin_dir[] = "/usr/lib/postgresql/15/bin";
+static char bin_dir[PATH_MAX];
 static char super[] = "postgres", repl[] = "replicator", rewinder[] = "rewinder";
 static char secret[] = "se'cr:et\\", database[] = "postgres", listen_on[] = "127.0.0.1";
 
 struct loop *pgrig_loop(void)
 {
 	return loop;
+}
+
+/* "/usr/lib/postgresql/15/bin" -> 15 */
+static int version_of(const char *path)
+{
+	const char *digits = path + strcspn(path, "0123456789");
+
+	return (int)strtol(digits, NULL, 10);
+}
+
+/* The programs of the newest server, as Debian and as the RPMs of postgresql.org lay them out. */
+static void find_programs(void)
+{
+	const char *given = getenv("PGHA_PGBIN");
+	int newest = 0;
+	glob_t found;
+
+	if (given != NULL) {
+		CHECK(str_copy(bin_dir, sizeof(bin_dir), given) >= 0);
+		return;
+	}
+	(void)glob("/usr/lib/postgresql/*/bin", 0, NULL, &found);
+	(void)glob("/usr/pgsql-*/bin", GLOB_APPEND, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		char postgres[PATH_MAX];
+
+		str_printf(postgres, sizeof(postgres), "%s/postgres", found.gl_pathv[i]);
+		if (access(postgres, X_OK) != 0 || version_of(found.gl_pathv[i]) <= newest)
+			continue;
+		newest = version_of(found.gl_pathv[i]);
+		CHECK(str_copy(bin_dir, sizeof(bin_dir), found.gl_pathv[i]) >= 0);
+	}
+	globfree(&found);
+	CHECK(newest > 0, "there is no server of PostgreSQL; PGHA_PGBIN names its programs");
+}
+
+char *pgrig_bin(void)
+{
+	if (bin_dir[0] == '\0')
+		find_programs();
+	return bin_dir;
+}
+
+const char *pgrig_program(const char *name)
+{
+	static char path[PATH_MAX];
+
+	CHECK(str_printf(path, sizeof(path), "%s/%s", pgrig_bin(), name) > 0);
+	return path;
 }
 
 /* Also after a failed check: no server survives its test. */
@@ -161,7 +213,7 @@ struct node *node_new(int n)
 	str_printf(node->pgpass, sizeof(node->pgpass), "%s/node%d.pgpass", rig_dir(), n);
 	pg->data_dir = node->data_dir;
 	pg->pgpass = node->pgpass;
-	pg->bin_dir = bin_dir;
+	pg->bin_dir = pgrig_bin();
 	pg->database = database;
 	pg->listen = listen_on;
 	pg->port = (uint16_t)(BASE_PORT + n);
@@ -274,7 +326,7 @@ static void psql_argv(struct node *node, const char *sql, char conninfo[256],
 {
 	str_printf(conninfo, 256, "host=%s port=%u user=postgres dbname=postgres", rig_dir(),
 		   node->config.pg.port);
-	argv[0] = "/usr/lib/postgresql/15/bin/psql";
+	argv[0] = pgrig_program("psql");
 	argv[1] = "-XAtq";
 	argv[2] = "-vON_ERROR_STOP=1";
 	argv[3] = conninfo;

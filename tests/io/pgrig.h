@@ -45,6 +45,10 @@ struct node {
 /* First act of main(). */
 void pgrig_begin(void);
 struct loop *pgrig_loop(void);
+/* Directory of the server's programs: PGHA_PGBIN, or where the newest version is installed. */
+char *pgrig_bin(void);
+/* One of them; the text stands until the next call. */
+const char *pgrig_program(const char *name);
 
 /* A member "node<n>" on port 22000 + n, with nothing on disk. Freed with the rig. */
 struct node *node_new(int n);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/child.h"
+#include "io/pgdir.h"
 #include "io/pgproc.h"
 #include "pgrig.h"
 
@@ -33,7 +34,7 @@ static void bootstraps_a_cluster(void)
 	CHECK(one->state.postmaster_pid > 0);
 	node_until(one, PG_UP, ROLE_PRIMARY);
 	CHECK(one->sql_ok && one->state.timeline == 1 && one->state.flush_lsn > 0);
-	CHECK(one->state.server_version / 10000 == 15 && one->state.server_version > 150000);
+	CHECK(one->state.server_version / 10000 == pgdir_major(one->data_dir));
 	CHECK(one->state.control == CONTROL_IN_PRODUCTION && !one->state.standby_signal);
 	CHECK(one->state.postmaster_start_us > 0 && !one->state.pending_restart);
 }
@@ -44,11 +45,12 @@ static void makes_roles_twice_without_harm(void)
 	char script[] = "sh -c 'echo \"$1\" > $0 && psql -XAt -c \"show synchronous_commit\" \"$1\" >> "
 			"$0'";
 	_cleanup_(buf_done) struct buf command = { 0 };
+	_cleanup_(freep) char *path = str_dupf("%s:/usr/bin:/bin", pgrig_bin());
 
 	buf_printf(&command, "%s %s/boot.out", script, rig_dir());
 	one->config.bootstrap.post_bootstrap = command.data;
 	node_configure(one);
-	setenv("PATH", "/usr/lib/postgresql/15/bin:/usr/bin:/bin", 1);
+	setenv("PATH", path, 1);
 	for (int i = 0; i < 2; i++)
 		CHECK(node_do(one, PGOP_POST_BOOTSTRAP) == 0, "%s", one->err.msg);
 	one->config.bootstrap.post_bootstrap = NULL;

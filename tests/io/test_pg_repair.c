@@ -355,10 +355,10 @@ static void custom_methods_come_first(void)
 	char seen_path[160];
 
 	str_printf(seen_path, sizeof(seen_path), "%s/args", rig_dir());
-	buf_printf(&script, "sh -c 'echo \"$@\" > %s; export PATH=/usr/lib/postgresql/15/bin:$PATH; "
+	buf_printf(&script, "sh -c 'echo \"$@\" > %s; export PATH=%s:$PATH; "
 			    "for a; do case $a in --connstring=*) c=${a#*=};; --datadir=*) d=${a#*=};; "
 			    "esac; done; pg_basebackup -D $d -X stream -c fast -d \"$c\"' sh",
-		   seen_path);
+		   seen_path, pgrig_bin());
 	methods[0] = (struct replica_method){ .name = bad_name, .command = bad };
 	methods[1] = (struct replica_method){ .name = copy_name, .command = script.data };
 	methods[2] = (struct replica_method){ .name = base };

@@ -158,8 +158,7 @@ static void settings_may_live_elsewhere(void)
 static bool gets_in(const struct node *node, const char *password)
 {
 	char conninfo[256], entry[64];
-	const char *argv[] = { "/usr/lib/postgresql/15/bin/psql", "-XAtqc", "select 1", conninfo,
-			       NULL };
+	const char *argv[] = { pgrig_program("psql"), "-XAtqc", "select 1", conninfo, NULL };
 	const char *env[] = { entry, NULL };
 	struct child_spec spec = { .name = "psql", .argv = argv, .env = env };
 	_cleanup_(buf_done) struct buf output = { 0 };
@@ -184,8 +183,9 @@ static void bootstraps_from_a_backup(void)
 	CHECK(node_sql(one, "alter role postgres password 'another'", NULL));
 		str_printf(script, sizeof(script),
 		   "sh -c 'for a; do case $a in --datadir=*) d=${a#*=};; esac; done; "
-		   "PGPASSWORD=another /usr/lib/postgresql/15/bin/pg_basebackup -D $d -X stream "
-		   "-c fast -h 127.0.0.1 -p 22001 -U replicator && test \"$3\" = --extra=1' sh");
+		   "PGPASSWORD=another %s -D $d -X stream "
+		   "-c fast -h 127.0.0.1 -p 22001 -U replicator && test \"$3\" = --extra=1' sh",
+		   pgrig_program("pg_basebackup"));
 	recovery[0] = (struct pair){ target_name, target };
 	recovery[1] = (struct pair){ restore_name, restore };
 	boot->method_command = script;

@@ -99,9 +99,9 @@ static void archiver_that_is_stuck(void)
 
 static pid_t receiver(const char *name)
 {
-	static char program[] = "/usr/lib/postgresql/15/bin/pg_receivewal";
 	static char no_loop[] = "--no-loop", sync[] = "--synchronous", often[] = "-s1";
 	char dir[160], conninfo[256];
+	_cleanup_(freep) char *program = str_dup(pgrig_program("pg_receivewal"));
 	char *argv[] = { program, no_loop, sync, often, NULL, conninfo, NULL };
 	char option[200];
 
