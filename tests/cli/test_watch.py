@@ -53,12 +53,16 @@ def test_what_changes_is_an_event(world, terminal):
     t.end(0)
 
 
-def test_a_copy_shows_its_bytes(world, terminal):
+def test_a_copy_and_a_rewind_show_their_bytes(world, terminal):
     world.members["node1"].answers["GET", "/patroni"][1]["pgha"] = {
         "name": "clone", "job": {"name": "clone", "for_ms": 7000, "done_bytes": 512 * 2 ** 20,
                                  "total_bytes": 2 ** 30}}
+    world.members["node2"].answers["GET", "/patroni"][1]["pgha"] = {
+        "name": "busy", "job": {"name": "rewind", "for_ms": 3000, "done_bytes": 30 * 2 ** 20,
+                                "total_bytes": 40 * 2 ** 20}}
     t = terminal("watch")
     t.wait("node1: clone, 7 s  ██████████░░░░░░░░░░ 50 %, 512 MB of 1.0 GB")
+    t.wait("node2: rewind, 3 s  ███████████████░░░░░ 75 %, 30.0 MB of 40.0 MB")
     plain = terminal("watch", env={"LC_ALL": "C", "NO_COLOR": "1"})
     plain.wait("##########.......... 50 %")
     assert "\033[1m" in t.text and "\033[1m" not in plain.text and "\033[32m" not in plain.text

@@ -103,6 +103,66 @@ static void rewinds_one_that_was_not_shut_down(void)
 	CHECK(node_number(two, "select count(*) from t where a = -1") == 0);
 }
 
+/* The real one, kept from ending after it has told all that it tells. */
+static void make_rewind_that_waits(char dir[160])
+{
+	_cleanup_(buf_done) struct buf script = { 0 };
+
+	str_printf(dir, 160, "%s/bin", rig_dir());
+	buf_printf(&script,
+		   "mkdir %s && ln -s %s/* %s && rm %s/pg_rewind && cat >%s/pg_rewind <<'END'\n"
+		   "#!/bin/sh\n"
+		   "%s/pg_rewind \"$@\" && rc=0 || rc=$?\n"
+		   "touch %s/told; while [ ! -e %s/go ]; do sleep 0.05; done; exit $rc\n"
+		   "END\nchmod +x %s/pg_rewind",
+		   dir, pgrig_bin(), dir, dir, dir, pgrig_bin(), dir, dir, dir);
+	sh(script.data);
+}
+
+static void tells_how_far_a_rewind_is(void)
+{
+	char *before = one->config.pg.bin_dir;
+	char told[200], dir[160], go[200];
+	int64_t done = -1, total = -1;
+	uint64_t ticket;
+
+	make_rewind_that_waits(dir);
+	str_printf(told, sizeof(told), "%s/told", dir);
+	str_printf(go, sizeof(go), "touch %s/go", dir);
+	one->config.pg.bin_dir = dir;
+	node_configure(two);
+	diverge(one, two, 1000);
+	CHECK(node_stop(one, STOP_FAST) == 0);
+	pg_progress(one->pg, &done, &total);
+	CHECK(done == 0 && total == 0);
+	ticket = send_from(one, PGOP_REWIND, two);
+	while (access(told, F_OK) != 0) {
+		CHECK(one->answered != ticket, "%s", one->err.msg);
+		pgrig_step();
+	}
+	do {
+		pgrig_step();
+		pg_progress(one->pg, &done, &total);
+	} while (total == 0);
+	/* A thousand rows of 1 kB at least, and all of it by now. */
+	CHECK(done == total && total > 1000000, "%lld of %lld", (long long)done, (long long)total);
+	CHECK(one->answered != ticket);
+	sh(go);
+	CHECK(node_wait(one, ticket) == 0, "%s", one->err.msg);
+	CHECK(str_eq(one->text, "rewound to 'node2'"), "%s", one->text);
+	pg_progress(one->pg, &done, &total);
+	CHECK(done == 0 && total == 0);
+	one->config.pg.bin_dir = before;
+	node_configure(two);
+	follow(one, two);
+	catch_up(one, two);
+	/* As it was before. */
+	CHECK(node_stop(two, STOP_FAST) == 0);
+	CHECK(node_do(one, PGOP_PROMOTE) == 0, "%s", one->err.msg);
+	node_until(one, PG_UP, ROLE_PRIMARY);
+	follow(two, one);
+}
+
 static void says_when_nothing_was_to_be_done(void)
 {
 	CHECK(node_stop(two, STOP_FAST) == 0);
@@ -452,6 +512,7 @@ int main(void)
 	three = node_new(3);
 	RUN(rewinds_right_after_a_promotion);
 	RUN(rewinds_one_that_was_not_shut_down);
+	RUN(tells_how_far_a_rewind_is);
 	RUN(says_when_nothing_was_to_be_done);
 	RUN(failing_before_the_first_byte_changes_nothing);
 	RUN(killed_in_the_middle_it_can_only_be_replaced);
