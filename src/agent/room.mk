@@ -33,6 +33,7 @@ if HAVE_CRITERION
 agent_tests = tests/unit/test_keys tests/unit/test_poolers tests/unit/test_successor \
 	tests/unit/test_model tests/unit/test_number tests/unit/test_seal tests/unit/test_probe \
 	tests/unit/test_job \
+	tests/unit/test_store \
 	tests/unit/test_term
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
@@ -60,6 +61,9 @@ tests_unit_test_probe_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_job_SOURCES = tests/unit/test_job.c
 tests_unit_test_job_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_job_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c
+tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_store_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 tests_unit_test_term_SOURCES = tests/unit/test_term.c
 tests_unit_test_term_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_term_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)

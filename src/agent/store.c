@@ -368,14 +368,16 @@ static void read_all(struct agent *a)
 	txn_send(a, TICKET_READ, 0, &req);
 }
 
-static void read_answered(struct agent *a, const struct event *ev)
+static void read_answered(struct agent *a, const struct pending *p, const struct event *ev)
 {
 	if (ev->result < 0 || ev->rep->error_code != 0)
 		return;
 	if (ev->rep->revision < a->stream_revision) {
-		log_warning("etcd answered with revision %lld, older than %lld that was seen "
-			    "before: a member that lags, or a store that was restored",
-			    (long long)ev->rep->revision, (long long)a->stream_revision);
+		/* Else events have overtaken the answer; the next read knows them. */
+		if (ev->rep->revision < p->revision)
+			log_warning("etcd answered with revision %lld, older than %lld that was "
+				    "seen before: a member that lags, or a store that was restored",
+				    (long long)ev->rep->revision, (long long)p->revision);
 		return;
 	}
 	if (regress_check_read(a, ev->rep))
@@ -470,7 +472,7 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 	else if (p->kind == TICKET_INIT)
 		init_answered(a, p, ev);
 	else if (p->kind == TICKET_READ)
-		read_answered(a, ev);
+		read_answered(a, p, ev);
 	else if (p->kind == TICKET_COMMAND)
 		command_request_written(a, is_answer(ev));
 	else if (p->kind == TICKET_CONFIG)
