@@ -321,12 +321,17 @@ static void votes_cycle(struct agent *a)
 		*w = (struct waiting){ 0 };
 }
 
+static bool handover_waits_for_checkpoint(const struct view *v)
+{
+	return v->handover_asked && !v->handover_begun && !v->handover_checkpointed;
+}
+
 static void end_cycle(struct agent *a)
 {
 	struct waiting *w = &a->waiting;
 	const struct cluster *c = &a->view.cluster;
 	const char *done = w->failover ? "failed" : "switched";
-	char text[NAME_SIZE * 2 + 64];
+	char text[NAME_SIZE * 2 + 128];
 
 	w->seen = w->seen || c->request.present;
 	/* Streams lose events (etcd 3.4), and the next read of everything may come too late. */
@@ -350,9 +355,11 @@ static void end_cycle(struct agent *a)
 	if (a->view.now_ms < w->until_ms)
 		return;
 	(void)str_printf(text, sizeof(text),
-			 "%s status unknown after %lld seconds; operation may still be in progress",
+			 "%s status unknown after %lld seconds; operation may still be in progress%s",
 			 w->failover ? "Failover" : "Switchover",
-			 (long long)((w->until_ms - w->since_ms) / 1000));
+			 (long long)((w->until_ms - w->since_ms) / 1000),
+			 handover_waits_for_checkpoint(&a->view) ?
+				 ": the leader's checkpoint before it has not ended" : "");
 	answer_waiting(a, 503, text, NULL);
 }
 

@@ -127,7 +127,7 @@ def test_a_checkpoint_that_hangs_costs_no_write(archiving, out):
     with cluster.writers(out) as w:
         with stopped(old, "backend_type = 'checkpointer'"):
             _, answer = switch(cluster)
-            assert answer.code == 503, answer
+            assert answer.code == 503 and "checkpoint before it has not ended" in answer.text, answer
             wait_for("it is told", lambda: "the checkpoint before it does not end, and this member "
                      "goes on as the leader" in old.logged_since(size), 80)
         assert cluster.leader() is old and cluster.key("failover") in (None, "{}")
