@@ -282,14 +282,13 @@ static void fold_ancestry(struct agent *a, const struct pending *p, const struct
  * anyway has no choice. */
 static bool checkpoint_too_long(struct agent *a, const struct event *ev)
 {
-	struct request *request = &a->view.cluster.request;
+	const struct request *request = &a->view.cluster.request;
 
 	if (ev->result != -(int)ERR_TIMEOUT || !a->view.handover_asked || !request->present ||
 	    a->view.mode == MODE_SHUTDOWN || a->view.handover_begun)
 		return false;
-	store_clear_request(a, "the checkpoint before it does not end, and this member goes on "
-			       "as the leader");
-	request->present = false;
+	store_refuse_request(a, "the checkpoint before it does not end, and this member goes on "
+				"as the leader");
 	return true;
 }
 

@@ -355,7 +355,8 @@ static void end_cycle(struct agent *a)
 	if (a->view.now_ms < w->until_ms)
 		return;
 	(void)str_printf(text, sizeof(text),
-			 "%s status unknown after %lld seconds; operation may still be in progress%s",
+			 "%s status unknown after %lld seconds; operation may still be in "
+			 "progress%s",
 			 w->failover ? "Failover" : "Switchover",
 			 (long long)((w->until_ms - w->since_ms) / 1000),
 			 handover_waits_for_checkpoint(&a->view) ?
@@ -554,6 +555,8 @@ static void request_cycle(struct agent *a)
 		return;
 	if (r->scheduled_at_us != 0 && late_ms > grace_ms)
 		store_clear_request(a, "its scheduled time is over");
+	else if (r->mod_revision == a->refused_revision)
+		store_clear_request(a, a->refused_why);
 	else if (r->leader[0] != '\0' && !str_eq(r->leader, a->view.name))
 		store_clear_request(a, "the leader it names does not lead");
 	else if (str_eq(r->candidate, a->view.name))

@@ -303,7 +303,7 @@ static bool request_is_for_us(const struct agent *a)
 {
 	const struct request *r = &a->view.cluster.request;
 
-	if (!r->present || !request_is_due(a))
+	if (!r->present || r->mod_revision == a->refused_revision || !request_is_due(a))
 		return false;
 	if (r->leader[0] != '\0' && !str_eq(r->leader, a->view.name))
 		return false;
@@ -332,7 +332,7 @@ static void give_handover_up(struct agent *a)
 	log_warning("Postgres did not end in good order: unless another member has every commit, "
 		    "this one goes on as the leader");
 	if (v->cluster.request.present)
-		store_clear_request(a, "Postgres did not end in good order");
+		store_refuse_request(a, "Postgres did not end in good order");
 	crash_began(a);
 }
 

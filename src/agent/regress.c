@@ -256,6 +256,7 @@ static void forget_store(struct agent *a)
 	a->read_retry_at_ms = 0;
 	a->release_ticket = 0;
 	a->number_used_revision = 0;
+	a->refused_revision = 0;
 	a->status_epoch = 0;
 	a->status_key = (struct status_key){ 0 };
 	a->cluster_dirty = true;

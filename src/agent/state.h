@@ -286,6 +286,8 @@ struct agent {
 	bool page_found; /* by this life, at its start */
 	int64_t number_used_revision; /* pgha/timeline as the newest promotion used it */
 	int64_t number_retry_ms;
+	int64_t refused_revision; /* of the request that this leader has given up; 0 none */
+	const char *refused_why;
 	struct guard_state guard;
 	struct fence fence;
 	struct poolers poolers;
@@ -476,6 +478,9 @@ void store_race(struct agent *a);
 void store_unrace(struct agent *a);
 void store_enrol(struct agent *a);
 void store_clear_request(struct agent *a, const char *why);
+/* Gives it up for good, also if a read that was under way shows it once more. `why` lives for
+ * ever. */
+void store_refuse_request(struct agent *a, const char *why);
 void store_put_config(struct agent *a, uint64_t command_id, const char *json, bool if_unchanged);
 void store_put_request(struct agent *a, const struct request *request);
 

@@ -334,6 +334,13 @@ void store_clear_request(struct agent *a, const char *why)
 	txn_send(a, TICKET_CLEAR, 0, &req);
 }
 
+void store_refuse_request(struct agent *a, const char *why)
+{
+	a->refused_revision = a->view.cluster.request.mod_revision;
+	a->refused_why = why;
+	store_clear_request(a, why);
+}
+
 void store_put_request(struct agent *a, const struct request *request)
 {
 	struct etcd_req req;

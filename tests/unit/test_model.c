@@ -91,3 +91,37 @@ Test(model, another_members_walsender_tells_nothing)
 	str_clip(agent->walsenders[0].application_name, NAME_SIZE, "n3");
 	cr_assert_str_eq(unfit_when_it_tells(1), "does not stream at the moment");
 }
+
+static void no_etcd(void *ctx, uint64_t ticket, const struct etcd_req *req)
+{
+	(void)ctx;
+	(void)ticket;
+	(void)req;
+}
+
+static int64_t no_clock(void *ctx)
+{
+	(void)ctx;
+	return NOW_MS;
+}
+
+/* The read that shows it left before the key was cleared. */
+Test(model, hands_over_for_no_request_that_was_given_up)
+{
+	static struct config config = { .prefix = "/service/one/" };
+	struct view *v = &agent->view;
+
+	agent->config = &config;
+	agent->port.etcd = no_etcd;
+	agent->port.now_ms = no_clock;
+	str_clip(v->cluster.leader, sizeof(v->cluster.leader), "n1");
+	v->cluster.request = (struct request){ .present = true, .mod_revision = 20 };
+	model_refresh(agent);
+	cr_assert(v->handover_asked);
+	store_refuse_request(agent, "it takes too long");
+	model_refresh(agent);
+	cr_assert_not(v->handover_asked);
+	v->cluster.request.mod_revision = 21;
+	model_refresh(agent);
+	cr_assert(v->handover_asked);
+}
