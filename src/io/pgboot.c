@@ -109,8 +109,10 @@ static int step_stage(struct pgwork *work, struct err *err)
 		return PGWORK_NEXT;
 	}
 	if (role.auth->password) {
-		/* Before 14 the setting could say "on". */
-		bool scram = str_eq(boot->encryption, "scram-sha-256");
+		/* Before 14 the setting could say "on". Where the configured lines of pg_hba.conf
+		 * ask for scram-sha-256, nobody could log in with md5; either is let in by md5. */
+		bool scram = str_eq(boot->encryption, "scram-sha-256") ||
+			     pgconf_wants_scram(work->pg->config);
 
 		verifier = pgconn_password_verifier(work->conn, role.auth->username,
 						    role.auth->password,

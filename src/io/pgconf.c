@@ -11,6 +11,8 @@
 #include "io/pgdsn.h"
 
 #define RECOVERY_HEADER "# recovery.conf\n"
+#define SCRAM           "scram-sha-256"
+#define BLANKS          " \t"
 
 /* Settings that exist for standbys only. They are written into the block of a standby, and in
  * postgresql.auto.conf they would win over it. */
@@ -75,6 +77,37 @@ const char *pgconf_initdb_waldir(const struct config *config)
 	if (config->bootstrap.method_command)
 		return NULL;
 	return pgconf_pair(&config->bootstrap.initdb, "waldir");
+}
+
+/* Whether a line of pg_hba.conf has this word, a comment at its end left out. */
+static bool has_word(const char *line, const char *word)
+{
+	const char *end = line + strcspn(line, "#");
+
+	for (line += strspn(line, BLANKS); line < end; line += strspn(line, BLANKS)) {
+		size_t len = strcspn(line, BLANKS "#");
+
+		if (len == strlen(word) && strncmp(line, word, len) == 0)
+			return true;
+		line += len;
+	}
+	return false;
+}
+
+bool pgconf_wants_scram(const struct config *config)
+{
+	const struct strings *lines = &config->pg.pg_hba;
+	const char *set = pgconf_param(config, "password_encryption");
+
+	if (set)
+		return str_ieq(set, SCRAM);
+	if (lines->n == 0)
+		lines = &config->bootstrap.pg_hba;
+	for (size_t i = 0; i < lines->n; i++) {
+		if (has_word(lines->items[i], SCRAM))
+			return true;
+	}
+	return false;
 }
 
 /* -- pieces ------------------------------------------------------------------------------- */

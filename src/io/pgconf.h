@@ -30,6 +30,10 @@ const char *pgconf_param(const struct config *config, const char *name);
 const char *pgconf_pair(const struct pairs *pairs, const char *name);
 /* One of the settings that a standby must not have lower than the control file says; else 0. */
 int32_t pgconf_floor(const struct pgcontrol *control, const char *name);
+/* Whether the passwords of a new cluster are to be stored as scram-sha-256: a configured
+ * password_encryption says so, or without one a line of pg_hba.conf, which refuses those that are
+ * stored as md5. PostgreSQL 13 does that unless it is told. */
+bool pgconf_wants_scram(const struct config *config);
 /* The place outside of the data directory that our initdb was told to put WAL into; NULL none. */
 const char *pgconf_initdb_waldir(const struct config *config);
 

@@ -354,11 +354,12 @@ int pgfiles_restore(const struct config *config, struct err *err)
 	return each_file(config, bring, err);
 }
 
-int pgfiles_append_hba(const char *data_dir, const struct strings *lines, struct err *err)
+int pgfiles_append(const char *data_dir, const char *name, const struct strings *lines,
+		   struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
 	char path[PATH_MAX];
-	int rc = join(path, data_dir, "pg_hba.conf", err);
+	int rc = join(path, data_dir, name, err);
 
 	if (rc < 0)
 		return rc;

@@ -26,9 +26,9 @@ int pgfiles_pgpass(const struct config *config, const char *socket_dir, const st
 /* Copies of our files to "<data_dir>/NAME.backup"; and what is missing back from there. */
 int pgfiles_backup(const struct config *config, struct err *err) _must_check_;
 int pgfiles_restore(const struct config *config, struct err *err) _must_check_;
-/* Lines behind what initdb put into pg_hba.conf of `data_dir`. */
-int pgfiles_append_hba(const char *data_dir, const struct strings *lines,
-		       struct err *err) _must_check_;
+/* Lines behind what initdb put into a file of `data_dir`. */
+int pgfiles_append(const char *data_dir, const char *name, const struct strings *lines,
+		   struct err *err) _must_check_;
 /* For a restored cluster whose passwords are not known: pg_hba.conf trusts the superuser on local
  * connections and nobody else, until pgfiles_untrust(). pgfiles_write() leaves it alone meanwhile.
  * A hba_file of the operator's is not touched. */

@@ -24,7 +24,8 @@ struct initdb {
 	bool aside;
 };
 
-enum { I_CHECK = 0, I_CLEAN, I_RUN, I_CONTROL, I_VERIFY, I_SYNC, I_SWAP, I_SYNC_PARENT, I_DONE };
+enum { I_CHECK = 0, I_CLEAN, I_RUN, I_ENCRYPTION, I_CONTROL, I_VERIFY, I_SYNC, I_SWAP,
+       I_SYNC_PARENT, I_DONE };
 
 static int step_check(struct pgwork *work, struct err *err)
 {
@@ -138,6 +139,67 @@ static int step_run(struct pgwork *work, struct err *err)
 	return data->custom ? run_custom(work, err) : run_initdb(work, err);
 }
 
+/* The constant that the server reads as this text. */
+static void literal(const char *text, struct buf *ret)
+{
+	buf_str(ret, "E'");
+	for (; *text; text++) {
+		if (*text == '\'' || *text == '\\')
+			buf_ch(ret, *text);
+		buf_ch(ret, *text);
+	}
+	buf_ch(ret, '\'');
+}
+
+/* The role that initdb made is the one that single-user mode runs as. */
+static int store_password(struct pgwork *work, const char *password, struct err *err)
+{
+	_cleanup_(words_done) struct words words = { 0 };
+	_cleanup_(buf_done) struct buf input = { 0 };
+	struct initdb *data = work->data;
+	struct child_spec spec = { .name = "postgres", .c_locale = true };
+
+	pgtool_program(work->pg, "postgres", &words);
+	words_add(&words, "--single");
+	words_add(&words, "-j");
+	words_add(&words, "-D");
+	words_add(&words, "%s", data->made);
+	/* A failure ends it, and does not print the statement. */
+	words_add(&words, "-cexit_on_error=on");
+	words_add(&words, "-clog_min_error_statement=panic");
+	words_add(&words, "template1");
+	buf_str(&input, "alter role current_user password ");
+	literal(password, &input);
+	buf_str(&input, ";\n\n");
+	spec.argv = (const char *const *)words.items;
+	spec.input = input.data;
+	return pgtool_spawn(work, &spec, err);
+}
+
+/* What initdb does by itself where its options `auth` make a pg_hba.conf that asks for
+ * scram-sha-256. It cannot be told otherwise before 16, and 13 reads no more than 99 bytes of a
+ * password, so that the stored form cannot be handed to it. */
+static int step_encryption(struct pgwork *work, struct err *err)
+{
+	char line[] = "password_encryption = 'scram-sha-256'";
+	char *items[] = { line };
+	const struct strings lines = { items, 1 };
+	struct initdb *data = work->data;
+	const struct config *config = work->pg->config;
+	int32_t major = pgdir_major(data->made);
+	int rc;
+
+	if (data->custom || major == 0 || major >= 14 || !pgconf_wants_scram(config))
+		return PGWORK_NEXT;
+	log_info("the new cluster stores passwords as scram-sha-256, as the configuration asks: "
+		 "PostgreSQL %d by itself would store md5",
+		 (int)major);
+	rc = pgfiles_append(data->made, "postgresql.conf", &lines, err);
+	if (rc < 0 || !config->pg.superuser.password)
+		return rc;
+	return store_password(work, config->pg.superuser.password, err);
+}
+
 /* -- taking it in ------------------------------------------------------------------------- */
 
 static int step_control(struct pgwork *work, struct err *err)
@@ -157,7 +219,7 @@ static int step_verify(struct pgwork *work, struct err *err)
 	if (rc < 0)
 		return err_wrap(err, "what was made is no data directory");
 	if (!data->custom && config->pg.pg_hba.n == 0 && config->bootstrap.pg_hba.n > 0)
-		rc = pgfiles_append_hba(data->made, &config->bootstrap.pg_hba, err);
+		rc = pgfiles_append(data->made, "pg_hba.conf", &config->bootstrap.pg_hba, err);
 	if (rc == 0)
 		rc = pgdir_mark(data->made, PGDIR_BOOTSTRAP, err);
 	if (rc == 0 && !data->custom)
@@ -214,6 +276,7 @@ static const struct pgwork_step steps[] = {
 	[I_CHECK] = { "check", step_check },
 	[I_CLEAN] = { "clean up", step_clean },
 	[I_RUN] = { "initdb", step_run },
+	[I_ENCRYPTION] = { "password encryption", step_encryption },
 	[I_CONTROL] = { "pg_controldata", step_control },
 	[I_VERIFY] = { "verify", step_verify },
 	[I_SYNC] = { "sync", step_sync },

@@ -3,6 +3,7 @@
 
 import os
 
+from lib.net import SUBNET
 from lib.node import chown_postgres, pg_bin
 from lib.proc import stays, wait_for
 
@@ -54,6 +55,35 @@ def test_bootstrap_waits_for_etcd_then_one_creates_the_rest_clone(fresh):
         assert "secret" not in n.agent_log()
 
 
+def test_passwords_are_stored_as_pg_hba_asks(fresh):
+    """PostgreSQL 13 stores them as md5 unless it is told, which lines with scram-sha-256 refuse.
+    The agent logs in by such a line too, from its first connection on."""
+    secrets = {"postgres": "sup'er\\ secret", "replicator": "repl secret",
+               "rewinder": "rewind secret", "app": "app secret"}
+    fresh.local = {
+        "bootstrap": {"pg_hba": ["host all all %s scram-sha-256 # not md5" % SUBNET,
+                                 "host replication replicator %s scram-sha-256" % SUBNET]},
+        "postgresql": {"pg_hba": None, "use_unix_socket": False, "authentication": {
+            role: {"password": secrets[user]} for role, user in (
+                ("superuser", "postgres"), ("replication", "replicator"),
+                ("rewind", "rewinder"))}},
+    }
+    for n in fresh.nodes:
+        fresh.reset_config(n)
+    fresh.start()
+    leader = fresh.leader()
+    leader.sql("CREATE ROLE app LOGIN PASSWORD %s", secrets["app"])
+    stored = dict(leader.sql("SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin"))
+    assert set(stored) == set(secrets)
+    assert all(text.startswith("SCRAM-SHA-256$") for text in stored.values()), stored
+    for user, password in secrets.items():
+        done = leader.run(["psql", "-X", "-h", leader.addr, "-U", user, "-d", "postgres", "-Atc",
+                           "SELECT 1"], env={"PGPASSWORD": password, "PATH": os.environ["PATH"]})
+        assert done.stdout.strip() == "1"
+    for n in fresh.nodes:
+        assert "secret" not in n.agent_log()
+
+
 def test_failed_bootstrap_gives_the_race_back(fresh):
     """It removes what it made and nothing else; another member may then do better."""
     one, two, three = fresh.nodes
@@ -87,7 +117,8 @@ def test_existing_data_directory_is_adopted(fresh):
     one.run([pg_bin() + "/initdb", "-D", one.data_dir, "-U", "postgres", "-A", "trust", "-k",
              "-N", "--locale=C", "-E", "UTF8"], user="postgres")
     with open(one.data_dir + "/postgresql.conf", "a", encoding="ascii") as f:
-        f.write("unix_socket_directories = '/run/postgresql'\nlisten_addresses = ''\n")
+        f.write("unix_socket_directories = '/run/postgresql'\nlisten_addresses = ''\n"
+                "password_encryption = 'scram-sha-256'\n")  # 13 has another default
     one.start_postgres()
     one.sql("CREATE TABLE old_data AS SELECT 42 AS answer")
     one.sql("CREATE ROLE replicator REPLICATION LOGIN PASSWORD %s", "repl'secret\\")

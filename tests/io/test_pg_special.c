@@ -173,18 +173,21 @@ static bool gets_in(const struct node *node, const char *password)
 
 static void bootstraps_from_a_backup(void)
 {
-	static char script[512], target_name[] = "recovery_target_action", target[] = "promote";
+	static char script[640], target_name[] = "recovery_target_action", target[] = "promote";
 	static char restore_name[] = "restore_command", restore[] = "false";
 	static struct pair recovery[2];
 	struct config_bootstrap *boot = &three->config.bootstrap;
 
-	/* A backup that knows other passwords than the configured ones. */
+	/* A backup that knows other passwords than the configured ones, of a server that would
+	 * store them in a way that pg_hba.conf, as configured, lets nobody in with. */
 	CHECK(node_sql(one, "alter role replicator password 'another'", NULL));
 	CHECK(node_sql(one, "alter role postgres password 'another'", NULL));
 		str_printf(script, sizeof(script),
 		   "sh -c 'for a; do case $a in --datadir=*) d=${a#*=};; esac; done; "
 		   "PGPASSWORD=another %s -D $d -X stream "
-		   "-c fast -h 127.0.0.1 -p 22001 -U replicator && test \"$3\" = --extra=1' sh",
+		   "-c fast -h 127.0.0.1 -p 22001 -U replicator && "
+		   "echo password_encryption = md5 >>$d/postgresql.base.conf && "
+		   "test \"$3\" = --extra=1' sh",
 		   pgrig_program("pg_basebackup"));
 	recovery[0] = (struct pair){ target_name, target };
 	recovery[1] = (struct pair){ restore_name, restore };

@@ -307,3 +307,29 @@ Test(pgconf, a_standby_about_to_be_promoted_does_not_pause_between_looks_for_wal
 	cr_assert(strstr(text.data, "wal_retrieve_retry_interval = '5ms'\n"));
 	cr_assert_null(strstr(text.data, "100ms"));
 }
+
+Test(pgconf, passwords_are_stored_as_pg_hba_asks)
+{
+	static char encryption[] = "password_encryption", md5[] = "md5", scram[] = "SCRAM-SHA-256";
+	static char plain[] = "host all all 10.0.0.0/8 md5 # later scram-sha-256";
+	static char other[] = "host scram-sha-256-db all 10.0.0.0/8 trust";
+	static char asks[] = "host\tall all 10.0.0.0/8\tscram-sha-256#mine";
+	char *plain_lines[] = { plain, other }, *asking_lines[] = { plain, asks };
+	struct pair pairs[] = { { encryption, md5 } };
+	struct config *config = config_new(pairs, 0);
+
+	cr_assert(!pgconf_wants_scram(config));
+	config->bootstrap.pg_hba = (struct strings){ asking_lines, 2 };
+	cr_assert(pgconf_wants_scram(config));
+	/* These are then not used. */
+	config->pg.pg_hba = (struct strings){ plain_lines, 2 };
+	cr_assert(!pgconf_wants_scram(config));
+	config->pg.pg_hba = (struct strings){ asking_lines, 2 };
+	cr_assert(pgconf_wants_scram(config));
+	config->pg.parameters.n = 1;
+	cr_assert(!pgconf_wants_scram(config));
+	pairs[0].value = scram;
+	config->pg.pg_hba.n = 0;
+	config->bootstrap.pg_hba.n = 0;
+	cr_assert(pgconf_wants_scram(config));
+}

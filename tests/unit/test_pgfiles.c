@@ -234,7 +234,7 @@ Test(pgfiles, append_to_what_initdb_made)
 	struct strings list = { lines, 1 };
 
 	put(data, "pg_hba.conf", "local all all peer\n");
-	cr_assert_eq(pgfiles_append_hba(data, &list, NULL), 0);
+	cr_assert_eq(pgfiles_append(data, "pg_hba.conf", &list, NULL), 0);
 	cr_assert_str_eq(text_of(data, "pg_hba.conf"),
 			 "local all all peer\nhost all all 10.0.0.0/8 scram-sha-256\n");
 }
