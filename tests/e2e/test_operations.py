@@ -107,7 +107,13 @@ def test_pending_restart_is_shown_and_taken(cluster):
 
     leader = cluster.leader()
     done = cluster.hactl("restart", "e2e", "--pending", "--force")
-    assert done.stdout.count("Success: restart on member") == 3, done.stdout
+    restarted = done.stdout.count("Success: restart on member")
+    nothing_left = done.stdout.count("(restart conditions are not satisfied)")
+    assert restarted + nothing_left == 3, done.stdout
+    assert "Success: restart on member " + leader.name in done.stdout
+    # Before 14 a standby ends where its primary has more, and its agent starts it with what waited.
+    if int(leader.sql1("SHOW server_version_num")) >= 140000:
+        assert restarted == 3, done.stdout
     assert cluster.wait_whole() is leader
     wait_for("61 connections everywhere", lambda: all(
         n.sql1("SHOW max_connections") == "61" for n in cluster.nodes), 20)
