@@ -19,6 +19,7 @@
 #include "io/fsx.h"
 #include "io/generate.h"
 #include "io/journal.h"
+#include "io/peersecret.h"
 #include "io/portcheck.h"
 #include "io/ports.h"
 #include "io/replay.h"
@@ -139,6 +140,15 @@ static int print_config(const char *path)
 	return 0;
 }
 
+static int check_secret(const struct config *config, struct err *err)
+{
+	struct peersign sign = { 0 };
+	int r = peersecret_load(config, &sign, err);
+
+	explicit_bzero(&sign, sizeof(sign));
+	return r;
+}
+
 static int validate(const char *path, const struct wish *wish)
 {
 	struct confdoc *doc = NULL;
@@ -151,6 +161,8 @@ static int validate(const char *path, const struct wish *wish)
 	print_buf(&text);
 	if (r == 0)
 		r = conf_build(doc, NULL, &config, &problems, &err);
+	if (r == 0)
+		r = check_secret(config, &err);
 	if (r == 0 && wish->what == WHAT_TAKE_OVER)
 		r = check_page(config, &err);
 	if (r < 0)

@@ -114,6 +114,8 @@ struct config_restapi {
 	struct pairs http_extra_headers;
 	struct pairs https_extra_headers;
 	enum { SERVER_ORIGINAL = 0, SERVER_PRODUCT, SERVER_MINIMAL } server_tokens;
+	char *peer_secret_file; /* with what members sign what they say to each other; NULL not */
+	enum { PEER_REQUIRED = 0, PEER_OPTIONAL } peer_auth;
 };
 
 /* Client side of REST, for asking peers and for hactl. */

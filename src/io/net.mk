@@ -13,6 +13,8 @@ src_libio_a_SOURCES += \
 	src/io/http.c src/io/http.h \
 	src/io/journal.c src/io/journal.h \
 	src/io/notify.c src/io/notify.h \
+	src/io/peersecret.c src/io/peersecret.h \
+	src/io/peersign.c src/io/peersign.h \
 	src/io/resolve.c src/io/resolve.h \
 	src/io/rest.c src/io/rest.h src/io/restpriv.h \
 	src/io/restaccess.c src/io/restaccess.h \
@@ -35,6 +37,8 @@ net_tests = \
 	tests/unit/test_statefile \
 	tests/unit/test_journal \
 	tests/unit/test_notify \
+	tests/unit/test_peersecret \
+	tests/unit/test_peersign \
 	tests/unit/test_loop \
 	tests/unit/test_saver \
 	tests/unit/test_srv \
@@ -73,6 +77,14 @@ tests_unit_test_journal_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_peersecret_SOURCES = tests/unit/test_peersecret.c
+tests_unit_test_peersecret_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_peersecret_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
+
+tests_unit_test_peersign_SOURCES = tests/unit/test_peersign.c
+tests_unit_test_peersign_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_peersign_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

@@ -103,6 +103,7 @@ static bool same_rest(const struct config_restapi *a, const struct config_restap
 	       same_strings(&a->allowlist, &b->allowlist) &&
 	       a->allowlist_include_members == b->allowlist_include_members &&
 	       a->server_tokens == b->server_tokens &&
+	       same(a->peer_secret_file, b->peer_secret_file) && a->peer_auth == b->peer_auth &&
 	       same_pairs(&a->http_extra_headers, &b->http_extra_headers) &&
 	       same_pairs(&a->https_extra_headers, &b->https_extra_headers);
 }

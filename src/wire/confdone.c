@@ -61,6 +61,7 @@ static void net_done(struct config *config)
 	free(rest->keyfile_password);
 	free(rest->cafile);
 	free(rest->ciphers);
+	free(rest->peer_secret_file);
 	strings_done(&rest->allowlist);
 	pairs_done(&rest->http_extra_headers);
 	pairs_done(&rest->https_extra_headers);

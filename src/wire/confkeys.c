@@ -393,6 +393,10 @@ static const struct confkey keys[] = {
 	  "Accepted; there is no thread pool" },
 	{ "restapi.server_tokens", CONF_WORD, L, RELOAD | ENV, "original", 0, 0,
 	  "minimal|productonly|original", NULL, "Whether answers name Patroni as their server" },
+	{ "restapi.peer_secret_file", CONF_TEXT, L, RELOAD, NULL, 0, 0, NULL, NULL,
+	  "File with the secret by which members sign what they say to each other" },
+	{ "restapi.peer_auth", CONF_WORD, L, RELOAD, "required", 0, 0, "required|optional", NULL,
+	  "What becomes of a call or an answer of a member that is not signed" },
 
 	/* Client side of REST */
 	{ "ctl", CONF_MAP, L, RELOAD, NULL, 0, 0, NULL, NULL,

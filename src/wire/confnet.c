@@ -233,6 +233,20 @@ static void check_rest_tls(const struct confbuild *build)
 				 "protected");
 }
 
+static void take_peers(const struct confbuild *build)
+{
+	struct config_restapi *rest = &build->config->restapi;
+	bool optional = confget_word(&build->get, "restapi.peer_auth") == 1;
+
+	rest->peer_secret_file = confget_text(&build->get, "restapi.peer_secret_file");
+	rest->peer_auth = optional ? PEER_OPTIONAL : PEER_REQUIRED;
+	if (rest->peer_secret_file == NULL && !optional &&
+	    confget_node(&build->get, "restapi.peer_auth") != NULL)
+		confbuild_report(build, true, "restapi.peer_auth",
+				 "needs restapi.peer_secret_file, or members would not be known by "
+				 "anything");
+}
+
 static void take_rest_address(const struct confbuild *build)
 {
 	struct config_restapi *rest = &build->config->restapi;
@@ -307,6 +321,7 @@ void confbuild_restapi(const struct confbuild *build)
 		rest->server_tokens = SERVER_MINIMAL;
 	if (confget_word(get, "restapi.server_tokens") == 1)
 		rest->server_tokens = SERVER_PRODUCT;
+	take_peers(build);
 	check_rest_tls(build);
 	take_ctl(build);
 }

@@ -277,6 +277,8 @@ Test(confbuild, protects_rest_as_told)
 	cr_assert_eq(load.config->restapi.allowlist.n, 2);
 	cr_assert_str_eq(load.config->ctl.username, "u", "ctl falls back");
 	cr_assert_str_eq(load.config->ctl.cacert, "/ca");
+	expect_problem(CONFLOAD_MINIMAL "restapi: {listen: 'a:1', peer_auth: required}\n",
+		       "error: restapi.peer_auth: needs restapi.peer_secret_file");
 	expect_problem(CONFLOAD_MINIMAL "restapi: {listen: 'a:1', verify_client: required}\n",
 		       "error: restapi.verify_client: needs restapi.certfile");
 	expect_problem(CONFLOAD_MINIMAL
