@@ -48,6 +48,8 @@ struct http_call {
 	size_t max_bytes;
 	bool overflow;
 	bool fresh; /* stream bytes that nobody was told of */
+	const char *answer_header;
+	char *answer_value;
 	struct buf body;
 	struct err err;
 	char curl_text[CURL_ERROR_SIZE];
@@ -86,6 +88,7 @@ static void call_free(struct http_call *call)
 	free(call->kind);
 	buf_done(&call->post);
 	buf_done(&call->body);
+	free(call->answer_value);
 	free(call);
 }
 
@@ -106,7 +109,7 @@ static void call_keep(struct http_call *call)
 {
 	struct http *http = call->http;
 
-	if (call->err.code || call->data) {
+	if (call->err.code || call->data || call->answer_header) {
 		call_free(call);
 		return;
 	}
@@ -222,6 +225,7 @@ static void tell_done(struct http_call *call)
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	rep.status = (int)status;
 	rep.err = call->err.code ? &call->err : NULL;
+	rep.header = call->answer_value;
 	call_unlink(call);
 	call->done(call->ctx, &rep);
 	call_keep(call);
@@ -361,6 +365,23 @@ static size_t take_bytes(char *data, size_t size, size_t count, void *ctx)
 	buf_add(&call->body, data, len);
 	call->fresh = call->data != NULL;
 	return len;
+}
+
+/* One line of the header, line feed included. The first of that name counts. */
+static size_t take_header(char *line, size_t size, size_t count, void *ctx)
+{
+	struct http_call *call = ctx;
+	size_t name = strlen(call->answer_header);
+	size_t len = size * count;
+
+	if (call->answer_value || len <= name || line[name] != ':' ||
+	    strncasecmp(line, call->answer_header, name) != 0)
+		return len;
+	for (line += name + 1, len -= name + 1; len > 0 && *line == ' '; len--)
+		line++;
+	call->answer_value = str_ndup(line, len);
+	call->answer_value[strcspn(call->answer_value, "\r\n")] = '\0';
+	return size * count;
 }
 
 static void set_int(int fd, int level, int option, int value)
@@ -665,7 +686,7 @@ static const char *kind_of(struct http *http, const struct http_req *req)
 static struct http_call *call_new(struct http *http, const struct http_req *req)
 {
 	const char *kind = kind_of(http, req);
-	struct http_call *call = call_again(http, kind);
+	struct http_call *call = req->answer_header ? NULL : call_again(http, kind);
 
 	if (call)
 		return call;
@@ -678,6 +699,11 @@ static struct http_call *call_new(struct http *http, const struct http_req *req)
 	set_ways(call);
 	set_request(call, req);
 	set_tls(call->easy, req->tls);
+	call->answer_header = req->answer_header;
+	if (call->answer_header) {
+		curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, take_header);
+		curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
+	}
 	return call;
 }
 

@@ -33,6 +33,7 @@ struct http_rep {
 	/* Taken right before the request was handed to libcurl: it cannot have left earlier. 0 when
 	 * it was never handed over. */
 	int64_t sent_at_ms;
+	const char *header; /* what req->answer_header asked for; NULL: the answer has none */
 };
 
 typedef void (*http_done_fn)(void *ctx, const struct http_rep *rep);
@@ -54,6 +55,9 @@ struct http_req {
 	int64_t connect_ms;         /* name, TCP and TLS; 0: bounded by timeout_ms only */
 	int64_t silent_ms;          /* TCP_USER_TIMEOUT and keepalive: gone after about this */
 	bool fresh;                 /* not on a connection that is kept open */
+	/* Static; of the answer's headers this one is wanted. Who wants one made his own for this
+	 * request: nothing of it is kept for another. */
+	const char *answer_header;
 	size_t max_bytes;           /* of the answer; of a stream: what was not consumed yet */
 	http_done_fn done;
 	http_data_fn data; /* NULL: not a stream */

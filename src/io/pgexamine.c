@@ -55,6 +55,7 @@ static void list_files(const struct config *config, struct checkup *c)
 	add_file(c, "pgha.state_dir", config->state_dir);
 	add_file(c, "postgresql.pgpass", pgpass);
 	add_file(c, "restapi.keyfile", config->restapi.keyfile);
+	add_file(c, "restapi.peer_secret_file", config->restapi.peer_secret_file);
 	add_file(c, "ctl.keyfile", config->ctl.keyfile);
 	add_file(c, "etcd3.key", config->etcd.key);
 	add_file(c, "postgresql.authentication.superuser.sslkey", config->pg.superuser.sslkey);

@@ -25,6 +25,7 @@
 #include "io/notify.h"
 #include "io/pagewriter.h"
 #include "io/peers.h"
+#include "io/peersecret.h"
 #include "io/pg.h"
 #include "io/pgready.h"
 #include "io/rest.h"
@@ -273,6 +274,25 @@ static void port_promise(void *ctx, uint64_t ticket, const struct promise_req *r
 	peers_promise(p->peers, ticket, req);
 }
 
+static void sign_as(struct ports *p, const struct peersign *sign)
+{
+	peers_sign(p->peers, sign);
+	rest_sign(p->rest, sign);
+}
+
+/* The file may have another secret by now, whatever the configuration says. */
+static void read_secret(struct ports *p, const struct config *config)
+{
+	struct peersign sign = { 0 };
+	struct err err = { 0 };
+
+	if (peersecret_load(config, &sign, &err) < 0)
+		log_error("%s; the old secret stays", err.msg);
+	else
+		sign_as(p, &sign);
+	explicit_bzero(&sign, sizeof(sign));
+}
+
 static void port_configure(void *ctx, const struct config *config)
 {
 	struct ports *p = ctx;
@@ -284,6 +304,7 @@ static void port_configure(void *ctx, const struct config *config)
 	hooks_configure(p->hooks, config);
 	fencehook_configure(p->fencehook, config);
 	bouncers_configure(p->bouncers, config);
+	read_secret(p, config);
 	rest_configure(p->rest, &config->restapi);
 	loop_defer(p->fences);
 	if (journal_configure(p->journal, &config->log, &err) < 0)
@@ -323,6 +344,8 @@ static void port_publish(void *ctx, struct status *status)
 		notify_status(p->notify, text);
 	rest_members_of(p->rest, status->cluster_json);
 	etcd_tell(p->etcd, &status->telemetry.etcd);
+	peers_tell(p->peers, &status->telemetry.peers);
+	rest_tell(p->rest, &status->telemetry.peers);
 	pg_progress(p->pg, &status->job_done_bytes, &status->job_total_bytes);
 	board_publish(p->board, status);
 	notify_ready(p->notify);
@@ -600,6 +623,7 @@ static int open_outside(struct ports *p, struct err *err)
 
 static int open_own(struct ports *p, const struct config *c, struct err *err)
 {
+	struct peersign sign = { 0 };
 	int r = fsx_mkdirs(c->state_dir, 0700, err);
 
 	if (r == 0)
@@ -615,8 +639,12 @@ static int open_own(struct ports *p, const struct config *c, struct err *err)
 	p->writer.data_dir = p->data_dir;
 	(void)str_printf(p->id, sizeof(p->id), "%s.%s", c->scope, c->name);
 	r = saver_new(p->loop, p->state_dir, p->id, on_saved, p, &p->saver, err);
+	if (r == 0)
+		r = peersecret_load(c, &sign, err);
 	if (r < 0)
 		return r;
+	sign_as(p, &sign);
+	explicit_bzero(&sign, sizeof(sign));
 	return rest_bind(p->rest, &c->restapi, err);
 }
 

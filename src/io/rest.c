@@ -93,6 +93,7 @@ void rest_settings_free(struct rest_settings *settings)
 	free(settings->credentials);
 	pairs_done(&settings->headers);
 	resttls_free(settings->tls);
+	explicit_bzero(&settings->sign, sizeof(settings->sign));
 	free(settings);
 }
 
@@ -175,6 +176,7 @@ static struct rest_settings *make_settings(struct rest *rest, bool *ret_complete
 	if (rest->tls)
 		pairs_put_all(&settings->headers, &config->https_extra_headers);
 	settings->tls = resttls_copy(rest->tls);
+	settings->sign = rest->sign;
 	return settings;
 }
 
@@ -334,6 +336,19 @@ void rest_db(struct rest *rest, const struct rest_db *answer)
 	wake(rest->wake_fd);
 }
 
+void rest_sign(struct rest *rest, const struct peersign *sign)
+{
+	rest->sign = *sign;
+}
+
+void rest_tell(struct rest *rest, struct peer_telemetry *ret)
+{
+	pthread_mutex_lock(&rest->lock);
+	ret->calls_refused += rest->peers.calls_refused;
+	ret->refused_wall_us = MAX_OF(ret->refused_wall_us, rest->peers.refused_wall_us);
+	pthread_mutex_unlock(&rest->lock);
+}
+
 static void on_tasks(void *ctx, int fd, uint32_t ready _unused_)
 {
 	struct rest *rest = ctx;
@@ -424,6 +439,7 @@ void rest_free(struct rest *rest)
 	closep(&rest->tasks_fd);
 	config_free_parts(rest->config);
 	resttls_free(rest->tls);
+	explicit_bzero(&rest->sign, sizeof(rest->sign));
 	free(rest->members);
 	free(rest->members_json);
 	pthread_mutex_destroy(&rest->lock);
@@ -512,11 +528,18 @@ bool rest_is_overheard(const struct config_restapi *config)
 	return config->username && !config->certfile && !is_loopback(config->listen_host);
 }
 
+bool rest_is_unsigned(const struct config_restapi *config)
+{
+	return !config->peer_secret_file && config->verify_client != VERIFY_REQUIRED &&
+	       !is_loopback(config->listen_host);
+}
+
 /* A file of Patroni's goes on working as it is, but not unnoticed. */
 static void tell_open(struct rest *rest, const struct config_restapi *config)
 {
 	bool open = rest_is_open(config);
 	bool overheard = rest_is_overheard(config);
+	bool is_unsigned = rest_is_unsigned(config);
 
 	if (open && !rest->told_open)
 		log_warning("whoever reaches '%s' port %u may send commands, and by them run "
@@ -526,8 +549,12 @@ static void tell_open(struct rest *rest, const struct config_restapi *config)
 	if (overheard && !rest->told_overheard)
 		log_warning("the password of restapi.authentication crosses the network in clear, "
 			    "between members as well: set restapi.certfile and restapi.keyfile");
+	if (is_unsigned && !rest->told_unsigned)
+		log_notice("what members say to each other in elections is not signed: set "
+			   "restapi.peer_secret_file on all of them");
 	rest->told_open = open;
 	rest->told_overheard = overheard;
+	rest->told_unsigned = is_unsigned;
 }
 
 int rest_bind(struct rest *rest, const struct config_restapi *config, struct err *err)

@@ -14,8 +14,10 @@
 #include "core/config.h"
 #include "io/board.h"
 #include "io/loop.h"
+#include "io/peersign.h"
 #include "io/resolve.h"
 #include "wire/restmsg.h"
+#include "wire/telemetry.h"
 
 #define REST_WAIT_MS       600000
 #define REST_TASKS_MAX     64   /* commands that wait for their answers */
@@ -53,12 +55,19 @@ void rest_free(struct rest *rest);
 bool rest_is_open(const struct config_restapi *config);
 /* Whether its password can be read on the network. */
 bool rest_is_overheard(const struct config_restapi *config);
+/* Whether another host can speak as a member. */
+bool rest_is_unsigned(const struct config_restapi *config);
 
 /* Before rest_start(): reads the certificates and takes the address, so that a wrong file or a
  * port in use is found at once. Connections are refused until rest_start(). */
 int rest_bind(struct rest *rest, const struct config_restapi *config,
 	      struct err *err) _must_check_;
 int rest_start(struct rest *rest, struct err *err) _must_check_;
+
+/* By what members know each other; copied. Counts from rest_start() or rest_configure() on. */
+void rest_sign(struct rest *rest, const struct peersign *sign);
+/* Adds the calls of members that were refused. */
+void rest_tell(struct rest *rest, struct peer_telemetry *ret);
 
 /* New settings while it runs, also another address or certificate. What cannot be used is logged
  * and the old stays. */

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "wire/b64.h"
@@ -176,6 +177,65 @@ int restaccess_check(struct restaccess *access, const struct rest_settings *sett
 				 ret_who, ret_text);
 }
 
+/* ---- members ---- */
+
+static bool is_of_member(struct restaccess *access, const struct peersign *sign, const char *header,
+			 const struct restaccess_asks *asks, struct restaccess_who *who,
+			 char why[PEERSIGN_WHY_SIZE])
+{
+	_cleanup_(freep) char *path =
+		str_dupf("%s%s%s", asks->path, asks->query ? "?" : "", asks->query ?: "");
+	struct peersign_call call = {
+		.method = asks->method, .path = path, .body = asks->body, .body_len = asks->body_len
+	};
+	char from[NAME_SIZE] = "";
+
+	if (!access->memory)
+		access->memory = mem_new(1, sizeof(*access->memory));
+	if (!peersign_take_call(sign, access->memory, header, loop_wall_us() / 1000, &call, from,
+				why))
+		return false;
+	str_clip(who->peer, sizeof(who->peer), from);
+	str_clip(who->nonce, sizeof(who->nonce), call.nonce);
+	return true;
+}
+
+static bool is_for_members(const struct peersign *sign, const struct restaccess_asks *asks)
+{
+	const struct restroute *route = restroute_find(asks->method, asks->path);
+
+	return sign->required && route && route->peer;
+}
+
+bool restaccess_check_peer(struct restaccess *access, const struct rest_settings *settings,
+			   struct MHD_Connection *connection, const struct restaccess_asks *asks,
+			   struct restaccess_who *who, char **ret_text)
+{
+	const struct peersign *sign = &settings->sign;
+	const union MHD_ConnectionInfo *info;
+	const char *header;
+	char why[PEERSIGN_WHY_SIZE] = "no signature of a member (restapi.peer_auth is required)";
+	struct in6_addr addr = { 0 };
+
+	if (sign->nsecrets == 0)
+		return true;
+	header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, PEERSIGN_HEADER);
+	if (!header && !is_for_members(sign, asks))
+		return true;
+	if (header && is_of_member(access, sign, header, asks, who, why))
+		return true;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	(void)allow_address(info->client_addr, &addr);
+	tell_address(&addr, who);
+	*ret_text = str_dup(why);
+	return false;
+}
+
+void restaccess_done(struct restaccess *access)
+{
+	free(TAKE(access->memory));
+}
+
 /* ---- the log ---- */
 
 /* Questions of members and of hactl that change nothing are no news. */
@@ -251,6 +311,8 @@ static void add_who(const struct restaccess_who *who, struct buf *line)
 		buf_printf(line, " as '%s'", who->user);
 	if (who->cert[0])
 		buf_printf(line, " with the certificate of '%s'", who->cert);
+	if (who->peer[0])
+		buf_printf(line, " signed by '%s'", who->peer);
 }
 
 static bool is_time(struct restaccess *access)

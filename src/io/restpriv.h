@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "io/allow.h"
+#include "io/peersign.h"
 #include "io/rest.h"
 #include "io/restdb.h"
 #include "io/resttls.h"
@@ -27,6 +28,7 @@ struct rest_settings {
 	const char *server; /* static: what answers name as their server; NULL none */
 	struct pairs headers;
 	struct resttls *tls; /* NULL: plain HTTP */
+	struct peersign sign;
 	int listen_fd;       /* -1: as before */
 };
 
@@ -62,12 +64,14 @@ struct rest {
 	struct loop_source *refresh; /* host names of the allowlist */
 	struct rest_task *waiting;
 	struct restdb db; /* in part shared */
+	struct peersign sign;
 	char *members_json; /* GET /cluster whose members are known */
 	uint32_t nmembers;
 	char (*members)[HOST_SIZE];
 	bool started;
 	bool told_open;
 	bool told_overheard;
+	bool told_unsigned;
 	pthread_t thread;
 
 	/* shared */
@@ -75,6 +79,7 @@ struct rest {
 	struct rest_settings *settings; /* for the thread to take */
 	struct rest_task *asked;        /* for the loop */
 	struct rest_task *answered;     /* for the thread */
+	struct peer_telemetry peers;
 	bool stop;
 	int wake_fd;  /* wakes the thread */
 	int tasks_fd; /* wakes the loop */

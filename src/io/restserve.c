@@ -35,12 +35,14 @@ struct visit {
 	char *path;
 	char *query; /* into path's memory; NULL none */
 	bool begun;
+	bool known;   /* it was looked whether a member signed it */
 	bool refused; /* answered as soon as the body was read */
 	int code;
 	const char *text;
 	struct buf body;
 	struct rest_task *task; /* answered */
-	struct restaccess_who who; /* of a write */
+	struct restaccess_who who; /* of a write, and of a member */
+	char *why;                 /* it is not who it says; NULL nothing */
 	struct restdb_asker asker;
 };
 
@@ -126,9 +128,28 @@ static void add_extra_headers(const struct rest_serve *serve, struct MHD_Respons
 					      headers->items[i].value);
 }
 
+/* A member believes what is signed for its own question only. */
+static void add_signature(const struct rest_serve *serve, struct MHD_Response *response,
+			  const struct restaccess_who *who, int code, const char *body, size_t len)
+{
+	const struct peersign *sign = &serve->settings->sign;
+	const struct peersign_answer says = { .from = sign->name,
+					      .to = who->peer,
+					      .nonce = who->nonce,
+					      .status = code,
+					      .body = body,
+					      .body_len = len };
+	char text[PEERSIGN_TEXT_SIZE];
+
+	if (who->peer[0] == '\0' || sign->nsecrets == 0)
+		return;
+	peersign_answer(sign, &says, text);
+	(void)MHD_add_response_header(response, PEERSIGN_HEADER, text);
+}
+
 static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connection *connection,
-				    int code, const char *content_type, char *body, size_t len,
-				    uint64_t lsn)
+				    const struct visit *visit, int code, const char *content_type,
+				    char *body, size_t len, uint64_t lsn)
 {
 	struct MHD_Response *response =
 		MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
@@ -150,6 +171,7 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 	(void)str_printf(number, sizeof(number), "%" PRIu64, lsn);
 	if (lsn != 0)
 		(void)MHD_add_response_header(response, "lsn", number);
+	add_signature(serve, response, &visit->who, code, body, len);
 	add_extra_headers(serve, response);
 	rc = MHD_queue_response(connection, (unsigned int)code, response);
 	MHD_destroy_response(response);
@@ -158,12 +180,14 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 }
 
 static enum MHD_Result queue_text(struct rest_serve *serve, struct MHD_Connection *connection,
-				  int code, const char *text)
+				  const struct visit *visit, int code, const char *text)
 {
-	return queue_answer(serve, connection, code, "text/html", str_dup(text), strlen(text), 0);
+	return queue_answer(serve, connection, visit, code, "text/html", str_dup(text),
+			    strlen(text), 0);
 }
 
-static enum MHD_Result answer_events(struct rest_serve *serve, struct MHD_Connection *connection)
+static enum MHD_Result answer_events(struct rest_serve *serve, struct MHD_Connection *connection,
+				     const struct visit *visit)
 {
 	const char *last_id =
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
@@ -171,7 +195,7 @@ static enum MHD_Result answer_events(struct rest_serve *serve, struct MHD_Connec
 	enum MHD_Result rc;
 
 	if (!response)
-		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return queue_text(serve, connection, visit, MHD_HTTP_SERVICE_UNAVAILABLE,
 				  serve->closing ? "the server ends" : "too many listeners");
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				      "text/event-stream");
@@ -196,13 +220,12 @@ static bool wants_open_metrics(struct MHD_Connection *connection, const struct v
 }
 
 static enum MHD_Result queue_read(struct rest_serve *serve, struct MHD_Connection *connection,
-				  struct rest_answer *answer)
+				  const struct visit *visit, struct rest_answer *answer)
 {
 	size_t len = answer->status_only ? 0 : answer->body.len;
-	enum MHD_Result rc =
-		queue_answer(serve, connection, answer->code,
-			     answer->status_only ? NULL : answer->content_type,
-			     buf_take(&answer->body), len, 0);
+	enum MHD_Result rc = queue_answer(serve, connection, visit, answer->code,
+					  answer->status_only ? NULL : answer->content_type,
+					  buf_take(&answer->body), len, 0);
 
 	rest_answer_done(answer);
 	return rc;
@@ -231,10 +254,10 @@ static enum MHD_Result answer_ready_db(struct rest_serve *serve,
 
 	restmsg_ready_db(status, loop_now_ms(), method, visit->query, db, &answer);
 	if (db || answer.code != MHD_HTTP_OK)
-		return queue_read(serve, connection, &answer);
+		return queue_read(serve, connection, visit, &answer);
 	rest_answer_done(&answer);
 	if (serve->closing || !restdb_wait(&serve->askers, &visit->asker, connection))
-		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return queue_text(serve, connection, visit, MHD_HTTP_SERVICE_UNAVAILABLE,
 				  "too many requests at once");
 	want_db(serve);
 	return MHD_YES;
@@ -248,10 +271,11 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 	struct rest_answer answer = { 0 };
 
 	if (!page)
-		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting");
+		return queue_text(serve, connection, visit, MHD_HTTP_SERVICE_UNAVAILABLE,
+				  "starting");
 	if (route && route->id == ROUTE_EVENTS) {
 		board_give_back(page);
-		return answer_events(serve, connection);
+		return answer_events(serve, connection, visit);
 	}
 	if (route && route->id == ROUTE_READY_DB) {
 		enum MHD_Result rc = answer_ready_db(serve, connection, method, visit,
@@ -266,7 +290,7 @@ static enum MHD_Result answer_read(struct rest_serve *serve, struct MHD_Connecti
 		restmsg_get_prepared(board_status(page), board_prepared(page), loop_now_ms(),
 				     method, visit->path, visit->query, &answer);
 	board_give_back(page);
-	return queue_read(serve, connection, &answer);
+	return queue_read(serve, connection, visit, &answer);
 }
 
 /* ---- writes ---- */
@@ -326,7 +350,7 @@ static enum MHD_Result begin_write(struct rest_serve *serve, struct MHD_Connecti
 	if (code != 0)
 		refuse(visit, code, text);
 	if (code != 0 && length > REST_DISCARD_MAX)
-		return queue_text(serve, connection, code, text);
+		return queue_text(serve, connection, visit, code, text);
 	return MHD_YES;
 }
 
@@ -387,10 +411,10 @@ static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection 
 
 	board_give_back(page);
 	if (!page || serve->closing)
-		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return queue_text(serve, connection, visit, MHD_HTTP_SERVICE_UNAVAILABLE,
 				  page ? "the server ends" : "starting");
 	if (!free_place(serve))
-		return queue_text(serve, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return queue_text(serve, connection, visit, MHD_HTTP_SERVICE_UNAVAILABLE,
 				  "too many requests at once");
 	task = mem_new(1, sizeof(*task));
 	code = restmsg_command(method, visit->path, has_body, visit->body.data ?: "",
@@ -400,8 +424,8 @@ static enum MHD_Result do_write(struct rest_serve *serve, struct MHD_Connection 
 
 		rest_task_free(task);
 		tell(serve, method, visit, false, code, text.data);
-		return queue_answer(serve, connection, code, "text/html", buf_take(&text), len,
-				    0);
+		return queue_answer(serve, connection, visit, code, "text/html", buf_take(&text),
+				    len, 0);
 	}
 	buf_done(&text);
 	hand_over(serve, connection, visit, task);
@@ -418,10 +442,33 @@ static enum MHD_Result answer_write(struct rest_serve *serve, struct MHD_Connect
 	/* A document is no outcome in words. */
 	tell(serve, method, visit, false, task->code,
 	     str_eq(task->content_type, "text/html") ? body : NULL);
-	rc = queue_answer(serve, connection, task->code, task->content_type, body, strlen(body),
-			  task->lsn);
+	rc = queue_answer(serve, connection, visit, task->code, task->content_type, body,
+			  strlen(body), task->lsn);
 	rest_task_free(task);
 	return rc;
+}
+
+/* It was read whole. */
+static void check_peer(struct rest_serve *serve, struct MHD_Connection *connection,
+		       const char *method, struct visit *visit)
+{
+	const struct restaccess_asks asks = { .method = method,
+					      .path = visit->path,
+					      .query = visit->query,
+					      .body = visit->body.data,
+					      .body_len = visit->body.len };
+	struct rest *rest = serve->rest;
+
+	visit->known = true;
+	if (visit->refused || restaccess_check_peer(&serve->access, serve->settings, connection,
+						    &asks, &visit->who, &visit->why))
+		return;
+	refuse(visit, MHD_HTTP_FORBIDDEN, visit->why);
+	tell(serve, method, visit, true, visit->code, visit->why);
+	pthread_mutex_lock(&rest->lock);
+	rest->peers.calls_refused++;
+	rest->peers.refused_wall_us = loop_wall_us();
+	pthread_mutex_unlock(&rest->lock);
 }
 
 /* MHD_AccessHandlerCallback: called with the header, with each piece of the body, at its end, and
@@ -448,10 +495,12 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
 		*upload_len = 0;
 		return MHD_YES;
 	}
+	if (!visit->known)
+		check_peer(serve, connection, method, visit);
+	if (visit->refused)
+		return queue_text(serve, connection, visit, visit->code, visit->text);
 	if (reads)
 		return answer_read(serve, connection, method, visit);
-	if (visit->refused)
-		return queue_text(serve, connection, visit->code, visit->text);
 	if (visit->task)
 		return answer_write(serve, connection, method, visit);
 	return do_write(serve, connection, method, visit);
@@ -483,6 +532,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 	serve->body_bytes -= visit->body.len;
 	buf_done(&visit->body);
 	rest_task_free(visit->task);
+	free(visit->why);
 	free(visit->path);
 	free(visit);
 }
@@ -676,6 +726,7 @@ void *restserve_run(void *arg)
 	stop_daemon(serve);
 	closep(&serve->listen_fd);
 	rest_settings_free(serve->settings);
+	restaccess_done(&serve->access);
 	free(serve);
 	return NULL;
 }

@@ -71,6 +71,7 @@ struct restroute {
 	bool checks; /* HEAD and OPTIONS ask for the same, and get the code alone */
 	bool own;    /* Patroni does not have it */
 	bool auth;   /* asks for the credentials and addresses that the settings name */
+	bool peer;   /* asks for the signature of a member, where the settings do */
 	enum restroute_answer answer;
 	uint32_t params; /* IS(PARAM_...) */
 	enum restroute_body body;

@@ -43,6 +43,13 @@ struct etcd_telemetry {
 	int64_t latency_sum_ms;
 };
 
+/* What members said to each other and did not believe. */
+struct peer_telemetry {
+	uint64_t calls_refused;   /* of others, by this member */
+	uint64_t answers_refused; /* of others, to calls of this member */
+	int64_t refused_wall_us;  /* the newest of either; 0: there was none */
+};
+
 struct telemetry {
 	int64_t started_wall_us;
 	uint64_t cycles;
@@ -54,6 +61,7 @@ struct telemetry {
 	uint32_t nsteps;
 	struct step_telemetry steps[TELEMETRY_STEPS];
 	struct etcd_telemetry etcd;
+	struct peer_telemetry peers;
 };
 
 /* Into which class of TELEMETRY_LATENCIES a time falls, and its sum. */

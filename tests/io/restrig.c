@@ -91,6 +91,7 @@ static void on_reply(void *ctx, const struct http_rep *rep)
 
 	rig->answered = true;
 	rig->status = rep->err ? -(int)rep->err->code : rep->status;
+	str_clip(rig->header, sizeof(rig->header), rep->header);
 	str_clip(rig->fault, sizeof(rig->fault), rep->err ? rep->err->msg : "");
 	free(rig->body);
 	rig->body = buf_take(rep->body);

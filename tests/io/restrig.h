@@ -27,6 +27,7 @@ struct restrig {
 	int status; /* of HTTP, or the negative code of a failure */
 	char *body;
 	char fault[256];
+	char header[256]; /* of the answer, where one was asked for */
 };
 
 void restrig_init(struct restrig *rig, int port);

@@ -261,6 +261,145 @@ static void pages_send_no_commands(void)
 	restrig_done(&rig);
 }
 
+/* ---- members ---- */
+
+#define SECRET "a secret of sixteen and more"
+#define CALL   "{\"ballot\": 7, \"scope\": \"demo\", \"candidate\": \"two\"}"
+
+static struct peersign member(const char *name, const char *secret, bool required)
+{
+	struct peersign sign = { .required = required };
+
+	str_clip(sign.scope, sizeof(sign.scope), "demo");
+	str_clip(sign.name, sizeof(sign.name), name);
+	CHECK(peersign_parse(secret, strlen(secret), &sign, NULL) == 0);
+	return sign;
+}
+
+/* Signed for the member "one"; returns the code. */
+static int ask_signed(struct restrig *rig, const struct peersign *own, struct peersign_call *call)
+{
+	struct http_req req = { .method = call->method,
+				.body = call->body,
+				.body_len = call->body_len,
+				.answer_header = PEERSIGN_HEADER };
+	char text[PEERSIGN_TEXT_SIZE];
+	_cleanup_(freep) char *header = NULL;
+
+	call->to = "one";
+	if (!call->nonce[0])
+		peersign_nonce(call->nonce);
+	if (!call->wall_ms)
+		call->wall_ms = loop_wall_us() / 1000;
+	peersign_call(own, call, text);
+	header = str_dupf("%s: %s", PEERSIGN_HEADER, text);
+	req.headers[0] = header;
+	return restrig_ask(rig, req, call->path);
+}
+
+static bool answer_is_signed(struct restrig *rig, const struct peersign *own,
+			     const struct peersign_call *call)
+{
+	const struct peersign_answer says = { .from = "one",
+					      .to = own->name,
+					      .nonce = call->nonce,
+					      .status = rig->status,
+					      .body = rig->body,
+					      .body_len = strlen(rig->body) };
+
+	return peersign_take_answer(own, rig->header[0] ? rig->header : NULL, &says);
+}
+
+static void begin_members(struct restrig *rig, int port, bool required)
+{
+	struct peersign own = member("one", SECRET, required);
+
+	restrig_init(rig, port);
+	rest_sign(rig->rest, &own);
+	start(rig);
+}
+
+static void members_are_known_by_their_signature(void)
+{
+	struct said said = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct peersign two = member("two", SECRET, true);
+	struct peersign stranger = member("two", "the secret of another cluster", true);
+	struct peersign_call seal = {
+		.method = "POST", .path = "/seal", .body = CALL, .body_len = strlen(CALL)
+	};
+	struct peersign_call again, read = { .method = "GET", .path = "/patroni?x=1" };
+	struct peer_telemetry told = { 0 };
+	struct restrig rig = { 0 };
+
+	begin_members(&rig, PORT + 6, true);
+	log_sink_set(take_line, &said);
+	log_level_set(LOG_INFO);
+	CHECK(restrig_post(&rig, "/seal", CALL) == 403 && strstr(rig.body, "no signature"), "%d %s",
+	      rig.status, rig.body);
+	expect_said(&said,
+		    "WARNING: REST: POST /seal from 127.0.0.1: 403 no signature of a member");
+	CHECK(restrig_post(&rig, "/failsafe", "{}") == 403, "%d", rig.status);
+	CHECK(rig.ncommands == 0);
+	CHECK(ask_signed(&rig, &stranger, &seal) == 403 && !rig.header[0], "%d", rig.status);
+	CHECK(strstr(rig.body, "'two' did not sign it"), "%s", rig.body);
+	CHECK(rig.ncommands == 0);
+	again = seal;
+	CHECK(ask_signed(&rig, &two, &seal) == 200 && rig.ncommands == 1, "%d %s", rig.status,
+	      rig.body);
+	CHECK(answer_is_signed(&rig, &two, &seal), "%s", rig.header);
+	expect_said(&said, " from 127.0.0.1 signed by 'two': 200");
+	CHECK(ask_signed(&rig, &two, &again) == 403 && rig.ncommands == 1, "%d", rig.status);
+	CHECK(strstr(rig.body, "the same before"), "%s", rig.body);
+	/* Reads stay open; whoever signs one gets an answer that is signed. */
+	CHECK(restrig_get(&rig, "/patroni") == 200, "%d", rig.status);
+	CHECK(ask_signed(&rig, &two, &read) == 200 && answer_is_signed(&rig, &two, &read), "%d %s",
+	      rig.status, rig.header);
+	read.nonce[0] = '\0';
+	read.wall_ms = loop_wall_us() / 1000 - 100000;
+	CHECK(ask_signed(&rig, &two, &read) == 403 && strstr(rig.body, "100 s behind"), "%d %s",
+	      rig.status, rig.body);
+	/* What operators do asks for no signature. */
+	CHECK(restrig_post(&rig, "/restart", "{}") == 200, "%d", rig.status);
+	rest_tell(rig.rest, &told);
+	CHECK(told.calls_refused == 5 && told.refused_wall_us > 0, "%u",
+	      (unsigned)told.calls_refused);
+	log_level_set(LOG_ERROR);
+	buf_done(&said.text);
+	restrig_done(&rig);
+}
+
+static void while_the_secret_is_given_out_both_kinds_are_taken(void)
+{
+	struct peersign two = member("two", SECRET, true);
+	struct peersign other = member("two", "the secret of another cluster", true);
+	struct peersign both = member("one", "the secret of another cluster\n" SECRET, true);
+	struct peersign_call seal = {
+		.method = "POST", .path = "/seal", .body = CALL, .body_len = strlen(CALL)
+	};
+	struct peersign_call again;
+	struct restrig rig = { 0 };
+	int64_t until_ms;
+
+	begin_members(&rig, PORT + 7, false);
+	CHECK(restrig_post(&rig, "/seal", CALL) == 200 && !rig.header[0], "%d", rig.status);
+	CHECK(ask_signed(&rig, &other, &seal) == 403, "%d", rig.status);
+	again = (struct peersign_call){ .method = "POST", .path = "/seal" };
+	CHECK(ask_signed(&rig, &two, &again) != 403 && answer_is_signed(&rig, &two, &again));
+	/* A new one, beside the old one, by a reload. */
+	rest_sign(rig.rest, &both);
+	rest_configure(rig.rest, &rig.config);
+	until_ms = loop_now_ms() + RESTRIG_WAIT_MS;
+	do {
+		CHECK(loop_now_ms() < until_ms);
+		seal.nonce[0] = '\0';
+	} while (ask_signed(&rig, &other, &seal) != 200);
+	CHECK(answer_is_signed(&rig, &other, &seal));
+	CHECK(restrig_post(&rig, "/seal", CALL) == 403, "%d", rig.status);
+	seal.nonce[0] = '\0';
+	CHECK(ask_signed(&rig, &two, &seal) == 200, "%d", rig.status);
+	restrig_done(&rig);
+}
+
 int main(void)
 {
 	restrig_files(4096);
@@ -271,5 +410,7 @@ int main(void)
 	RUN(refusals_do_not_fill_the_log);
 	RUN(certificates_are_named);
 	RUN(pages_send_no_commands);
+	RUN(members_are_known_by_their_signature);
+	RUN(while_the_secret_is_given_out_both_kinds_are_taken);
 	return 0;
 }
