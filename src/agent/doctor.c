@@ -103,6 +103,9 @@ static void add_rest(const struct config_restapi *rest, struct buf *b)
 	add_bool(b, "allowlist", rest->allowlist.n > 0 || rest->allowlist_include_members);
 	add_bool(b, "tls", rest->certfile != NULL);
 	add_text(b, ", ", "verify_client", verifies[rest->verify_client]);
+	add_bool(b, "peer_secret", rest->peer_secret_file != NULL);
+	add_bool(b, "peer_required",
+		 rest->peer_secret_file != NULL && rest->peer_auth == PEER_REQUIRED);
 	buf_ch(b, '}');
 }
 

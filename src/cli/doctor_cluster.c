@@ -98,6 +98,7 @@ void doctor_cluster(const struct picture *picture, const struct patient *patient
 	judge_picture(picture, findings);
 	judge_versions(patients, n, findings);
 	judge_clocks(patients, n, findings);
+	doctor_peers(patients, n, findings);
 }
 
 void doctor_outlook(const struct tree_node *outlook, struct findings *findings)

@@ -323,6 +323,13 @@ static void judge_rest(const struct judge *j)
 			    "the password of the REST API crosses the network in clear at %s port "
 			    "%s",
 			    *listen != '\0' ? listen : "*", node_str(rest, "port"));
+	if (!node_bool(rest, "peer_secret", false) &&
+	    !str_eq(node_str(rest, "verify_client"), "required"))
+		finding_add(j->findings, FINDING_WARNING, j->name,
+			    "who is on the way can answer for a member in an election, and who may "
+			    "send commands can take part in one",
+			    "see A SECRET OF THE MEMBERS in pgha-operations(7)",
+			    "what members say to each other is not signed");
 	if (!rest_is_open(rest))
 		return;
 	finding_add(j->findings, FINDING_WARNING, j->name,

@@ -70,6 +70,8 @@ void doctor_member(const struct picture *picture, const struct patient *patient,
 /* doctor_links.c: does each let the others in? */
 void doctor_links(const struct picture *picture, const struct patient *patient,
 		  struct findings *findings);
+/* doctor_peers.c: do the members know each other's calls? */
+void doctor_peers(const struct patient *patients, size_t n, struct findings *findings);
 /* doctor_etcd.c: latency, endpoints, and whether ttl fits */
 void doctor_etcd(const struct patient *patient, struct findings *findings);
 /* The smallest ttl that outlives an election among the etcd members, ms. */

@@ -37,6 +37,7 @@ src_libcli_a_SOURCES = \
 	src/cli/doctor_host.c \
 	src/cli/doctor_links.c \
 	src/cli/doctor_member.c \
+	src/cli/doctor_peers.c \
 	src/cli/doctor_tls.c \
 	src/cli/drillload.c src/cli/drillload.h \
 	src/cli/drillwindow.c src/cli/drillwindow.h \

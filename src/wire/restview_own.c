@@ -279,6 +279,24 @@ static void add_handover(const struct metrics *m, const struct telemetry *t)
 	}
 }
 
+static void add_peers(const struct metrics *m, const struct peer_telemetry *peers)
+{
+	static const char name[] = "pgha_peer_refused_total";
+	const struct metrics_label call = { "what", "call" };
+	const struct metrics_label answer = { "what", "answer" };
+
+	metrics_family(m, METRICS_COUNTER, name,
+		       "Calls of members, and answers to calls of this node, that were refused for "
+		       "their signature.",
+		       NULL);
+	metrics_add(m, name, &call, (int64_t)peers->calls_refused);
+	metrics_add(m, name, &answer, (int64_t)peers->answers_refused);
+	metrics_seconds(m, "pgha_peer_refused_time_seconds",
+			"Epoch seconds of the newest of them, 0 if there was none since the agent "
+			"started.",
+			peers->refused_wall_us);
+}
+
 void restview_own_metrics(const struct restview *view, const struct metrics *m)
 {
 	const struct status *status = view->status;
@@ -297,6 +315,7 @@ void restview_own_metrics(const struct restview *view, const struct metrics *m)
 		      status->store_regressed);
 	add_endpoints(m, &status->telemetry.etcd);
 	add_latency(m, &status->telemetry.etcd);
+	add_peers(m, &status->telemetry.peers);
 	add_jobs(m, &status->telemetry);
 	add_handover(m, &status->telemetry);
 }

@@ -23,7 +23,8 @@ GOOD = {
     "etcd_known": True, "etcd_fixed": True, "etcd_open": False, "allow_remote_commands": False,
     "withheld": [],
     "restapi": {"listen": "10.0.0.1", "port": 8008, "authentication": True, "allowlist": False,
-                "tls": True, "verify_client": "none"},
+                "tls": True, "verify_client": "none", "peer_secret": True,
+                "peer_required": True},
     "wants": {"guard": "auto", "commit_guard": "auto", "watchdog": "off"},
     "fence": {"guard": "alive", "memory_locked": True, "priority": "realtime",
               "watchdog": "off", "module": {"state": "ready"}},
@@ -153,6 +154,27 @@ def test_hosts_and_fences_are_judged(world):
     assert judged(world, 0) == []
     facts["node0"]["restapi"].update(authentication=True, tls=False)
     assert judged(world, 0) == []
+
+
+def test_members_that_do_not_believe_each_other(world):
+    facts = well(world)
+    facts["node1"]["restapi"].update(peer_secret=False, peer_required=False)
+    found = judged(world, 2)
+    assert {(f["where"], f["level"]) for f in found if "node1 does not sign" in f["what"]} == {
+        ("node0, node2", "critical")}, found
+    assert {f["where"] for f in found if "is not signed" in f["what"]} == {"node1"}, found
+    for mine in facts.values():
+        mine["restapi"].update(peer_secret=True, peer_required=False)
+    facts["node1"]["restapi"].update(peer_secret=False, verify_client="required")
+    assert judged(world, 0) == []
+    facts = well(world)
+    told = METRICS + 'pgha_peer_refused_time_seconds{scope="x",name="y"} %f\n'
+    world.members["node2"].answers["GET", "/metrics"] = (200, told % (time.time() - 100))
+    found = only(world, 2, "it refused calls or answers of members", "node2")
+    assert "peer_secret_file" in found["mend"]
+    for then in (0, time.time() - 1000):
+        world.members["node2"].answers["GET", "/metrics"] = (200, told % then)
+        assert judged(world, 0) == []
 
 
 def test_what_has_no_other_test_is_judged(world):

@@ -760,9 +760,14 @@ Test(restmsg, counts_what_the_agent_asked_of_etcd)
 	telemetry_latency(etcd, 6);
 	telemetry_latency(etcd, 1000);
 	telemetry_latency(etcd, 9000);
+	s->telemetry.peers = (struct peer_telemetry){ .calls_refused = 4, .answers_refused = 5,
+						      .refused_wall_us = 1700000000250000 };
 	s->telemetry.proofs = 11;
 	s->telemetry.proofs_failed = 12;
 	text = metrics_of(s, NOW);
+	check_line(text, "pgha_peer_refused_total{" LABELS ",what=\"call\"} 4");
+	check_line(text, "pgha_peer_refused_total{" LABELS ",what=\"answer\"} 5");
+	check_line(text, "pgha_peer_refused_time_seconds{" LABELS "} 1700000000.25");
 	check_line(text, "pgha_etcd_answers_total{" LABELS ",endpoint=\"http://a:2379\"} 7");
 	check_line(text, "pgha_etcd_failures_total{" LABELS ",endpoint=\"http://b:2379\"} 3");
 	check_line(text, "pgha_etcd_endpoint_failing{" LABELS ",endpoint=\"http://a:2379\"} 0");
