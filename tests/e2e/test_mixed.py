@@ -245,7 +245,9 @@ def test_haproxy_finds_the_synchronous_standby(theirs, out):
             for n in theirs.replicas()), SOON_S)
         with pytest.raises(psycopg2.OperationalError):
             reached(front, SYNC_PORT)
-        assert reached(front, 5001) == addresses(theirs.replicas())
+        # The one that has just come back counts from HAProxy's next check on, a second later.
+        wait_for("reads go to both", lambda: reached(front, 5001) == addresses(theirs.replicas()),
+                 SOON_S)
 
         # Members of Patroni's take part in a switchover with it only if the key names them.
         theirs.set_config(synchronous_mode=False)
