@@ -187,6 +187,9 @@ static void tells_ancestry(void)
 {
 	CHECK(node_from(two, PGOP_ANCESTRY, one) == 0, "%s", two->err.msg);
 	CHECK(two->has_history && two->history.timeline == 1 && two->history.n == 0);
+	/* One that is not promoted yet has not decided it; 13 does not tell which it is. */
+	if (pgdir_major(two->data_dir) < 14)
+		return;
 	CHECK(node_from(one, PGOP_ANCESTRY, two) == -(int)ERR_STATE);
 	CHECK(strstr(one->err.msg, "is in recovery"), "%s", one->err.msg);
 }

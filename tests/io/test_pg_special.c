@@ -159,7 +159,11 @@ static void settings_may_live_elsewhere(void)
 	CHECK(node_do(one, PGOP_START_PRIMARY) == 0);
 	node_until(one, PG_UP, ROLE_PRIMARY);
 	CHECK(node_from(two, PGOP_REWIND, one) == 0, "%s", two->err.msg);
-	CHECK(str_eq(two->text, "rewound to 'node1'"), "%s", two->text);
+	/* Before 15 pg_rewind cannot be told where the settings are. */
+	CHECK(str_eq(two->text, pgdir_major(two->data_dir) >= 15 ?
+				       "rewound to 'node1'" :
+				       "rewound to 'node1' after recovery in single-user mode"),
+	      "%s", two->text);
 	CHECK(node_from(two, PGOP_START_STANDBY, one) == 0, "%s", two->err.msg);
 	node_until(two, PG_UP, ROLE_REPLICA);
 	CHECK(node_number(two, "select count(*) from t where a in (2, 3)") == 0);
