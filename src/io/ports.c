@@ -535,6 +535,17 @@ static void read_page(struct ports *p)
 	p->start.lease_ttl_ms = facts.ttl_ms;
 }
 
+static void begin_to_listen(struct ports *p)
+{
+	struct err err = { 0 };
+
+	rest_ask(p->rest, on_ask, p);
+	if (rest_start(p->rest, &err) == 0)
+		return;
+	log_critical("cannot start: %s", err.msg);
+	loop_quit(p->loop, 1);
+}
+
 static void on_begin(void *ctx)
 {
 	struct ports *p = ctx;
@@ -548,6 +559,7 @@ static void on_begin(void *ctx)
 	if (p->info_known)
 		step_info(p);
 	loop_defer(p->fences);
+	begin_to_listen(p);
 	if (p->stop_wanted)
 		ports_stop(p);
 	/* What only the start needed goes back to the system. */
@@ -562,19 +574,6 @@ static void on_fences(void *ctx)
 	if (p->started)
 		guardian_want(p->guardian,
 			      agent_config(p->agent)->fence.guard != FENCE_GUARD_OFF);
-}
-
-/* Not earlier: a server that listens would be found by the check for another one. */
-static void on_alone(void *ctx)
-{
-	struct ports *p = ctx;
-	struct err err = { 0 };
-
-	rest_ask(p->rest, on_ask, p);
-	if (rest_start(p->rest, &err) == 0)
-		return;
-	log_critical("cannot start: %s", err.msg);
-	loop_quit(p->loop, 1);
 }
 
 void ports_stop(struct ports *p)
@@ -668,7 +667,7 @@ int ports_new(struct loop *loop, struct journal *journal, const char *config_pat
 {
 	struct conf_problems problems = { 0 };
 	struct ports *p = mem_new(1, sizeof(*p));
-	const struct single_next next = { .ctx = p, .begin = on_begin, .alone = on_alone };
+	const struct single_next next = { .ctx = p, .begin = on_begin };
 	int r = conf_build(local, NULL, &p->first, &problems, err);
 
 	conf_problems_done(&problems);
@@ -691,8 +690,8 @@ int ports_new(struct loop *loop, struct journal *journal, const char *config_pat
 	}
 	etcd_configure(p->etcd, &p->first->etcd, p->first->ha.ttl_ms);
 	pg_configure(p->pg, p->first);
-	r = single_new(loop, p->http, p->etcd, p->first, p->start.page_found, &next, &p->single,
-		       err);
+	r = single_new(loop, p->http, p->etcd, p->first, rest_instance(p->rest),
+		       p->start.page_found, &next, &p->single, err);
 	if (r < 0) {
 		ports_free(p);
 		return r;

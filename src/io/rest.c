@@ -320,6 +320,11 @@ static void look_at_db(struct rest *rest)
 		restdb_want(&rest->db);
 }
 
+const char *rest_instance(const struct rest *rest)
+{
+	return rest->instance;
+}
+
 void rest_ask(struct rest *rest, rest_ask_fn ask, void *ctx)
 {
 	rest->db.ask = ask;
@@ -379,6 +384,7 @@ int rest_new(struct loop *loop, struct resolve *resolve, struct board *board,
 	rest->command = command;
 	rest->ctx = ctx;
 	rest->bound_fd = -1;
+	peersign_nonce(rest->instance);
 	pthread_mutex_init(&rest->lock, NULL);
 	rest->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rest->tasks_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

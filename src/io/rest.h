@@ -44,6 +44,9 @@ typedef void (*rest_ask_fn)(void *ctx, int64_t deadline_ms);
 
 int rest_new(struct loop *loop, struct resolve *resolve, struct board *board,
 	     rest_command_fn command, void *ctx, struct rest **ret, struct err *err) _must_check_;
+/* Of an answer to GET /liveness: which life of which agent it is, at random. */
+#define REST_INSTANCE_HEADER "X-Pgha-Instance"
+const char *rest_instance(const struct rest *rest);
 /* Who is asked for GET /ready/db. Before rest_start(); without it nobody answers. */
 void rest_ask(struct rest *rest, rest_ask_fn ask, void *ctx);
 /* The answer; also from inside that call. */

@@ -81,6 +81,7 @@ struct rest {
 	struct rest_task *answered;     /* for the thread */
 	struct peer_telemetry peers;
 	bool stop;
+	char instance[PEERSIGN_NONCE_SIZE]; /* as long as rest lives */
 	int wake_fd;  /* wakes the thread */
 	int tasks_fd; /* wakes the loop */
 };

@@ -171,6 +171,9 @@ static enum MHD_Result queue_answer(struct rest_serve *serve, struct MHD_Connect
 	(void)str_printf(number, sizeof(number), "%" PRIu64, lsn);
 	if (lsn != 0)
 		(void)MHD_add_response_header(response, "lsn", number);
+	if (visit->path && str_eq(visit->path, "/liveness"))
+		(void)MHD_add_response_header(response, REST_INSTANCE_HEADER,
+					      rest_instance(serve->rest));
 	add_signature(serve, response, &visit->who, code, body, len);
 	add_extra_headers(serve, response);
 	rc = MHD_queue_response(connection, (unsigned int)code, response);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "io/rest.h"
 #include "wire/record.h"
 #include "wire/restmsg.h"
 
@@ -25,6 +26,7 @@ struct single {
 	struct loop_source *ask;  /* time to ask etcd */
 	struct loop_source *wait; /* time to begin all the same */
 	struct single_next next;
+	const char *instance;
 	char name[NAME_SIZE];
 	char key[ETCD_KEY_SIZE];
 	/* For the question to the other one, as to any member. */
@@ -50,8 +52,9 @@ static void settle(struct single *s)
 {
 	s->over = true;
 	etcd_hold(s->etcd, false);
+	if (s->begun)
+		log_notice("etcd answers, and nobody else runs as '%s'", s->name);
 	begin(s);
-	s->next.alone(s->next.ctx);
 }
 
 static void give_up(struct single *s)
@@ -66,6 +69,11 @@ static void on_liveness(void *ctx, const struct http_rep *rep)
 	struct single *s = ctx;
 
 	s->call = NULL;
+	if (rep->header != NULL && str_eq(rep->header, s->instance)) {
+		log_debug("the address in the member key of '%s' is this agent's own", s->name);
+		settle(s);
+		return;
+	}
 	/* A status also where the answer broke off later: somebody is there. */
 	if (rep->err != NULL && rep->status == 0) {
 		log_info("the member key of '%s' is there and nobody answers for it: %s", s->name,
@@ -83,6 +91,7 @@ static void ask_liveness(struct single *s, const char *api_url)
 				      .key_password = s->cert_password };
 	struct http_req req = { .method = "GET", .timeout_ms = LIVENESS_MS, .tls = &tls,
 				.username = s->username, .password = s->password,
+				.answer_header = REST_INSTANCE_HEADER,
 				.max_bytes = ANSWER_MAX, .done = on_liveness, .ctx = s };
 	char host[HOST_SIZE];
 	char url[URL_SIZE];
@@ -171,7 +180,8 @@ static void on_wait(void *ctx)
 }
 
 int single_new(struct loop *loop, struct http *http, struct etcd *etcd,
-	       const struct config *config, bool known, const struct single_next *next,
+	       const struct config *config, const char *instance, bool known,
+	       const struct single_next *next,
 	       struct single **ret, struct err *err)
 {
 	struct single *s = mem_new(1, sizeof(*s));
@@ -187,6 +197,7 @@ int single_new(struct loop *loop, struct http *http, struct etcd *etcd,
 	s->http = http;
 	s->etcd = etcd;
 	s->next = *next;
+	s->instance = instance;
 	s->username = str_dup(config->ctl.username);
 	s->password = str_dup(config->ctl.password);
 	s->cert = str_dup(config->ctl.certfile);

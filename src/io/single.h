@@ -9,7 +9,8 @@
  *
  * While it is not known, requests to etcd are held. That must not keep a Postgres that runs here
  * without an agent because etcd is away, so after SINGLE_WAIT_MS the agent begins without etcd:
- * it can then do what needs no lease, above all end one.
+ * it can then do what needs no lease, above all end one, and give the promises that a leader needs
+ * to go on without etcd.
  */
 #ifndef PGHA_IO_SINGLE_H
 #define PGHA_IO_SINGLE_H
@@ -24,19 +25,20 @@
 
 struct single;
 
-/* What happens next. Both are called once, from the loop, begin first. When the name is taken
- * neither is called, or alone is not: the reason is logged and the loop quits with exit code 1. */
+/* The agent may begin, and answer REST: called once, from the loop. When the name is taken, also
+ * when that is found out after the agent has begun, the reason is logged and the loop quits with
+ * exit code 1. */
 struct single_next {
 	void *ctx;
-	loop_fn begin; /* the agent may begin */
-	loop_fn alone; /* nobody else has the name: etcd is no longer held, REST may listen */
+	loop_fn begin;
 };
 
-/* known   an earlier life of this boot left its lease page: nothing has to be asked
- * config  needed during the call only */
+/* instance  what REST_INSTANCE_HEADER says of ourselves, who listen when the agent has begun; kept
+ * known     an earlier life of this boot left its lease page: nothing has to be asked
+ * config    needed during the call only */
 int single_new(struct loop *loop, struct http *http, struct etcd *etcd,
-	       const struct config *config, bool known, const struct single_next *next,
-	       struct single **ret, struct err *err) _must_check_;
+	       const struct config *config, const char *instance, bool known,
+	       const struct single_next *next, struct single **ret, struct err *err) _must_check_;
 void single_free(struct single *single);
 /* True when the answer was to this module's own question. */
 bool single_answered(struct single *single, const struct etcd_answer *answer);

@@ -11,6 +11,7 @@
 
 #define PORT      21400
 #define FAKE_PORT 21450
+#define INSTANCE  "0123456789abcdef0123456789abcdef"
 
 struct start {
 	struct loop *loop;
@@ -19,9 +20,8 @@ struct start {
 	struct single *single;
 	int64_t made_at_ms;
 	int64_t begun_at_ms; /* 0: not yet */
-	int64_t alone_at_ms;
 	bool quit;
-	bool answered; /* the agent's own request */
+	int64_t heard_at_ms; /* of etcd, by the agent's own request */
 };
 
 static struct rig_etcd rig;
@@ -31,30 +31,22 @@ static void on_answer(void *ctx, const struct etcd_answer *answer)
 	struct start *s = ctx;
 
 	if (!single_answered(s->single, answer))
-		s->answered = true;
+		s->heard_at_ms = loop_now_ms();
 }
 
 static void on_begin(void *ctx)
 {
 	struct start *s = ctx;
 
-	CHECK(s->begun_at_ms == 0 && s->alone_at_ms == 0);
+	CHECK(s->begun_at_ms == 0);
 	s->begun_at_ms = loop_now_ms();
-}
-
-static void on_alone(void *ctx)
-{
-	struct start *s = ctx;
-
-	CHECK(s->begun_at_ms != 0 && s->alone_at_ms == 0);
-	s->alone_at_ms = loop_now_ms();
 }
 
 static struct start *start_new(int port, bool known)
 {
 	struct start *s = mem_new(1, sizeof(*s));
 	struct etcd_handler handler = { .ctx = s, .answer = on_answer };
-	struct single_next next = { s, on_begin, on_alone };
+	struct single_next next = { s, on_begin };
 	struct config config = { .name = "one", .prefix = "/service/demo/" };
 	struct etcd_req req = { .op = ETCD_RANGE, .timeout_ms = 15000, .key = "/service/demo/" };
 	struct err err = { 0 };
@@ -67,7 +59,8 @@ static struct start *start_new(int port, bool known)
 	CHECK(etcd_new(s->loop, s->http, &handler, &s->etcd, &err) == 0, "%s", err.msg);
 	etcd_configure(s->etcd, &config.etcd, 5000);
 	s->made_at_ms = loop_now_ms();
-	CHECK(single_new(s->loop, s->http, s->etcd, &config, known, &next, &s->single, &err) == 0,
+	CHECK(single_new(s->loop, s->http, s->etcd, &config, INSTANCE, known, &next, &s->single,
+			 &err) == 0,
 	      "%s", err.msg);
 	/* What an agent that begins early would ask. */
 	etcd_request(s->etcd, 1, &req);
@@ -121,10 +114,10 @@ static void a_free_name_starts_at_once(void)
 	/* A member whose name only begins like ours is somebody else. */
 	put_url("one2", PORT);
 	s = start_new(PORT, false);
-	run_until(s, &s->alone_at_ms, 5000);
-	CHECK(s->alone_at_ms && s->begun_at_ms && s->alone_at_ms - s->made_at_ms < 1000);
+	run_until(s, &s->heard_at_ms, 5000);
+	CHECK(s->heard_at_ms && s->begun_at_ms && s->begun_at_ms - s->made_at_ms < 1000);
 	run_until(s, NULL, 1500);
-	CHECK(s->answered && !s->quit);
+	CHECK(!s->quit);
 	start_free(s);
 }
 
@@ -134,8 +127,8 @@ static void a_name_left_behind_starts_at_once(void)
 
 	put_url("one", FAKE_PORT);
 	s = start_new(PORT, false);
-	run_until(s, &s->alone_at_ms, 5000);
-	CHECK(s->alone_at_ms && s->alone_at_ms - s->made_at_ms < 1000);
+	run_until(s, &s->heard_at_ms, 5000);
+	CHECK(s->heard_at_ms && s->begun_at_ms && s->begun_at_ms - s->made_at_ms < 1000);
 	start_free(s);
 }
 
@@ -148,14 +141,14 @@ static void a_name_in_use_ends_the_start(void)
 
 	put_url("one", FAKE_PORT + 1);
 	s = start_new(PORT, false);
-	run_until(s, &s->alone_at_ms, 5000);
-	CHECK(s->quit && !s->begun_at_ms && !s->alone_at_ms && !s->answered);
+	run_until(s, &s->heard_at_ms, 5000);
+	CHECK(s->quit && !s->begun_at_ms && !s->heard_at_ms);
 	CHECK(loop_run(s->loop) == 1);
 	start_free(s);
 	/* An earlier life of this boot is its own proof. */
 	s = start_new(PORT, true);
-	run_until(s, &s->alone_at_ms, 5000);
-	CHECK(s->alone_at_ms && !s->quit);
+	run_until(s, &s->heard_at_ms, 5000);
+	CHECK(s->heard_at_ms && !s->quit);
 	start_free(s);
 	rig_fake_stop(fake);
 }
@@ -170,11 +163,9 @@ static void a_silent_one_does_not_hold_up_the_agent(void)
 	run_until(s, &s->begun_at_ms, 5000);
 	CHECK(s->begun_at_ms - s->made_at_ms < SINGLE_WAIT_MS + 300, "%lld",
 	      (long long)(s->begun_at_ms - s->made_at_ms));
-	CHECK(!s->alone_at_ms && !s->answered, "etcd is held");
-	run_until(s, &s->alone_at_ms, 6000);
-	CHECK(s->alone_at_ms && !s->quit);
-	run_until(s, NULL, s->alone_at_ms - s->made_at_ms + 1000);
-	CHECK(s->answered);
+	CHECK(!s->heard_at_ms, "etcd is held");
+	run_until(s, &s->heard_at_ms, 6000);
+	CHECK(s->heard_at_ms && !s->quit);
 	start_free(s);
 	rig_fake_stop(fake);
 }
@@ -191,8 +182,8 @@ static void garbage_in_the_key_is_nobody(void)
 
 		put_member("one", values[i]);
 		s = start_new(PORT, false);
-		run_until(s, &s->alone_at_ms, 5000);
-		CHECK(s->alone_at_ms && !s->quit, "%s", values[i]);
+		run_until(s, &s->heard_at_ms, 5000);
+		CHECK(s->heard_at_ms && !s->quit, "%s", values[i]);
 		start_free(s);
 	}
 }
@@ -208,12 +199,38 @@ static void an_etcd_that_is_away_is_asked_when_it_comes_back(void)
 	s = start_new(PORT, false);
 	run_until(s, &s->begun_at_ms, 5000);
 	CHECK(s->begun_at_ms - s->made_at_ms >= SINGLE_WAIT_MS - 50);
-	CHECK(!s->alone_at_ms && !s->answered);
+	CHECK(!s->heard_at_ms);
 	rig_etcd_start_one(&rig, 0, PORT);
-	run_until(s, &s->alone_at_ms, 20000);
-	CHECK(s->quit && !s->alone_at_ms && !s->answered, "the other one is found all the same");
+	run_until(s, &s->heard_at_ms, 20000);
+	CHECK(s->quit && !s->heard_at_ms, "the other one is found all the same");
 	start_free(s);
 	rig_fake_stop(fake);
+}
+
+/* It began without etcd and listens by now, at the address in its own key. */
+static void its_own_answer_is_no_other_agent(void)
+{
+	static const char *const instances[] = { INSTANCE, "0123456789abcdef0123456789abcdee" };
+
+	for (size_t i = 0; i < ARRAY_LEN(instances); i++) {
+		char answer[200];
+		struct rig_fake *fake;
+		struct start *s;
+
+		str_printf(answer, sizeof(answer),
+			   "HTTP/1.1 200 OK\r\nX-Pgha-Instance: %s\r\nContent-Length: 0\r\n\r\n",
+			   instances[i]);
+		fake = rig_fake_start(FAKE_PORT + 4, RIG_ANSWER, answer);
+		put_url("one", FAKE_PORT + 4);
+		rig_kill(rig.pid[0], SIGKILL);
+		s = start_new(PORT, false);
+		run_until(s, &s->begun_at_ms, 5000);
+		rig_etcd_start_one(&rig, 0, PORT);
+		run_until(s, &s->heard_at_ms, 20000);
+		CHECK(s->quit == (i != 0) && !s->heard_at_ms == (i != 0), "%s", instances[i]);
+		start_free(s);
+		rig_fake_stop(fake);
+	}
 }
 
 int main(void)
@@ -227,5 +244,6 @@ int main(void)
 	RUN(a_silent_one_does_not_hold_up_the_agent);
 	RUN(garbage_in_the_key_is_nobody);
 	RUN(an_etcd_that_is_away_is_asked_when_it_comes_back);
+	RUN(its_own_answer_is_no_other_agent);
 	return 0;
 }
