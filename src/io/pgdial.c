@@ -45,7 +45,7 @@ static void add_auth(struct params *p, const struct pg *pg, const struct auth *a
 	add(p, "sslpassword", auth->sslpassword);
 	add(p, "sslrootcert", auth->sslrootcert);
 	add(p, "sslcrl", auth->sslcrl);
-	add(p, "gssencmode", auth->gssencmode);
+	add(p, "gssencmode", pgdsn_gssencmode(auth));
 	if (!pgdsn_is_socket(p->host))
 		add(p, "channel_binding", auth->channel_binding);
 	add(p, "krbsrvname", pg->config->pg.krbsrvname);

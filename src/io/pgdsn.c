@@ -4,6 +4,9 @@
  */
 #include "io/pgdsn.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 static void add(struct buf *ret, const char *key, const char *value)
 {
 	if (!value || !value[0])
@@ -61,6 +64,18 @@ void pgdsn_text(const struct pgdsn *dsn, struct buf *ret)
 	add(ret, "target_session_attrs", dsn->target_session_attrs);
 	if (dsn->major >= 17)
 		add(ret, "sslnegotiation", either(auth->sslnegotiation, dsn, "postgres"));
+}
+
+const char *pgdsn_gssencmode(const struct auth *auth)
+{
+	static const char *const variables[] = { "PGGSSENCMODE", "KRB5_CONFIG", "KRB5CCNAME" };
+
+	if (auth->gssencmode)
+		return auth->gssencmode;
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+		if (getenv(variables[i]))
+			return NULL;
+	return access("/etc/krb5.conf", F_OK) < 0 ? "disable" : NULL;
 }
 
 static void add_field(struct buf *ret, const char *value)

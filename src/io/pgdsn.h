@@ -33,6 +33,11 @@ void pgdsn_text(const struct pgdsn *dsn, struct buf *ret);
  * binding could only fail, where libpq passes over the demand for TLS. */
 bool pgdsn_is_socket(const char *host);
 
+/* For a connection of the agent's own: what is configured, or "disable" where the host has no
+ * configuration of Kerberos; libpq would look for credentials that cannot be there, which loads
+ * 0.2 MB. NULL leaves it to libpq. */
+const char *pgdsn_gssencmode(const struct auth *auth);
+
 /* One line of a password file, "host:port:*:user:password", with ':' and '\' escaped. Nothing
  * when there is no password. */
 void pgdsn_pgpass_line(const char *host, uint16_t port, const struct auth *auth, struct buf *ret);

@@ -50,7 +50,8 @@
 	{ "postgresql.authentication." who ".sslcrldir", CONF_TEXT, L, RELOAD | ENV, NULL, 0, \
 	  0, NULL, NULL, "Directory of revocation lists (Postgres 14)" },                     \
 	{ "postgresql.authentication." who ".gssencmode", CONF_WORD, L, RELOAD | ENV, NULL,   \
-	  0, 0, "disable|prefer|require", NULL, "libpq's gssencmode (Postgres 12)" },         \
+	  0, 0, "disable|prefer|require", NULL,                                               \
+	  "libpq's gssencmode (Postgres 12); own connections: disable without krb5.conf" },   \
 	{ "postgresql.authentication." who ".channel_binding", CONF_WORD, L, RELOAD | ENV,    \
 	  NULL, 0, 0, "disable|prefer|require", NULL,                                         \
 	  "libpq's channel_binding (Postgres 13)" },                                          \

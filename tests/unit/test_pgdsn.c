@@ -6,6 +6,9 @@
 
 #include <criterion/criterion.h>
 
+#include <stdlib.h>
+#include <unistd.h>
+
 static char user[] = "replicator", password[] = "se:cr\\et";
 
 Test(pgdsn, has_patronis_order_and_defaults)
@@ -115,4 +118,22 @@ Test(pgdsn, the_password_of_a_key_gives_way_to_a_service)
 	dsn.service = "pgha_rewind";
 	pgdsn_text(&dsn, &text);
 	cr_assert_str_eq(text.data, "service=pgha_rewind user=u");
+}
+
+Test(pgdsn, looks_for_no_kerberos_where_there_is_none)
+{
+	char prefer[] = "prefer";
+	struct auth auth = { 0 };
+
+	(void)unsetenv("PGGSSENCMODE");
+	(void)unsetenv("KRB5CCNAME");
+	(void)setenv("KRB5_CONFIG", "/x/krb5.conf", 1);
+	cr_assert_null(pgdsn_gssencmode(&auth));
+	(void)unsetenv("KRB5_CONFIG");
+	if (access("/etc/krb5.conf", F_OK) < 0)
+		cr_assert_str_eq(pgdsn_gssencmode(&auth), "disable");
+	else
+		cr_assert_null(pgdsn_gssencmode(&auth));
+	auth.gssencmode = prefer;
+	cr_assert_str_eq(pgdsn_gssencmode(&auth), "prefer");
 }
