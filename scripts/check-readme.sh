@@ -54,7 +54,7 @@ on && !/^\|-/ {
 		else if (word ~ / MB/)
 			good = rounded(number + 0, 1000) || rounded(number + 0, 1024)
 		else
-			good = word !~ / / && number < 20 || (number in known) || whole_ms(number)
+			good = word !~ / / && number + 0 < 20 || (number in known) || whole_ms(number)
 		looked++
 		if (!good) {
 			printf "README.md:%d: %s is not in doc/benchmarks.md\n", FNR, word

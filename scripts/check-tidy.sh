@@ -33,7 +33,17 @@ if [ "$count" -lt 3 ]; then
 	exit 1
 fi
 
+# What no room.mk names is not in the archive, nor does anybody build it.
+rooms=$(echo "$list" | xargs -n 1 | grep -e '[.]mk$' -e '^Makefile.am$')
 # File names of this tree hold no blanks. shellcheck disable=SC2086
+"${AWK:-awk}" '
+	FILENAME ~ /[.]mk$|^Makefile.am$/ { for (i = 1; i <= NF; i++) named[$i] = 1; next }
+	/^(src|tests)\/.*[.]([ch]|py)$/ && !($0 in named) { print $0 ": no room.mk names it"; bad = 1 }
+	END { exit bad }' $rooms - <<END || exit 1
+$(echo "$list" | xargs -n 1)
+END
+
+# shellcheck disable=SC2086
 LC_ALL=C "${AWK:-awk}" -f "$here/tidy.awk" $list || {
 	echo "check-tidy: faults above" >&2
 	exit 1

@@ -59,6 +59,7 @@ EXTRA_DIST += \
 	tests/e2e/test_hung.py \
 	tests/e2e/test_operations.py \
 	tests/e2e/test_patronictl.py \
+	tests/e2e/test_peersecret.py \
 	tests/e2e/test_proxy.py \
 	tests/e2e/test_rejoin.py \
 	tests/e2e/test_rest.py \
