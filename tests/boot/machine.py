@@ -217,6 +217,10 @@ class Machine:
             "cat", "/proc/1/status").stdout.splitlines())
         return bool(int(status["CapBnd"], 16) & CAP_SYS_RESOURCE)
 
+    def can_run_in_real_time(self):
+        """A control group of version 1 may have no share of it, for nobody in it."""
+        return self.run("chrt", "--rr", "1", "true", check=False).returncode == 0
+
     # -- what runs on it
 
     def status(self):
