@@ -8,9 +8,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "io/fsx.h"
 
@@ -49,6 +52,43 @@ static bool is_taken(const char *procs)
 	return fsx_read(procs, TEXT_MAX, &text, NULL) != 0 || text.len > 0;
 }
 
+static pid_t parent_of(const char *pid)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char path[64];
+	int64_t parent;
+	char *at;
+
+	(void)str_printf(path, sizeof(path), "/proc/%s/stat", pid);
+	if (fsx_read(path, TEXT_MAX, &text, NULL) != 0)
+		return -1;
+	/* "PID (NAME) S PARENT ...", and the name may hold anything. */
+	at = strrchr(text.data, ')');
+	if (!at || strlen(at) <= 4)
+		return -1;
+	at += 4;
+	at[strcspn(at, " ")] = '\0';
+	return parse_int(at, 0, INT32_MAX, &parent, NULL) == 0 ? (pid_t)parent : -1;
+}
+
+/* On a busy host it may have forked before it was moved; whom it forks since goes with it. */
+static void add_children(const char *own, pid_t parent, int fd)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char procs[PATH_MAX];
+	char *rest = NULL;
+
+	if (str_printf(procs, sizeof(procs), "%s/cgroup.procs", own) < 0 ||
+	    fsx_read(procs, TEXT_MAX, &text, NULL) != 0)
+		return;
+	for (char *pid = strtok_r(text.data, "\n", &rest); pid; pid = strtok_r(NULL, "\n", &rest)) {
+		/* One that has ended meanwhile is no fault. */
+		if (parent_of(pid) == parent && write(fd, pid, strlen(pid)) < 0 && errno != ESRCH)
+			log_warning("cannot move process %s of Postgres to its control group: %s",
+				    pid, strerror(errno));
+	}
+}
+
 int pggroup_add(pid_t pid, struct err *err)
 {
 	_cleanup_(closep) int fd = -1;
@@ -68,5 +108,6 @@ int pggroup_add(pid_t pid, struct err *err)
 	fd = open(procs, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, number, (size_t)len) != len)
 		return err_set(err, ERR_IO, "cannot move process %s to '%s'", number, group);
+	add_children(own, pid, fd);
 	return 0;
 }

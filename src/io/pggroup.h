@@ -14,8 +14,8 @@
 
 #include "base/err.h"
 
-/* Moves a process that has just been started, before it forks. PGGROUP_NONE (1): no group could be
- * made, which is an answer. */
+/* Moves a process that has just been started, with the children that it has by then. PGGROUP_NONE
+ * (1): no group could be made, which is an answer. */
 #define PGGROUP_NONE 1
 int pggroup_add(pid_t pid, struct err *err) _must_check_;
 

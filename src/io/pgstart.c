@@ -276,7 +276,6 @@ static int step_spawn(struct pgwork *work, struct err *err)
 	rc = child_detach(&spec, log_fd, &proc.pid, &proc.pidfd, err);
 	if (rc < 0)
 		return rc;
-	/* It has not read its settings yet, so it has forked nothing. */
 	if (pggroup_add(proc.pid, err) < 0)
 		log_warning("Postgres gets no control group of its own: %s", err->msg);
 	rc = pgwatch_adopt(pg, &proc, err);
