@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "io/fsx.h"
+#include "io/pgproc.h"
 
 #define MOUNT     "/sys/fs/cgroup"
 #define NAME      "pgha-postgres" /* the guardian knows it by that */
@@ -52,25 +53,6 @@ static bool is_taken(const char *procs)
 	return fsx_read(procs, TEXT_MAX, &text, NULL) != 0 || text.len > 0;
 }
 
-static pid_t parent_of(const char *pid)
-{
-	_cleanup_(buf_done) struct buf text = { 0 };
-	char path[64];
-	int64_t parent;
-	char *at;
-
-	(void)str_printf(path, sizeof(path), "/proc/%s/stat", pid);
-	if (fsx_read(path, TEXT_MAX, &text, NULL) != 0)
-		return -1;
-	/* "PID (NAME) S PARENT ...", and the name may hold anything. */
-	at = strrchr(text.data, ')');
-	if (!at || strlen(at) <= 4)
-		return -1;
-	at += 4;
-	at[strcspn(at, " ")] = '\0';
-	return parse_int(at, 0, INT32_MAX, &parent, NULL) == 0 ? (pid_t)parent : -1;
-}
-
 /* On a busy host it may have forked before it was moved; whom it forks since goes with it. */
 static void add_children(const char *own, pid_t parent, int fd)
 {
@@ -82,8 +64,12 @@ static void add_children(const char *own, pid_t parent, int fd)
 	    fsx_read(procs, TEXT_MAX, &text, NULL) != 0)
 		return;
 	for (char *pid = strtok_r(text.data, "\n", &rest); pid; pid = strtok_r(NULL, "\n", &rest)) {
+		int64_t number;
+
 		/* One that has ended meanwhile is no fault. */
-		if (parent_of(pid) == parent && write(fd, pid, strlen(pid)) < 0 && errno != ESRCH)
+		if (parse_int(pid, 1, INT32_MAX, &number, NULL) == 0 &&
+		    pgproc_parent((pid_t)number) == parent && write(fd, pid, strlen(pid)) < 0 &&
+		    errno != ESRCH)
 			log_warning("cannot move process %s of Postgres to its control group: %s",
 				    pid, strerror(errno));
 	}

@@ -126,6 +126,13 @@ static int read_stat(pid_t pid, struct pgproc *ret)
 	return 0;
 }
 
+pid_t pgproc_parent(pid_t pid)
+{
+	struct pgproc proc;
+
+	return read_stat(pid, &proc) == 0 ? proc.parent : -1;
+}
+
 /* The kernel tells it of a child for a small part of what all the numbers of its file cost. */
 bool pgproc_stopped(const struct pgproc *proc)
 {

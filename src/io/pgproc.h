@@ -57,6 +57,8 @@ struct pgproc {
 /* Opens a pidfd and proves the process by /proc. 0 or PGPROC_NONE. */
 int pgproc_open(const char *data_dir, pid_t pid, struct pgproc *ret, struct err *err) _must_check_;
 void pgproc_done(struct pgproc *proc); /* closes the pidfd */
+/* Of any process; -1: there is no such process. */
+pid_t pgproc_parent(pid_t pid);
 /* Whether it is stopped by a signal at this moment. */
 bool pgproc_stopped(const struct pgproc *proc);
 
