@@ -13,6 +13,9 @@
 
 #define FIELD_SIZE 64
 
+/* What every route answers to a signature that is wrong (io/restaccess). */
+#define FORBIDDEN 403
+
 struct param {
 	const char *name;
 	const char *in;
@@ -45,7 +48,7 @@ static const struct {
 	{ 202, "Accepted, it will be done." },
 	{ 400, "The body cannot be read, or contradicts itself." },
 	{ 401, "The credentials are missing or wrong." },
-	{ 403, "The address or the certificate of the client is not accepted." },
+	{ FORBIDDEN, "The address, the certificate or the signature is not accepted." },
 	{ 404, "There is nothing of the kind." },
 	{ 409, "Somebody else was first, or another state is in the way." },
 	{ 411, "Content-Length is missing." },
@@ -129,17 +132,23 @@ static void describe_body(json_t *operation, const struct restroute *route)
 	}
 }
 
+static json_t *describe_code(json_t *operation, uint16_t code)
+{
+	char number[8];
+	json_t *one;
+
+	(void)str_printf(number, sizeof(number), "%u", (unsigned)code);
+	one = child(child(operation, "responses"), number);
+	put_text(one, "description", about_code(code));
+	return one;
+}
+
 static void describe_codes(json_t *operation, const struct restroute *route, bool with_body)
 {
-	json_t *responses = child(operation, "responses");
 
 	for (size_t i = 0; i < RESTROUTE_CODES_MAX && route->codes[i] != 0; i++) {
-		char number[8];
-		json_t *one;
+		json_t *one = describe_code(operation, route->codes[i]);
 
-		(void)str_printf(number, sizeof(number), "%u", (unsigned)route->codes[i]);
-		one = child(responses, number);
-		put_text(one, "description", about_code(route->codes[i]));
 		if (!with_body || route->codes[i] != 200 || route->answer == ANSWER_NONE)
 			continue;
 		(void)child(child(one, "content"),
@@ -148,6 +157,7 @@ static void describe_codes(json_t *operation, const struct restroute *route, boo
 			    str_eq(route->path, "/metrics") ? "text/plain" :
 							       "text/html");
 	}
+	(void)describe_code(operation, FORBIDDEN);
 }
 
 /* Credentials are wanted only where the settings name some, hence "these or none". */
