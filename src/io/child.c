@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* glibc has these since 2.36; RHEL 9 carries 2.34. */
+/* glibc has it since 2.36; RHEL 9 carries 2.34. */
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -61,6 +61,11 @@ int child_pidfd_open(pid_t pid)
 int child_pidfd_signal(int pidfd, int signo)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0);
+}
+
+int child_pidfd_wait(int pidfd, siginfo_t *ret, int options)
+{
+	return waitid((idtype_t)P_PIDFD, (id_t)pidfd, ret, options);
 }
 
 static void capture_add(struct capture *capture, const char *data, size_t len)
@@ -330,7 +335,7 @@ static void on_output(void *ctx, int fd _unused_, uint32_t ready _unused_)
 static void reap(struct child *child, struct child_end *ret)
 {
 	siginfo_t info = { 0 };
-	int rc = waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
+	int rc = child_pidfd_wait(child->pidfd, &info, WEXITED | WNOHANG);
 
 	/* Nobody else waits for our children, and the pidfd said that it has ended. */
 	assert(rc == 0 && info.si_pid == child->pid);

@@ -11,6 +11,7 @@
 #ifndef PGHA_IO_CHILD_H
 #define PGHA_IO_CHILD_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -74,9 +75,10 @@ bool child_ok(const struct child_end *end);
 /* -ERR_CHILD (or -ERR_TIMEOUT when stopped) with the last lines of the output. */
 int child_failed(const struct child_end *end, const char *name, struct err *err);
 
-/* pidfd_open(2) and pidfd_send_signal(2), which the oldest C library we support does not wrap.
- * -1 and errno, as system calls do. */
+/* pidfd_open(2), pidfd_send_signal(2) and waitid(2) with P_PIDFD, which the oldest C library we
+ * support does not wrap or name. -1 and errno, as system calls do. */
 int child_pidfd_open(pid_t pid);
 int child_pidfd_signal(int pidfd, int signo);
+int child_pidfd_wait(int pidfd, siginfo_t *ret, int options);
 
 #endif

@@ -18,11 +18,6 @@
 #include "base/str.h"
 #include "io/child.h"
 
-/* glibc has it since 2.36; RHEL 9 carries 2.34. */
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
-
 #define PROGRAM    "pgha-guard"
 #define CHECK_MS   500
 #define SLACK_MS   1000 /* the agent wakes more often than that by itself */
@@ -213,7 +208,7 @@ static void on_end(void *ctx, int fd _unused_, uint32_t ready _unused_)
 	siginfo_t info = { 0 };
 
 	/* One that an earlier agent has started is not our child, and not ours to reap. */
-	if (waitid((idtype_t)P_PIDFD, (id_t)g->pidfd, &info, WEXITED | WNOHANG) < 0)
+	if (child_pidfd_wait(g->pidfd, &info, WEXITED | WNOHANG) < 0)
 		info.si_pid = 0;
 	if (g->wanted && info.si_pid != 0 && info.si_code == CLD_EXITED) {
 		/* Each of ours ends at once while one of another version is there. */

@@ -20,11 +20,6 @@
 #include "io/child.h"
 #include "io/fsx.h"
 
-/* glibc has it since 2.36; RHEL 9 carries 2.34. */
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
-
 #define PIDFILE_BYTES 4096
 #define PIDFILE_LINES 8
 
@@ -139,8 +134,8 @@ bool pgproc_stopped(const struct pgproc *proc)
 	siginfo_t info = { 0 };
 	struct pgproc now;
 
-	if (proc->pidfd >= 0 && waitid((idtype_t)P_PIDFD, (id_t)proc->pidfd, &info,
-				       WSTOPPED | WNOHANG | WNOWAIT) == 0)
+	if (proc->pidfd >= 0 &&
+	    child_pidfd_wait(proc->pidfd, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0)
 		return info.si_pid != 0;
 	return read_stat(proc->pid, &now) == 0 && now.state == 'T';
 }

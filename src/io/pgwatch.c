@@ -12,16 +12,13 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/child.h"
 #include "io/pgconf.h"
 #include "io/pgdir.h"
 #include "io/pgdoor.h"
 #include "io/pgready.h"
 #include "io/pgkinds.h"
 #include "io/pgwal.h"
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 /* -- the postmaster's life ---------------------------------------------------------------- */
 
@@ -47,8 +44,7 @@ void pgwatch_forget(struct pg *pg)
 	loop_source_freep(&pg->life.source);
 	/* One that we started is our child; one that we found is not, and that is no failure. */
 	if (pg->life.proc.pid != 0)
-		(void)waitid((idtype_t)P_PIDFD, (id_t)pg->life.proc.pidfd, &info,
-			     WEXITED | WNOHANG);
+		(void)child_pidfd_wait(pg->life.proc.pidfd, &info, WEXITED | WNOHANG);
 	pgproc_done(&pg->life.proc);
 	pg->life = (struct pglife){ .proc.pidfd = -1 };
 	pg->state.run = PG_UNKNOWN;
