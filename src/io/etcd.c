@@ -79,6 +79,17 @@ void etcd_fill_http(const struct etcd *etcd, struct http_tls *tls, struct http_r
 	req->headers[0] = "Content-Type: application/json";
 }
 
+bool etcd_cluster_fits(struct etcd *etcd, uint64_t cluster_id, struct err *err)
+{
+	if (etcd->cluster_id == 0)
+		etcd->cluster_id = cluster_id;
+	if (cluster_id == etcd->cluster_id)
+		return true;
+	err_set(err, ERR_STATE, "belongs to another etcd cluster (%llx, not %llx)",
+		(unsigned long long)cluster_id, (unsigned long long)etcd->cluster_id);
+	return false;
+}
+
 bool etcd_term_fits(struct etcd *etcd, uint64_t raft_term)
 {
 	if (raft_term < etcd->raft_term)
@@ -514,13 +525,8 @@ static enum etcd_verdict check_header(struct etcd_call *call)
 	const struct etcd_rep *rep = &call->rep;
 	bool may_be_old = call->op == ETCD_RANGE || call->op == ETCD_KEEPALIVE;
 
-	if (etcd->cluster_id == 0)
-		etcd->cluster_id = rep->cluster_id;
-	if (rep->cluster_id != etcd->cluster_id) {
+	if (!etcd_cluster_fits(etcd, rep->cluster_id, &call->err)) {
 		call->nforeign++;
-		err_set(&call->err, ERR_STATE, "belongs to another etcd cluster (%llx, not %llx)",
-			(unsigned long long)rep->cluster_id,
-			(unsigned long long)etcd->cluster_id);
 		return VERDICT_NEXT;
 	}
 	/* What went through consensus is true whatever the term of the member that tells it. */

@@ -8,8 +8,9 @@
  * what etcd decided, also a refusal ("lease not found"); "unavailable", "no leader", "not a
  * primary lessor" and the like are no answers but reasons to ask another member.
  *
- * Answers are taken from one cluster: an endpoint that turns out to belong to another one, or that
- * reads from an older raft term than was seen before, is passed over like one that failed. Only
+ * Answers are taken from one cluster, what a watch tells and who its members are too: an endpoint
+ * that turns out to belong to another one, or that reads from an older raft term than was seen
+ * before, is passed over like one that failed. Only
  * when all of them have been so for 10 s is their present believed.
  *
  * An attempt that was given up may still be carried out by etcd. So a request may be executed

@@ -197,6 +197,11 @@ static enum etcd_verdict take_members(struct etcd_call *call, struct etcdnode *n
 	}
 	if (etcdmsg_parse_members(rep->body->data, rep->body->len, &members, &call->err) < 0)
 		return VERDICT_NEXT;
+	if (!etcd_cluster_fits(etcd, members.cluster_id, &call->err)) {
+		etcd_members_done(&members);
+		call->nforeign++;
+		return VERDICT_NEXT;
+	}
 	etcd_node_answered(etcd, node, 0);
 	etcd->nmembers = members.nmembers;
 	if (members.n > 0)

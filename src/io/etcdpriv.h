@@ -144,6 +144,8 @@ void etcd_node_failed(struct etcd *etcd, uint32_t node_id, const struct err *err
 void etcd_node_answered(struct etcd *etcd, struct etcdnode *node, uint64_t member_id);
 int64_t etcd_jitter_ms(struct etcd *etcd, int64_t max_ms);
 void etcd_wake_calls(struct etcd *etcd);
+/* False, with what is wrong: the answer is of another cluster than the one we talk to. */
+bool etcd_cluster_fits(struct etcd *etcd, uint64_t cluster_id, struct err *err);
 /* The cluster's term as this answer tells it; false: older than what we know. */
 bool etcd_term_fits(struct etcd *etcd, uint64_t raft_term);
 

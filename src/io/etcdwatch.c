@@ -98,6 +98,10 @@ static bool take_msg(struct etcd *etcd, const struct etcd_watch_msg *msg)
 	struct err err = { 0 };
 
 	watch->heard_at_ms = loop_now_ms();
+	if (!etcd_cluster_fits(etcd, msg->cluster_id, &err)) {
+		lose_bad(etcd, &err);
+		return false;
+	}
 	if (!etcd_term_fits(etcd, msg->raft_term)) {
 		err_set(&err, ERR_STATE, "is behind: raft term %llu, seen before %llu",
 			(unsigned long long)msg->raft_term, (unsigned long long)etcd->raft_term);

@@ -148,6 +148,7 @@ struct etcd_watch_msg {
 	bool canceled;
 	int64_t compact_revision; /* > 0: the start revision is compacted, read anew */
 	char cancel_reason[ERR_MSG_MAX]; /* "" unless etcd says why, e.g. a refused token */
+	uint64_t cluster_id;
 	int64_t revision;
 	uint64_t raft_term;
 	struct etcd_kvs events; /* in order */
@@ -177,6 +178,7 @@ bool etcdmsg_version_fixed(const struct etcd_version *version);
 
 /* POST /cluster/member/list {} -> client URLs of all members, one owned string each. */
 struct etcd_members {
+	uint64_t cluster_id;
 	char *urls[64];
 	uint32_t n;
 	uint32_t nmembers;

@@ -403,6 +403,7 @@ static int read_watch(const struct source *from, const json_t *result, struct et
 	r = read_header(result, &rep, err);
 	if (r < 0)
 		return r;
+	msg->cluster_id = rep.cluster_id;
 	msg->revision = rep.revision;
 	msg->raft_term = rep.raft_term;
 	r = get_bool(result, "created", &msg->created, err);
@@ -538,6 +539,7 @@ int etcdmsg_parse_members(const char *body, size_t len, struct etcd_members *ret
 {
 	_cleanup_(jtext_unrefp) json_t *doc = NULL;
 	struct etcd_members members = { 0 };
+	struct etcd_rep rep = { 0 };
 	const char *text;
 	int32_t code;
 	json_t *array;
@@ -550,9 +552,13 @@ int etcdmsg_parse_members(const char *body, size_t len, struct etcd_members *ret
 		return r;
 	if (find_error(doc, &code, &text))
 		return fail_with(code, text, err);
+	r = read_header(doc, &rep, err);
+	if (r < 0)
+		return r;
 	r = get_nested(doc, "members", JSON_ARRAY, &array, err);
 	if (r < 0)
 		return r;
+	members.cluster_id = rep.cluster_id;
 	if (json_array_size(array) == 0 || json_array_size(array) > ARRAY_LEN(members.urls))
 		return err_set(err, ERR_PROTOCOL, "etcd: a list of %zu members",
 			       json_array_size(array));

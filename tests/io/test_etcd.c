@@ -587,6 +587,68 @@ static void a_stranger_is_not_believed(void)
 	rig_fake_stop(fake);
 }
 
+/* As when a member of etcd that leads a cluster of its own has got into the list. */
+static void a_strangers_watch_is_not_believed(void)
+{
+	static const char stream[] =
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+		"{\"result\":{\"header\":{\"cluster_id\":\"77\",\"member_id\":\"8\","
+		"\"revision\":\"900000\",\"raft_term\":\"99999\"},\"created\":true}}\n"
+		"{\"result\":{\"header\":{\"cluster_id\":\"77\",\"member_id\":\"8\","
+		"\"revision\":\"900000\",\"raft_term\":\"99999\"},\"events\":[{\"kv\":{"
+		"\"key\":\"L3Qvc3RyYW5nZQ==\",\"mod_revision\":\"900000\"}}]}}\n";
+	struct rig_fake *fake = rig_fake_start(FAKE_PORT + 8, RIG_ANSWER, stream);
+	int alone[1] = { FAKE_PORT + 8 };
+	struct client *c = client_new();
+	struct outcome *o;
+
+	use_only(c, rig.port, 1);
+	o = wait_for(c, ask_put(c, "/t/start", "1", 5000));
+	etcd_watch(c->etcd, "/t/", o->revision + 1);
+	WAIT_UNTIL(c, c->created == 1, 5000);
+	use_only(c, alone, 1);
+	WAIT_UNTIL(c, rig_fake_connections(fake) >= 3, 5000);
+	CHECK(c->created == 1 && c->nevents == 0, "%d %zu", c->created, c->nevents);
+	CHECK(c->lost == 1, "told %d times", c->lost);
+	use_only(c, rig.port, 1);
+	o = wait_for(c, ask_range(c, "/t/"));
+	CHECK(!o->code && o->told_at_ms - o->asked_at_ms < 2000, "its high term must not count: %s",
+	      o->text);
+	ask_put(c, "/t/after", "1", 5000);
+	WAIT_UNTIL(c, str_eq(c->last_key, "/t/after"), 5000);
+	CHECK(c->last_mod < 900000);
+	client_free(c);
+	rig_fake_stop(fake);
+}
+
+static void a_strangers_list_of_members_is_not_believed(void)
+{
+	static const char list[] =
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+		"{\"header\":{\"cluster_id\":\"77\",\"member_id\":\"8\",\"raft_term\":\"9\"},"
+		"\"members\":[{\"ID\":\"8\",\"clientURLs\":[\"http://127.0.0.1:9\"]},"
+		"{\"ID\":\"9\",\"clientURLs\":[\"http://127.0.0.1:10\"]}]}";
+	struct rig_fake *fake = rig_fake_start(FAKE_PORT + 9, RIG_ANSWER, list);
+	struct config_etcd config = { 0 };
+	struct client *c = client_new();
+	struct rig_etcd one = { 0 };
+	int ninfo;
+
+	rig_etcd_start(&one, 1, PORT + 80);
+	add_endpoint(&config, "127.0.0.1", one.port[0]);
+	etcd_configure(c->etcd, &config, 5000);
+	CHECK(!wait_for(c, ask_range(c, "/t/"))->code);
+	WAIT_UNTIL(c, c->ninfo > 0 && c->info.nmembers == 1, 5000);
+	rig_kill(one.pid[0], SIGKILL);
+	add_endpoint(&config, "127.0.0.1", FAKE_PORT + 9);
+	ninfo = c->ninfo;
+	etcd_configure(c->etcd, &config, 5000);
+	WAIT_UNTIL(c, c->ninfo > ninfo && rig_fake_connections(fake) > 0, 10000);
+	CHECK(c->info.nmembers == 1, "%u", c->info.nmembers);
+	client_free(c);
+	rig_fake_stop(fake);
+}
+
 static void nobody_there_is_said_in_time(void)
 {
 	int ports[2] = { FAKE_PORT + 20, FAKE_PORT + 21 };
@@ -744,6 +806,8 @@ int main(void)
 	RUN(the_leader_of_etcd_may_die);
 	RUN(false_endpoints_do_no_harm);
 	RUN(a_stranger_is_not_believed);
+	RUN(a_strangers_watch_is_not_believed);
+	RUN(a_strangers_list_of_members_is_not_believed);
 	RUN(nobody_there_is_said_in_time);
 	RUN(logins_are_made_renewed_and_refused);
 	RUN(etcd_speaks_tls);

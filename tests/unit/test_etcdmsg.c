@@ -402,6 +402,7 @@ static void take_all(struct buf *stream, struct tally *tally)
 		tally->created += msg.created;
 		tally->revision = msg.revision;
 		cr_assert_not(msg.canceled);
+		cr_assert_eq(msg.cluster_id, 3556172557997394135);
 		cr_assert_eq(msg.raft_term, 2);
 		for (size_t i = 0; i < msg.events.n; i++) {
 			tally->puts += !msg.events.items[i].deleted;
@@ -581,6 +582,7 @@ Test(etcdmsg, lists_the_client_urls_of_all_members)
 			   "\"https://h:2378\",\"unix://x\",7]},{\"ID\":\"3\",\"peerURLs\":[]}]}";
 
 	cr_assert_eq(etcdmsg_parse_members(body, strlen(body), &members, NULL), 0);
+	cr_assert_eq(members.cluster_id, 1);
 	cr_assert_eq(members.nmembers, 2);
 	cr_assert_eq(members.n, 2);
 	cr_assert_str_eq(members.urls[0], "http://h:2379");
@@ -588,6 +590,9 @@ Test(etcdmsg, lists_the_client_urls_of_all_members)
 	etcd_members_done(&members);
 	cr_assert_eq(etcdmsg_parse_members("{}", 2, &members, NULL), -ERR_PROTOCOL);
 	cr_assert_eq(etcdmsg_parse_members("{\"members\":7}", 13, &members, NULL), -ERR_PROTOCOL);
+	body = "{\"members\":[{\"ID\":\"2\"}]}";
+	cr_assert_eq(etcdmsg_parse_members(body, strlen(body), &members, NULL), -ERR_PROTOCOL,
+		     "of which cluster?");
 	body = "{\"error\":\"etcdserver: permission denied\",\"code\":7}";
 	cr_assert_eq(etcdmsg_parse_members(body, strlen(body), &members, NULL), -ERR_DENIED);
 }
