@@ -159,6 +159,7 @@ struct rest_prepared {
 	bool made;
 	bool leads; /* what it was made for, beside the status */
 	bool dcs_ok;
+	bool failsafe;
 	struct buf text;
 	uint32_t nclocks;
 	struct rest_clock clocks[REST_CLOCKS_MAX];

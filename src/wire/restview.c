@@ -339,6 +339,7 @@ static void prepare(const struct restview *view, struct rest_prepared *prepared)
 	restview_document(&making, &prepared->text);
 	prepared->leads = view->leads;
 	prepared->dcs_ok = view->dcs_ok;
+	prepared->failsafe = view->failsafe;
 	prepared->made = true;
 }
 
@@ -347,7 +348,8 @@ void restview_prepared(const struct restview *view, struct buf *ret_body)
 	struct rest_prepared *p = view->prepared;
 	size_t from = 0;
 
-	if (!p->made || p->leads != view->leads || p->dcs_ok != view->dcs_ok)
+	if (!p->made || p->leads != view->leads || p->dcs_ok != view->dcs_ok ||
+	    p->failsafe != view->failsafe)
 		prepare(view, p);
 	for (uint32_t i = 0; i < p->nclocks; i++) {
 		const struct rest_clock *clock = &p->clocks[i];

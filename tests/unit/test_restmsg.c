@@ -523,6 +523,8 @@ Test(restmsg, answers_the_same_from_a_prepared_document)
 						   .disk = DISK_OK, .disk_since_at_ms = NOW - 70,
 						   .disk_took_ms = 3 };
 		check_prepared(s[i]);
+		s[i]->failsafe_until_ms = NOW + 1500;
+		check_prepared(s[i]);
 		status_free(s[i]);
 	}
 }
