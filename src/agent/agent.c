@@ -341,7 +341,7 @@ static void fold_pg_done(struct agent *a, const struct event *ev)
 	else if (p.kind == TICKET_ANCESTRY)
 		fold_ancestry(a, &p, ev);
 	else if (p.kind == TICKET_OWN_HISTORY && ev->result == 0 && ev->history != NULL)
-		a->own_history = *ev->history;
+		model_fold_own_history(a, ev->history);
 	else if (p.kind == TICKET_CHECKPOINT)
 		fold_checkpoint(a, ev);
 	else if (p.kind == TICKET_WAL_END)

@@ -22,6 +22,17 @@ static bool is_on_ours(const struct agent *a, const struct walsender *w)
 	return own->timeline == a->view.pg.timeline && timeline_sends_present(own, w->sent_lsn);
 }
 
+/* Where the timeline that we began a moment ago begins is still being read: history_cycle() does so
+ * for each that etcd's history does not tell of. */
+static bool fork_comes(const struct agent *a)
+{
+	const struct view *v = &a->view;
+
+	return is_serving(v) && !v->crash_look && v->pg.timeline > 1 &&
+	       v->cluster.history_timeline != v->pg.timeline &&
+	       a->own_history.timeline != v->pg.timeline;
+}
+
 /* What a peer tells of itself is up to a second old, and a walreceiver may not know yet that its
  * connection is dead. Of who streams from here our own walsenders know better; also that it has
  * come to our timeline, when we began that a moment ago. */
@@ -44,6 +55,18 @@ static void refresh_vote(const struct agent *a, struct vote *vote)
 		if (is_on_ours(a, w))
 			vote->timeline = a->view.pg.timeline;
 	}
+	/* It may be on ours all the same: that cannot be told before the fork is known. */
+	if (vote->heard && vote->streaming && vote->timeline != 0 &&
+	    vote->timeline != a->view.pg.timeline && fork_comes(a))
+		vote->answered = false;
+}
+
+void model_fold_own_history(struct agent *a, const struct history *history)
+{
+	a->own_history = *history;
+	for (uint32_t i = 0; i < a->view.nvotes; i++)
+		refresh_vote(a, &a->view.votes[i]);
+	a->again = true;
 }
 
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev)

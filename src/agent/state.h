@@ -434,6 +434,7 @@ void model_fold_pg(struct agent *a, const struct event *ev);
 void model_forget_position(struct agent *a);
 bool model_ended_clean(const struct view *v);
 void model_fold_vote(struct agent *a, const struct pending *p, const struct event *ev);
+void model_fold_own_history(struct agent *a, const struct history *history);
 void model_refresh(struct agent *a);
 
 /* txn.c: parts of a transaction */

@@ -86,6 +86,45 @@ Test(model, without_the_fork_of_the_present_timeline_only_the_standby_can_tell)
 	cr_assert_str_eq(unfit_when_it_tells(1), "is on another timeline");
 }
 
+/* The first moments of a timeline: what the peer told is of before, and what our walsenders tell
+ * says nothing yet. */
+Test(model, who_streams_is_judged_when_the_fork_is_known)
+{
+	struct history own = agent->own_history;
+	struct vote *vote = &agent->view.votes[0];
+
+	agent->own_history = (struct history){ .timeline = 1 };
+	(void)unfit_when_it_tells(1);
+	cr_assert_not(vote->answered);
+	model_fold_own_history(agent, &own);
+	cr_assert(vote->answered);
+	cr_assert_null(rank_unfit(&agent->view, vote));
+}
+
+Test(model, who_tells_our_timeline_or_does_not_stream_is_judged_at_once)
+{
+	struct vote *vote = &agent->view.votes[0];
+
+	agent->own_history = (struct history){ .timeline = 1 };
+	cr_assert_null(unfit_when_it_tells(2));
+	cr_assert(vote->answered);
+	agent->nwalsenders = 0;
+	cr_assert_str_eq(unfit_when_it_tells(1), "does not stream at the moment");
+	cr_assert(vote->answered);
+}
+
+/* An agent that was started anew has not read it, and does not: etcd's history tells of the
+ * timeline, so that it began long ago. */
+Test(model, a_fork_that_is_not_read_is_not_waited_for)
+{
+	struct vote *vote = &agent->view.votes[0];
+
+	agent->own_history = (struct history){ 0 };
+	agent->view.cluster.history_timeline = 2;
+	cr_assert_str_eq(unfit_when_it_tells(1), "is on another timeline");
+	cr_assert(vote->answered);
+}
+
 Test(model, another_members_walsender_tells_nothing)
 {
 	str_clip(agent->walsenders[0].application_name, NAME_SIZE, "n3");
