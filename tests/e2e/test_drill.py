@@ -50,7 +50,8 @@ def test_crash_is_rehearsed(fit):
     assert table(cluster) is None
 
 
-def test_drill_is_refused_where_it_is_not_fit(cluster):
+def test_drill_is_refused_where_it_is_not_fit(fit):
+    cluster = fit
     before = cluster.leader_name(), cluster.history()
     cluster.hactl("pause", "--wait")
     done = drill(cluster, "--force", check=False)

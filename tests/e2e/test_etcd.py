@@ -14,6 +14,7 @@ from lib.proc import stays, wait_for
 SHORT = {"ttl": 3, "retry_timeout": 1}
 FAULT_S = 6
 REST_S = 8
+TOLD_S = 3  # positions are told once in a loop_wait
 
 
 @contextlib.contextmanager
@@ -108,8 +109,11 @@ def wal_at(cluster):
 def test_nothing_is_written_at_rest(cluster):
     """But the leader's proof: a beat where the age of etcd asks for one, else not even that."""
     def at_rest():
-        """What was written while Postgres wrote nothing, or None."""
-        wal, (revision, keys) = wal_at(cluster), keys_now(cluster)
+        """What was written while Postgres wrote nothing, and all that it wrote before had been
+        told; or None."""
+        wal = wal_at(cluster)
+        stays("nothing", lambda: True, TOLD_S)
+        revision, keys = keys_now(cluster)
         stays("nothing", lambda: True, REST_S)
         later, after = keys_now(cluster)
         if wal_at(cluster) != wal:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib.cluster import TTL_S
+from lib.cluster import TTL_S, in_seconds
 from lib.proc import wait_for
 
 
@@ -24,7 +24,19 @@ def row(answer, name):
     return next(m for m in answer["members"] if m["name"] == name)
 
 
-def test_the_named_successor_takes_over_in_the_named_time(cluster):
+@pytest.fixture
+def level(cluster):
+    """Nobody lags, by what the members tell: who leads next is told by positions of some moment."""
+    def is_level():
+        said = outlook(cluster)
+        positions = {m["lsn"] for m in said["members"] if m["is"] == "there"}
+        return len(positions) == 1 and said["failover"]["lost_bytes"] == 0
+    wait_for("nobody lags", is_level, 30)
+    return cluster
+
+
+def test_the_named_successor_takes_over_in_the_named_time(level):
+    cluster = level
     old = cluster.leader()
     text = cluster.hactl("explain").stdout
     assert "Suppose %s lost (asked of %s):" % (old.name, old.name) in text
@@ -45,7 +57,8 @@ def test_the_named_successor_takes_over_in_the_named_time(cluster):
     assert took_ms > least_ms - 1000
 
 
-def test_suppositions_change_the_answer(cluster):
+def test_suppositions_change_the_answer(level):
+    cluster = level
     leader = cluster.leader()
     one, two = cluster.replicas()
     first = outlook(cluster)["failover"]["leader"]
@@ -163,8 +176,10 @@ def test_doctor_sees_open_secrets_and_dead_members(cluster):
 def test_why_a_timeline_began(cluster):
     old = cluster.leader()
     new = cluster.replicas()[0]
+    since = in_seconds(0)
     cluster.hactl("switchover", "--candidate", new.name, "--force")
     cluster.wait_whole()
+    cluster.wait_trace(old, "handed over", since)
     timeline = new.timeline()
     wait_for("the hand-over is recorded",
              lambda: cluster.key("pgha/why/%d" % timeline) is not None, 20)

@@ -3,6 +3,7 @@
 
 import json
 import signal
+import time
 
 from lib.cluster import CUT_OFF, GATE_S, ON_THE_WAY, STOP_S, TTL_S, elapsed_ms
 from lib.proc import DeathWatch, alive, kill, stays, wait_for
@@ -92,10 +93,17 @@ def test_link_down_and_up(cluster, out):
     with cluster.writers(out) as w:
         cut_at = w.mark("link down")
         old.unplug()
-        wait_for("/primary of the lonely host is not 200",
-                 lambda: old.rest_inside("/primary") != 200, STOP_S + 2)
-        assert elapsed_ms(cut_at) < 1000 * (STOP_S + 0.5)
+        lonely_at = time.monotonic_ns()
+        asked_at = []
+
+        def serves():
+            asked_at.append(time.monotonic_ns())
+            return old.rest_inside("/primary") == 200
+        wait_for("/primary of the lonely host is not 200", lambda: not serves(), STOP_S + 2)
+        # However long it takes to ask: who is asked after that time does not say 200.
+        assert not [at for at in asked_at[:-1] if at - lonely_at >= STOP_S * 1e9]
         new = cluster.wait_leader(other_than=old)
+        w.wait_acks(new)
         back_at = w.mark("link up")
         old.heal()
         cluster.wait_whole(20)
@@ -169,8 +177,9 @@ def assert_answers(node):
 def test_whole_etcd_gone_longer_than_ttl(cluster, out):
     leader = cluster.leader()
     with cluster.writers(out) as w:
-        gone_at = w.mark("kill -9 of all of etcd")
+        w.mark("kill -9 of all of etcd")
         cluster.etcd.stop()
+        gone_at = time.monotonic_ns()
         wait_for("/primary is not 200", lambda: leader.rest("/primary").code != 200, STOP_S + 1)
         wait_for("nobody is primary", lambda: cluster.primaries() == [], 2 * TTL_S)
         for n in cluster.nodes:
@@ -262,7 +271,8 @@ def test_everything_killed_and_started_in_another_order(cluster, out):
     last = cluster.leader()
     with cluster.writers(out) as w:
         w.mark("everything killed")
-        for n in cluster.nodes:
+        # The primary first: what it writes while the others are gone already nobody else has.
+        for n in sorted(cluster.nodes, key=lambda n: n is not last):
             n.kill_all()
         cluster.etcd.stop()
         cluster.etcd.start()

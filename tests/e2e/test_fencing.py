@@ -250,7 +250,7 @@ def etcd_member_of(cluster, node):
 def etcd_leader_disk_frozen_standbys_cut(on_disks, out, once):
     with Round(on_disks, out, "etcd leader's disk frozen, standbys cut") as r:
         old = on_disks.leader()
-        member = etcd_member_of(on_disks, old)
+        member = wait_for("etcd's leader", on_disks.etcd.leader, 10)
         r.strike("disk of etcd's leader frozen, standbys cut")
         member.disk.freeze()
         try:
@@ -330,6 +330,8 @@ def test_host_disk_frozen(on_disks, out):
         old = on_disks.leader()
         r.strike("disk frozen")
         old.disk.freeze()
+        # Not before it has synced what was written.
+        frozen_at = time.monotonic_ns()
         try:
             stays("at most one primary", lambda: len(on_disks.primaries()) <= 1, 2 * TTL_S)
         finally:
@@ -339,4 +341,4 @@ def test_host_disk_frozen(on_disks, out):
         last = max(op.done for op in r.w.ops if op.outcome == "ok" and op.node == old.name
                    and op.done < back_at)
         r.tell(fence_ms=round((last - r.at) / 1e6))
-        assert last - r.at < READ_S * 1e9, "acknowledged without a disk"
+        assert last - frozen_at < READ_S * 1e9, "acknowledged without a disk"

@@ -139,9 +139,11 @@ def test_split_brain_is_found(plain, writers):
     wait_for("h2 streams again", lambda: two.timeline() == 1, 20)
     with writers as w:
         two.sql("SELECT pg_promote()")
+        for n in (two, one, two):
+            w.wait_acks(n)
         since = time.monotonic()
-        wait_for("both take writes", lambda: time.monotonic() - since > 0.5 and
-                 two.sql1("SELECT pg_is_in_recovery() = false"), 10)
+        wait_for("both take writes for a while", lambda: time.monotonic() - since > 0.5, 10)
+        w.wait_acks(one)
     ops, refused = w.history()
     rows = {n.name: {r[0] for r in n.sql("SELECT id FROM " + w.table)} for n in plain}
     report = checker.check(ops, rows, refused)

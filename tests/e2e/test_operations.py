@@ -79,7 +79,8 @@ def test_restart_of_primary_and_replica(cluster, out):
 def test_scheduled_restart_keeps_the_time_as_it_was_given(cluster):
     node, given = cluster.replicas()[0], "2050-01-01T10:00:00+05:30"
     cluster.hactl("restart", "e2e", node.name, "--scheduled", given, "--force")
-    shown = cluster.wait_member(node, 10)["scheduled_restart"]
+    shown = wait_for("it is in the member's key", lambda: json.loads(
+        cluster.key("members/" + node.name)).get("scheduled_restart"), 10)
     assert shown["schedule"] == given
     start = node.rest("/patroni").json()["postmaster_start_time"]
     assert shown["postmaster_start_time"] == start
@@ -128,7 +129,9 @@ def test_standbys_follow_a_raised_setting(cluster, out):
     leader = cluster.leader()
     with cluster.writers(out) as w:
         cluster.hactl("edit-config", "-p", "max_connections=63", "--force")
-        cluster.wait_member(leader, 15, pending_restart=True)
+        # What another test has changed may be pending already.
+        wait_for("63 are waited for", lambda: json.loads(cluster.key("members/" + leader.name))[
+            "pending_restart_reason"]["max_connections"]["new_value"] == "63", 15)
         assert leader.rest("/restart", "POST", {}, timeout=60).code == 200
         wait_for("63 connections everywhere, and replay goes on", lambda: all(
             n.sql1("SHOW max_connections") == "63" for n in cluster.nodes) and not any(
@@ -268,8 +271,9 @@ def test_list_topology_history_version_explain(cluster):
         assert re.search(r"\| %s +\| %s +\| Replica +\| streaming " % (n.name, n.addr), text)
     rows = cluster.rows()
     assert {r["Role"] for r in rows.values()} == {"Leader", "Replica"}
-    assert rows == {r["Member"]: r for r in
-                    yaml.safe_load(cluster.hactl("list", "-f", "yaml").stdout)}
+    # Postgres may write between two looks.
+    wait_for("both forms tell the same", lambda: cluster.rows() == {
+        r["Member"]: r for r in yaml.safe_load(cluster.hactl("list", "-f", "yaml").stdout)}, 20)
     tsv = cluster.hactl("list", "-f", "tsv").stdout.splitlines()
     assert tsv[0].split("\t")[:4] == ["Cluster", "Member", "Host", "Role"] and len(tsv) == 4
     topology = cluster.hactl("topology").stdout
@@ -310,6 +314,11 @@ def test_metrics_and_health(cluster):
 def test_copy_tells_how_far_it_is(cluster):
     """What is copied, and how much of it, while a replica is built anew."""
     leader, replica = cluster.leader(), cluster.replicas()[0]
+    # Slow enough: pg_basebackup tells once a second how far it is.
+    replica.change_config(postgresql={"basebackup": [{"checkpoint": "fast"}, {"max-rate": "40M"}]},
+                          tags={"copies": "slowly"})
+    assert replica.rest("/reload", "POST", {}).code == 202
+    cluster.wait_member(replica, 20, tags={"copies": "slowly"})
     leader.sql("CREATE TABLE filling (i int, t text)")
     try:
         for _ in range(20):

@@ -102,6 +102,7 @@ def test_switchover_and_history(cluster, ctl, out):
         assert "Successfully switched over to \"%s\"" % new.name in done.stdout, done.stdout
         w.verdict(max_lost=0)
     assert cluster.leader() is new
+    cluster.wait_history(new.timeline() - 1)
     lines = json.loads(ctl("history", "-f", "json").stdout)
     assert lines[-1]["New Leader"] == new.name and lines[-1]["TL"] == new.timeline() - 1, lines
     switched = cluster.history()[-1]

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from lib.cluster import in_seconds
 from lib.pgbouncer import PgBouncer
 from lib.proc import wait_for
 
@@ -32,17 +33,12 @@ def configure(cluster, **pgbouncer):
 
 
 def switch(cluster):
-    old, new = cluster.leader(), cluster.replicas()[0]
+    """From whom to whom, and when which step of it was come to, in ms."""
+    old, new, since = cluster.leader(), cluster.replicas()[0], in_seconds(0)
     cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
     cluster.wait_whole()
-    return old, new
-
-
-def trace(cluster, node, what):
-    def found():
-        t = json.loads(cluster.key("pgha/trace/" + node.name) or "{}")
-        return {s["step"]: s["ms"] for s in t["steps"]} if t.get("what") == what else None
-    return wait_for("%s tells what it did" % node.name, found, 10)
+    steps = cluster.wait_trace(old, "handed over", since)["steps"]
+    return old, new, {s["step"]: s["ms"] for s in steps}
 
 
 def test_no_transaction_fails_in_a_switchover(cluster, bouncer):
@@ -51,8 +47,8 @@ def test_no_transaction_fails_in_a_switchover(cluster, bouncer):
     bench = bouncer.spawn(bouncer.pgbench("-c", "4", "-T", "600", "-P", "1"), env=ENV,
                           log="pgbench.log")
     wait_for("pgbench works", lambda: "tps" in bench.log(), 20)
-    old, new = switch(cluster)
-    assert "clients wait" in trace(cluster, old, "handed over")
+    _, new, at_ms = switch(cluster)
+    assert "clients wait" in at_ms
     written = "SELECT count(*) FROM pgbench_history"
     before = new.sql1(written)
     wait_for("pgbench writes to the new primary", lambda: new.sql1(written) > before, 30)
@@ -70,8 +66,7 @@ def test_poolers_that_do_not_answer_hold_nothing_up(cluster, bouncer):
                   log="hung.log")
     configure(cluster, **bouncer.config(bouncer.addr + ":6433", bouncer.addr + ":6434",
                                         password="wrong", pause_timeout=1))
-    old, _ = switch(cluster)
-    at_ms = trace(cluster, old, "handed over")
+    old, _, at_ms = switch(cluster)
     assert at_ms["clients wait"] - at_ms["checkpoint done"] < 8000, at_ms
     log = old.agent_log()
     for port in (6432, 6433, 6434):

@@ -58,6 +58,7 @@ def test_switchovers_at_once_and_again_are_one(cluster):
     assert all(a.code in (200, 412, 503) for a in answers), answers
     new = cluster.wait_whole()
     assert new in standbys
+    cluster.wait_history(new.timeline() - 1)
     assert len(cluster.history()) == turns + 1, cluster.history()
     for body in bodies[:2]:
         for node in cluster.nodes:

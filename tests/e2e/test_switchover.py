@@ -2,19 +2,13 @@
 """Switchover and failover on command: nothing acknowledged is lost, and what cannot be done is
 refused with the reason"""
 
-import datetime
 import json
 import os
 import signal
 import time
 
-from lib.cluster import CUT_OFF, GATE_S, PATIENCE, elapsed_ms
+from lib.cluster import CUT_OFF, GATE_S, PATIENCE, elapsed_ms, in_seconds
 from lib.proc import stays, wait_for
-
-
-def in_seconds(n):
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=n)
-    return at.isoformat()
 
 
 def test_switchover_under_write_load(cluster, out):
@@ -34,7 +28,7 @@ def test_switchover_under_write_load(cluster, out):
     assert first.timeline() == timeline + 3
     assert {n.name: n.data_inode() for n in cluster.nodes} == inodes
     assert report.longest_gap_ms() < 5000
-    history = cluster.history()
+    history = cluster.wait_history(timeline + 2)
     assert [h[0] for h in history[-3:]] == [timeline, timeline + 1, timeline + 2]
     assert [h[4] for h in history[-3:]] == [second.name, third.name, first.name]
 
@@ -69,12 +63,8 @@ def test_switchover_leaves_its_trace(cluster):
     cluster.hactl("switchover", "--leader", old.name, "--candidate", new.name, "--force")
     cluster.wait_whole()
 
-    def trace(node, what):
-        found = json.loads(cluster.key("pgha/trace/" + node.name) or "{}")
-        return found if found.get("what") == what and found["begun"] > since else None
-
-    gave = wait_for("%s tells what it did" % old.name, lambda: trace(old, "handed over"), 10)
-    took = wait_for("%s tells what it did" % new.name, lambda: trace(new, "took over"), 10)
+    gave = cluster.wait_trace(old, "handed over", since)
+    took = cluster.wait_trace(new, "took over", since)
     assert [s["step"] for s in gave["steps"]] == [
         "asked", "successor found", "checkpoint done", "stop requested", "clients gone", "shut down",
         "key handed over", "postmaster gone", "streams again"]
@@ -227,7 +217,7 @@ def test_switchover_to_a_candidate_that_hangs(cluster, out):
 def test_switchover_does_not_wait_for_a_frozen_standby(cluster, out):
     """Its walsender holds the postmaster up; the successor is not kept waiting by that."""
     old, new, frozen = cluster.leader(), *cluster.replicas()
-    size = old.log_size()
+    size, since = old.log_size(), in_seconds(0)
     with cluster.writers(out) as w:
         frozen.freeze()
         w.mark("switchover %s -> %s" % (old.name, new.name))
@@ -237,8 +227,7 @@ def test_switchover_does_not_wait_for_a_frozen_standby(cluster, out):
                  lambda: "Postgres: stop done" in old.logged_since(size), 15)
         frozen.thaw()
         w.verdict(max_lost=0)
-    gave = wait_for("%s tells what it did" % old.name,
-                    lambda: json.loads(cluster.key("pgha/trace/" + old.name)), 10)
+    gave = cluster.wait_trace(old, "handed over", since)
     at_ms = {s["step"]: s["ms"] for s in gave["steps"]}
     assert "walsender" in gave["waited"], gave
     told = old.logged_since(size)
@@ -295,7 +284,10 @@ def test_callbacks_tell_the_role(cluster):
     cluster.wait_whole()
     wait_told(new, "on_role_change primary e2e")
     wait_told(old, "on_stop demoted e2e", "on_role_change replica e2e")
-    assert len(new.pids_of("sleep")) == 1 and len(old.pids_of("sleep")) == 1, "the older is gone"
+    for n in (new, old):
+        # It writes down what it was told before it begins to hang.
+        wait_for("of the callbacks on %s only the newest hangs" % n.name,
+                 lambda n=n: len(n.pids_of("sleep")) == 1, 10 * PATIENCE)
 
     for n in (old, new):
         os.unlink(n.data_parent + "/hang")

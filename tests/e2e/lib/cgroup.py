@@ -7,7 +7,7 @@ Uses the version 1 freezer where it is mounted, else version 2."""
 import os
 import signal
 
-from .proc import kill, wait_for
+from .proc import alive, kill, wait_for
 
 V1 = "/sys/fs/cgroup/freezer"
 V2 = "/sys/fs/cgroup"
@@ -61,13 +61,17 @@ class Cgroup:
     def thaw(self):
         self._set(False)
 
-    def kill(self, keep=()):
-        """SIGKILL to everything inside, again until nothing is left."""
+    def kill(self):
+        """SIGKILL to everything inside, again until nothing is left. A process that is ending is no
+        longer listed by version 2, and has its files and its memory still: it is waited for."""
+        killed = set()
+
         def nothing_left():
-            left = [p for p in self.pids() if p not in keep]
+            left = self.pids()
+            killed.update(left)
             for pid in left:
                 kill(pid, signal.SIGKILL)
-            return not left
+            return not left and not any(map(alive, killed))
         wait_for("%s empty" % self.path, nothing_left, 10, 0.002)
 
     def remove(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """cluster - three nodes and three etcd members that belong together"""
 
+import datetime
 import json
 import os
 import time
@@ -169,6 +170,22 @@ class Cluster:
         return wait_for("a leader%s" % (" other than " + other_than.name if other_than else ""),
                         found, deadline_s)
 
+    def wait_history(self, timeline):
+        """The history, as soon as it tells of the end of that timeline: the leader writes it down
+        when it has read its own."""
+        def told():
+            history = self.history()
+            return history if history and history[-1][0] >= timeline else None
+        return wait_for("the history tells of timeline %d" % timeline, told, 10 * PATIENCE)
+
+    def wait_trace(self, node, what, since):
+        """What the member tells of the hand-over or takeover that it began after that time; the one
+        before stands there until it has time to write."""
+        def told():
+            found = json.loads(self.key("pgha/trace/" + node.name) or "{}")
+            return found if found.get("what") == what and found["begun"] > since else None
+        return wait_for("%s tells how it %s" % (node.name, what), told, 10 * PATIENCE)
+
     def wait_member(self, node, deadline_s=WHOLE_S, **want):
         """The member's own record in etcd shows these fields."""
         def shown():
@@ -250,6 +267,12 @@ class Cluster:
         except Exception as e:
             return "etcd: %r\n" % e
         return "".join("%s = %s\n" % kv for kv in sorted(tree.items()))
+
+
+def in_seconds(n):
+    """A time of day as text, as long from now."""
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=n)
+    return at.isoformat()
 
 
 def elapsed_ms(since_ns):

@@ -81,6 +81,13 @@ class Writers:
         self.marks.append((time.monotonic_ns(), what))
         return self.marks[-1][0]
 
+    def wait_acks(self, node):
+        """Until that node has acknowledged rows from now on. Who had no answer sends nothing more,
+        so of more rows than there are writers one was acknowledged."""
+        count = "SELECT count(*) FROM " + self.table
+        enough = node.sql1(count) + len(self._targets()) + 1
+        wait_for("%s acknowledges" % node.name, lambda: node.sql1(count) >= enough, 10)
+
     def stop(self):
         if self.popen is None:
             return
