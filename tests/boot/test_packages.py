@@ -37,6 +37,11 @@ def restarted(m, unit, old, deadline_s=20):
                     lambda: m.main_pid(unit) not in (0, old) and m.main_pid(unit), deadline_s, 0.02)
 
 
+def told(m, unit, text):
+    """The journal takes it from the unit's output when it comes to it."""
+    wait_for("the journal of %s has '%s'" % (unit, text), lambda: m.said(unit, text), 10)
+
+
 # ---- installation
 
 def test_packages_install_and_start_nothing(fleet):
@@ -203,7 +208,7 @@ def test_stuck_loop_is_ended_by_the_watchdog(fleet):
     finally:
         holder.kill()
         holder.wait()
-    assert m.said(AGENT, "Watchdog timeout")
+    told(m, AGENT, "Watchdog timeout")
     wait_for("it is a standby again", lambda: m.health("/replica") == 200, 20)
     assert m.postmaster(fleet.data_dir) == postmaster
     os.unlink(m.path(limit))
@@ -227,11 +232,12 @@ def test_frozen_agent_its_guardian_acts_and_the_watchdog_starts_another(fleet):
         wait_for("its Postgres is dead", lambda: not old.postmaster(fleet.data_dir), KILL_S + 2, 0.02)
         print("Postgres dead after %.2f s" % (time.monotonic() - at))
         assert time.monotonic() - at < KILL_S + 1
-        assert "sleep" not in old.by_name(), "the group was not killed whole"
+        # Dead is not yet buried: process 1 of a busy machine takes its time.
+        wait_for("the group was killed whole", lambda: "sleep" not in old.by_name(), 10)
         fleet.wait_leader(other_than=old)
         restarted(old, AGENT, agent, 30)
         fleet.wait_whole()
-    assert old.said(fleet.guard(old), "no process of Postgres is left")
+    told(old, fleet.guard(old), "no process of Postgres is left")
     assert old.show(AGENT, "NRestarts") != "0"
     stays_apart(fleet, old)
     print("longest time without an acknowledgement %.2f s" % w.gap_s())
@@ -362,7 +368,8 @@ def test_cluster_of_debian_is_adopted(fleet):
     m.write("/etc/pgha/books.yml", text)
     m.run("systemctl", "stop", unit)
     m.run("systemctl", "start", unit, check=False)
-    assert m.show(unit, "ActiveState") == "inactive" and m.said(unit, "an agent of pgha has")
+    assert m.show(unit, "ActiveState") == "inactive"
+    told(m, unit, "an agent of pgha has")
     m.run("systemctl", "enable", "--now", BOOKS_AGENT, timeout=120)
     books_are_served(fleet, m)
     fleet.adopted_on = m
@@ -448,7 +455,8 @@ def test_distribution_keeps_its_hands_off(fleet):
     unit = "postgresql@%s-main.service" % fleet.major
     m.run("systemctl", "daemon-reload")
     m.run("systemctl", "start", unit, check=False)
-    assert m.show(unit, "ActiveState") == "inactive" and m.said(unit, "an agent of pgha has")
+    assert m.show(unit, "ActiveState") == "inactive"
+    told(m, unit, "an agent of pgha has")
     m.run("systemctl", "stop", "postgresql.service", unit)
     m.run("systemctl", "restart", "postgresql.service")
     assert m.postmaster(fleet.data_dir) == postmaster

@@ -4,6 +4,7 @@
 Environment: HACTL, the program (default: the newest build*/hactl of the tree)."""
 
 import base64
+import codecs
 import fcntl
 import glob
 import http.server
@@ -225,6 +226,8 @@ class Terminal:
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.slave)
         self.text = ""
+        # What can be read at once may end in the middle of a letter.
+        self.decode = codecs.getincrementaldecoder("utf-8")().decode
         os.set_blocking(self.master, False)
 
     def start(self, words, environ, cwd=None):
@@ -238,7 +241,7 @@ class Terminal:
     def read(self):
         """False: there is nothing at the moment."""
         try:
-            self.text += os.read(self.master, 65536).decode()
+            self.text += self.decode(os.read(self.master, 65536))
             return True
         except BlockingIOError:
             time.sleep(0.02)

@@ -420,14 +420,14 @@ static void a_frozen_member_is_passed_over_in_time(void)
 	rig_kill(rig.pid[victim], SIGSTOP);
 	o = wait_for(c, ask_proof(c, 1000, false));
 	CHECK(o->succeeded, "%s", o->text);
-	CHECK(o->told_at_ms - o->asked_at_ms < 500, "%lld ms",
-	      (long long)(o->told_at_ms - o->asked_at_ms));
-	/* It was the second attempt that was answered, so the term counts from that one. */
-	CHECK(o->sent_at_ms - o->asked_at_ms >= 240, "sent %lld ms after it was asked",
-	      (long long)(o->sent_at_ms - o->asked_at_ms));
+	/* It was the second attempt that was answered, so the term counts from that one. How long
+	 * the answer takes is up to the disks of etcd's members. */
+	CHECK(o->sent_at_ms - o->asked_at_ms >= 240 && o->sent_at_ms - o->asked_at_ms < 500,
+	      "sent %lld ms after it was asked", (long long)(o->sent_at_ms - o->asked_at_ms));
 	/* Once it is known the frozen one is not asked first. */
 	o = wait_for(c, ask_proof(c, 1000, false));
-	CHECK(o->told_at_ms - o->asked_at_ms < 200 && o->sent_at_ms - o->asked_at_ms < 50);
+	CHECK(o->succeeded && o->sent_at_ms - o->asked_at_ms < 200, "sent %lld ms after it was asked",
+	      (long long)(o->sent_at_ms - o->asked_at_ms));
 	rig_kill(rig.pid[victim], SIGCONT);
 	client_free(c);
 }
@@ -443,8 +443,8 @@ static void everywhere_means_at_once(void)
 	use_only(c, ports, 3);
 	rig_kill(rig.pid[victim], SIGSTOP);
 	o = wait_for(c, ask_proof(c, 2000, true));
-	CHECK(o->succeeded && o->told_at_ms - o->asked_at_ms < 300, "%lld ms",
-	      (long long)(o->told_at_ms - o->asked_at_ms));
+	CHECK(o->succeeded && o->sent_at_ms - o->asked_at_ms < 200, "sent %lld ms after it was asked",
+	      (long long)(o->sent_at_ms - o->asked_at_ms));
 	rig_kill(rig.pid[victim], SIGCONT);
 	client_free(c);
 }
