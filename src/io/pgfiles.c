@@ -219,12 +219,56 @@ static int clean_auto(const struct config *config, bool *changed, struct err *er
 	return put(path, &text, file_mode(config), changed, err);
 }
 
+/* -- trust, while a restored cluster's passwords are not known ------------------------------ */
+
+static int untrusted_path(const struct config *config, char dst[PATH_MAX], struct err *err)
+{
+	return join(dst, pgconf_dir(config), "pg_hba.conf" BEFORE_TRUST, err);
+}
+
+/* 1: there was nothing to bring back. */
+static int bring_hba_back(const struct config *config, struct err *err)
+{
+	char path[PATH_MAX], before[PATH_MAX];
+	int rc = join(path, pgconf_dir(config), "pg_hba.conf", err);
+
+	if (rc == 0)
+		rc = untrusted_path(config, before, err);
+	if (rc < 0)
+		return rc;
+	if (!pgdir_exists(before))
+		return 1;
+	return rename(before, path) < 0 ? err_set(err, ERR_IO, "cannot bring '%s' back", path) : 0;
+}
+
+int pgfiles_untrust(const struct config *config, struct err *err)
+{
+	return MIN_OF(bring_hba_back(config, err), 0);
+}
+
+/* A bootstrap that was interrupted at its very end, or whose data directory was discarded while
+ * the settings are elsewhere, has left it. */
+static int end_trust(const struct config *config, bool *changed, struct err *err)
+{
+	int rc;
+
+	if (pgdir_has(config->pg.data_dir, PGDIR_BOOTSTRAP))
+		return 0;
+	rc = bring_hba_back(config, err);
+	*changed |= rc == 0;
+	return MIN_OF(rc, 0);
+}
+
+/* -- all of them --------------------------------------------------------------------------- */
+
 int pgfiles_write(const struct config *config, const struct pgconf_want *want, bool *ret_changed,
 		  struct err *err)
 {
 	bool changed = false;
 	int rc = write_main(config, want, &changed, err);
 
+	if (rc == 0)
+		rc = end_trust(config, &changed, err);
 	if (rc == 0)
 		rc = write_lines(config, "hba_file", "pg_hba.conf", &config->pg.pg_hba, &changed,
 				 err);
@@ -372,11 +416,6 @@ int pgfiles_append(const char *data_dir, const char *name, const struct strings 
 			  err);
 }
 
-static int untrusted_path(const struct config *config, char dst[PATH_MAX], struct err *err)
-{
-	return join(dst, pgconf_dir(config), "pg_hba.conf" BEFORE_TRUST, err);
-}
-
 int pgfiles_trust(const struct config *config, struct err *err)
 {
 	static const struct buf nothing = { 0 };
@@ -403,20 +442,6 @@ int pgfiles_trust(const struct config *config, struct err *err)
 	buf_printf(&text, "host all \"%s\" 127.0.0.1/32 trust\n", user);
 	buf_printf(&text, "host all \"%s\" ::1/128 trust\n", user);
 	return put(path, &text, 0600, &changed, err);
-}
-
-int pgfiles_untrust(const struct config *config, struct err *err)
-{
-	char path[PATH_MAX], before[PATH_MAX];
-	int rc = join(path, pgconf_dir(config), "pg_hba.conf", err);
-
-	if (rc == 0)
-		rc = untrusted_path(config, before, err);
-	if (rc < 0 || !pgdir_exists(before))
-		return rc;
-	if (rename(before, path) < 0)
-		return err_set(err, ERR_IO, "cannot bring '%s' back", path);
-	return 0;
 }
 
 void pgfiles_paths(const struct config *config, struct words *ret)

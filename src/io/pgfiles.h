@@ -30,8 +30,9 @@ int pgfiles_restore(const struct config *config, struct err *err) _must_check_;
 int pgfiles_append(const char *data_dir, const char *name, const struct strings *lines,
 		   struct err *err) _must_check_;
 /* For a restored cluster whose passwords are not known: pg_hba.conf trusts the superuser on local
- * connections and nobody else, until pgfiles_untrust(). pgfiles_write() leaves it alone meanwhile.
- * A hba_file of the operator's is not touched. */
+ * connections and nobody else, until pgfiles_untrust(). pgfiles_write() leaves it alone while the
+ * mark PGDIR_BOOTSTRAP is in the data directory, and ends it where that is gone. A hba_file of the
+ * operator's is not touched. */
 int pgfiles_trust(const struct config *config, struct err *err) _must_check_;
 /* The file that was there before comes back; pgfiles_write() then writes what is configured. */
 int pgfiles_untrust(const struct config *config, struct err *err) _must_check_;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "io/fsx.h"
+#include "io/pgdir.h"
 
 static char top[64], data[128], etc[128], pass[128];
 static struct config config;
@@ -212,6 +213,7 @@ Test(pgfiles, trust_the_superuser_only)
 	config.pg.superuser.username = super;
 	config.pg.pg_hba.items = lines;
 	config.pg.pg_hba.n = 1;
+	cr_assert_eq(pgdir_mark(data, PGDIR_BOOTSTRAP, NULL), 0);
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(pgfiles_trust(&config, NULL), 0);
 		(void)write_now(false);
@@ -224,6 +226,26 @@ Test(pgfiles, trust_the_superuser_only)
 	cr_assert_str_eq(text_of(data, "pg_hba.conf"), "as it was\n");
 	cr_assert_eq(pgfiles_untrust(&config, NULL), 0);
 	(void)write_now(false);
+	cr_assert(strstr(text_of(data, "pg_hba.conf"), "scram-sha-256"));
+}
+
+Test(pgfiles, end_a_trust_that_no_bootstrap_needs_any_more)
+{
+	char super[] = "admin", line[] = "local all all scram-sha-256";
+	char *lines[] = { line };
+
+	put(data, "pg_hba.conf", "as it was\n");
+	config.pg.superuser.username = super;
+	(void)write_now(false);
+	cr_assert_eq(pgfiles_trust(&config, NULL), 0);
+	cr_assert(write_now(false), "the server has to read it again");
+	cr_assert_str_eq(text_of(data, "pg_hba.conf"), "as it was\n");
+	cr_assert_not(write_now(false));
+
+	config.pg.pg_hba.items = lines;
+	config.pg.pg_hba.n = 1;
+	cr_assert_eq(pgfiles_trust(&config, NULL), 0);
+	cr_assert(write_now(false));
 	cr_assert(strstr(text_of(data, "pg_hba.conf"), "scram-sha-256"));
 }
 
