@@ -453,6 +453,32 @@ static void custom_methods_come_first(void)
 
 static char small_disk[128];
 
+/* What has a place of its own takes no room beside the data directory. */
+static void a_table_space_is_elsewhere(void)
+{
+	static char name[] = "tablespace-mapping", value[400];
+	static struct pair options[1];
+	char apart[160], text[300];
+
+	str_printf(apart, sizeof(apart), "%s/apart", rig_dir());
+	str_printf(value, sizeof(value), "%s=%s-copy", apart, apart);
+	CHECK(mkdir(apart, 0700) == 0);
+	str_printf(text, sizeof(text), "create tablespace apart location '%s'", apart);
+	CHECK(node_sql(two, text, NULL));
+	CHECK(node_sql(two, "alter table t set tablespace apart", NULL));
+	options[0] = (struct pair){ name, value };
+	three->config.pg.basebackup.items = options;
+	three->config.pg.basebackup.n = 1;
+	node_configure(three);
+	CHECK(node_from(three, PGOP_CLONE, two) == 0, "%s", three->err.msg);
+	three->config.pg.basebackup.n = 0;
+	node_configure(three);
+	CHECK(node_sql(two, "alter table t set tablespace pg_default", NULL));
+	CHECK(node_sql(two, "drop tablespace apart", NULL));
+	str_printf(text, sizeof(text), "rm -r %s/*", three->data_dir);
+	sh(text);
+}
+
 static void a_full_disk_loses_nothing(void)
 {
 	char file[200];
@@ -466,6 +492,7 @@ static void a_full_disk_loses_nothing(void)
 	node_restart_agent(three);
 	CHECK(node_from(three, PGOP_CLONE, two) == -(int)ERR_STATE);
 	CHECK(strstr(three->err.msg, "no room for a base backup"), "%s", three->err.msg);
+	a_table_space_is_elsewhere();
 
 	/* Room by the numbers, but not in the end. */
 	CHECK(node_sql(two, "truncate t", NULL));
