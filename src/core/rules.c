@@ -361,7 +361,8 @@ static const struct rule rules[] = {
 	  .leader = L(OTHER), .pg = P(DOWN), .data = D(STUCK),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,
 	  .why = "this data went another way and may not be replaced: reinit it, or allow "
-		 "use_pg_rewind or remove_data_directory_on_diverged_timelines" },
+		 "use_pg_rewind, remove_data_directory_on_rewind_failure or "
+		 "remove_data_directory_on_diverged_timelines" },
 	{ .id = 507, .name = "foreign",
 	  .leader = L(OTHER), .data = D(FOREIGN),
 	  .pg_verb = PGV_LEAVE, .lease_verb = LV_KEEP,

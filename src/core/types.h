@@ -22,6 +22,7 @@
 #define HISTORY_MAX  64  /* newest entries of a timeline history that are kept */
 #define SLOTS_MAX    64  /* replication slots handled on one server */
 #define REASON_SIZE  128
+#define WHY_SIZE     224 /* of a rule of the table: each of them fits */
 
 /* What the member key and REST call "state". The index is the number in /metrics and the text
  * is on the wire (Patroni 4.1.4, postgresql/misc.py); neither may change. */

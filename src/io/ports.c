@@ -337,7 +337,7 @@ static void port_save(void *ctx, uint64_t ticket, const struct durable *durable)
 static void port_publish(void *ctx, struct status *status)
 {
 	struct ports *p = ctx;
-	char text[REASON_SIZE + NAME_SIZE];
+	char text[WHY_SIZE + NAME_SIZE];
 
 	if (str_printf(text, sizeof(text), "rule %u %s: %s", status->rule_id, status->rule_name,
 		       status->rule_why) >= 0)

@@ -28,7 +28,7 @@ struct facts {
 	int64_t leader_epoch;
 	uint16_t rule_id;
 	char rule_name[48];
-	char rule_why[REASON_SIZE];
+	char rule_why[WHY_SIZE];
 	bool pause;
 };
 

@@ -90,7 +90,7 @@ struct status {
 	 * hactl explain. */
 	uint16_t rule_id;
 	char rule_name[48];
-	char rule_why[REASON_SIZE];
+	char rule_why[WHY_SIZE];
 	char situation[320]; /* "leader=other lease=none pg=up ..." */
 	int64_t lease_epoch;
 	const char *job; /* static: what is done to Postgres; NULL nothing */

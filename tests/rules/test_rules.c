@@ -344,6 +344,8 @@ Test(rules, have_stable_ascending_ids_and_a_why)
 {
 	for (size_t i = 0; i < rules_count(); i++) {
 		cr_assert_not_null(rules_at(i)->why);
+		cr_assert_lt(strlen(rules_at(i)->why), WHY_SIZE, "rule %d is cut where it is shown",
+			     rules_at(i)->id);
 		cr_assert_not_null(rules_at(i)->name);
 		if (i > 0)
 			cr_assert_lt(rules_at(i - 1)->id, rules_at(i)->id);
