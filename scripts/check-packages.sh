@@ -294,6 +294,8 @@ check_unclaimed() {
 	echo "postgresql: {listen: x, data_dir: '/var/lib/two', bin_dir: /x}" \
 		>"$tmp/host/etc/pgha/multi/b.yaml"
 	echo 'PATRONI_POSTGRESQL_DATA_DIR=/var/lib/three' >"$tmp/host/etc/default/pghad-x"
+	echo "PATRONI_POSTGRESQL_DATA_DIR='/var/lib/four'" >"$tmp/host/etc/default/pghad-y"
+	echo 'PATRONI_POSTGRESQL_CONFIG_DIR="/var/lib/five"' >"$tmp/host/etc/default/pghad-z"
 	echo "data_directory = '/var/lib/one'" >"$tmp/host/etc/postgresql/15/main/postgresql.conf"
 	ln -s one "$tmp/host/var/lib/alias"
 	claims yes /var/lib/one
@@ -301,6 +303,8 @@ check_unclaimed() {
 	claims yes /var/lib/alias
 	claims yes /var/lib/two
 	claims yes /var/lib/three
+	claims yes /var/lib/four
+	claims yes /var/lib/five
 	claims no /var/lib/commented
 	claims no /var/lib/on
 	claims no /var/lib
@@ -322,6 +326,7 @@ make_host() {
 	dir=${0%/bin/*}
 	case "$1 $*" in
 	"list-units "*pghad*) printf '%s loaded active running x\n' pghad.service pghad@b.service ;;
+	"list-units "*vip*) echo 'pgha-vip.service loaded active running x' ;;
 	"list-units "*guard*) echo 'pgha-guard@s-n.service loaded active running x' ;;
 	"show "*MainPID*)
 		pid=$(cat "$dir/${4}")
@@ -359,7 +364,8 @@ check_removal() {
 	echo ' Maintenance mode: on' >"$tmp/host/other"
 	run_units removal
 	[ $status -eq 0 ] || fault "pgha-units: refuses in a pause: $(cat "$tmp/out")"
-	printf 'stop %s\n' pghad.service pghad@b.service pgha-guard@s-n.service >"$tmp/a"
+	printf 'stop %s\n' pghad.service pghad@b.service pgha-guard@s-n.service \
+		pgha-vip.service >"$tmp/a"
 	cmp -s "$tmp/a" "$tmp/host/asked" ||
 		fault "pgha-units: in a pause it did $(cat "$tmp/host/asked")"
 	grep -q 'PostgreSQL was left running' "$tmp/out" ||
