@@ -187,26 +187,30 @@ static void numbered(const struct log_file *file, int32_t number, char dst[PATH_
 		dst[0] = '\0';
 }
 
-/* patroni.log.3 -> .4, .2 -> .3, ..., patroni.log -> .1 */
+/* patroni.log.3 -> .4, .2 -> .3, ..., patroni.log -> .1; but where no new file can be made the old
+ * one goes on, and as it is tried again with each line, none is moved before. */
 static void rotate(struct log_file *file)
 {
+	char next[PATH_MAX];
 	char from[PATH_MAX];
 	char to[PATH_MAX];
+	int64_t bytes;
 	int fd;
 
+	if (str_printf(next, sizeof(next), "%s.new", file->path) < 0)
+		return;
+	fd = open_file(next, &bytes);
+	if (fd < 0)
+		return;
 	for (int32_t i = file->num - 1; i >= 0; i--) {
 		numbered(file, i, from);
 		numbered(file, i + 1, to);
 		(void)rename(from, to);
 	}
-	if (file->num == 0)
-		(void)unlink(file->path);
-	fd = open_file(file->path, &file->bytes);
-	/* Where no new file can be made the old one goes on. */
-	if (fd < 0)
-		return;
+	(void)rename(next, file->path);
 	close(file->fd);
 	file->fd = fd;
+	file->bytes = bytes;
 }
 
 /* From here to close_file() it is the worker that runs. */

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,49 @@ Test(journal, a_file_is_rotated_and_the_oldest_dropped)
 	unlink(path);
 	str_printf(path, sizeof(path), "%s/patroni.log.3", dir);
 	cr_assert_eq(fsx_read(path, 200, &text, &err), FSX_MISSING);
+	cr_assert_eq(rmdir(dir), 0);
+	buf_done(&text);
+}
+
+Test(journal, no_old_file_is_lost_where_a_new_one_cannot_be_made)
+{
+	char dir[] = "/tmp/pgha-journal-XXXXXX";
+	struct config_log config = { .level = LOG_INFO, .file_size_bytes = 200, .file_num = 4 };
+	const char *const names[] = { "patroni.log", "patroni.log.1", "patroni.log.2",
+				      "patroni.log.3", "patroni.log.4" };
+	struct rlimit before, none;
+	struct journal *journal;
+	struct buf text = { 0 };
+	struct err err = { 0 };
+	char path[96];
+
+	cr_assert_not_null(mkdtemp(dir));
+	config.dir = dir;
+	journal = journal_new();
+	cr_assert_eq(journal_configure(journal, &config, &err), 0, "%s", err.msg);
+	for (int i = 0; i < 8; i++)
+		log_info("line %d", i);
+	journal_free(journal);
+	journal = journal_new();
+	cr_assert_eq(journal_configure(journal, &config, &err), 0, "%s", err.msg);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 40; i++)
+		log_info("full %d", i);
+	journal_free(journal);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+
+	str_printf(path, sizeof(path), "%s/patroni.log", dir);
+	cr_assert_eq(fsx_read(path, 4000, &text, &err), 0, "%s", err.msg);
+	cr_assert_not_null(strstr(text.data, "full 39\n"));
+	str_printf(path, sizeof(path), "%s/patroni.log.1", dir);
+	cr_assert_eq(fsx_read(path, 4000, &text, &err), 0, "%s", err.msg);
+	cr_assert_not_null(strstr(text.data, "line 0\n"));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		str_printf(path, sizeof(path), "%s/%s", dir, names[i]);
+		(void)unlink(path);
+	}
 	cr_assert_eq(rmdir(dir), 0);
 	buf_done(&text);
 }
