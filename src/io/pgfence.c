@@ -162,6 +162,11 @@ char *pgfence_libraries(const char *list)
 	return str_dupf("%s,%s", list, PGFENCE_MODULE);
 }
 
+static char *page_of(const struct config *config)
+{
+	return str_dupf("%s/%s/%s/lease", config->run_dir, config->scope, config->name);
+}
+
 void pgfence_plan(const struct config *config, const char *base, struct pgfence *ret)
 {
 	const char *set = pgconf_param(config, PRELOAD);
@@ -180,7 +185,22 @@ void pgfence_plan(const struct config *config, const char *base, struct pgfence 
 		return;
 	}
 	ret->libraries = pgfence_libraries(set ? set : in_base);
-	ret->page = str_dupf("%s/%s/%s/lease", config->run_dir, config->scope, config->name);
+	ret->page = page_of(config);
+}
+
+void pgfence_over_auto(const struct config *config, const char *auto_text, struct pgfence *ret)
+{
+	_cleanup_(freep) char *set = NULL;
+	bool includes = false;
+
+	*ret = (struct pgfence){ 0 };
+	if (config->fence.commit_guard == FENCE_COMMIT_OFF || !pgfence_installed(config))
+		return;
+	set = pgfence_setting_in(auto_text, PRELOAD, &includes);
+	if (!set || is_listed(set))
+		return;
+	ret->libraries = pgfence_libraries(set);
+	ret->page = page_of(config);
 }
 
 void pgfence_done(struct pgfence *fence)

@@ -23,6 +23,9 @@ bool pgfence_installed(const struct config *config);
 /* What has to be written. base: the operator's configuration file, which ours includes, or NULL.
  * Says in the log why the module is left out although it is there. */
 void pgfence_plan(const struct config *config, const char *base, struct pgfence *ret);
+/* What the command line has to say where ALTER SYSTEM has set the libraries without the module:
+ * that counts over every other file. auto_text: of postgresql.auto.conf, or NULL. */
+void pgfence_over_auto(const struct config *config, const char *auto_text, struct pgfence *ret);
 void pgfence_done(struct pgfence *fence);
 
 /* The last value of a setting in the text of a configuration file, NULL when it has none. Heap.

@@ -6,11 +6,13 @@
  * and it outlives us. It is started when it has its sockets and has begun recovery, which its pid
  * file tells.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/str.h"
+#include "io/fsx.h"
 #include "io/pgdial.h"
 #include "io/pgdir.h"
 #include "io/pgfence.h"
@@ -25,6 +27,7 @@
 #define LOOK_EVERY_MS 10
 #define COLLECTOR_MS  500   /* for which a log collector outlives its postmaster */
 #define START_MS      60000 /* where pg_ctl_timeout is not configured */
+#define AUTO_BYTES_MAX (4 * 1024 * 1024)
 
 enum {
 	S_CHECK = 0, S_CONTROL, S_FILES, S_FORK, S_FORK_VERIFY, S_SYNC, S_SPAWN, S_WAIT, S_KEEP,
@@ -211,6 +214,23 @@ static int step_sync(struct pgwork *work, struct err *err)
 
 /* -- the postmaster ----------------------------------------------------------------------- */
 
+/* Where ALTER SYSTEM has set what Postgres loads, our file does not count. */
+static void add_module(const struct config *config, struct words *ret)
+{
+	_cleanup_(pgfence_done) struct pgfence fence = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
+	char path[PATH_MAX];
+
+	if (str_printf(path, sizeof(path), "%s/postgresql.auto.conf", config->pg.data_dir) < 0 ||
+	    fsx_read(path, AUTO_BYTES_MAX, &text, NULL) != 0)
+		return;
+	pgfence_over_auto(config, text.data, &fence);
+	if (!fence.libraries)
+		return;
+	words_add(ret, "--shared_preload_libraries=%s", fence.libraries);
+	words_add(ret, "--pgha_fence.page=%s", fence.page);
+}
+
 static void command_line(struct pgwork *work, const struct pgcontrol *control, struct words *ret)
 {
 	struct start *start = work->data;
@@ -221,6 +241,7 @@ static void command_line(struct pgwork *work, const struct pgcontrol *control, s
 	words_add(ret, "%s", config->pg.data_dir);
 	words_add(ret, "--config-file=%s/%s.conf", pgconf_dir(config), pgconf_stem(config));
 	pgconf_command_line(config, &start->want, control, ret);
+	add_module(config, ret);
 }
 
 struct environment {

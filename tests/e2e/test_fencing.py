@@ -61,6 +61,20 @@ def test_module_is_loaded_and_armed(fenced):
     leader.sql("DROP TABLE fence_probe")
 
 
+def test_alter_system_does_not_leave_the_module_out(fenced):
+    """What it sets counts over our file."""
+    node = fenced.replicas()[0]
+    try:
+        node.sql("ALTER SYSTEM SET shared_preload_libraries = 'auto_explain'")
+        fenced.hactl("restart", "e2e", node.name, "--force")
+        wait_for("the module", lambda: status(node)["page"] == "recognised, of this boot", 10)
+        assert node.sql1("SHOW shared_preload_libraries") == "auto_explain,pgha_fence"
+    finally:
+        node.sql("ALTER SYSTEM RESET shared_preload_libraries")
+        fenced.hactl("restart", "e2e", node.name, "--force")
+    assert node.sql1("SHOW shared_preload_libraries") == "pgha_fence"
+
+
 def test_agent_frozen(fenced, out):
     """Guardian and module both do their work."""
     with Round(fenced, out, "agent frozen") as r:

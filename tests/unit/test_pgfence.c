@@ -166,6 +166,35 @@ Test(pgfence, is_not_loaded_when_it_is_off_or_missing)
 	remove_all(&place);
 }
 
+static void expect_over_auto(const struct place *place, const char *text, const char *libraries)
+{
+	struct pgfence fence;
+
+	pgfence_over_auto(&place->config, text, &fence);
+	cr_expect_str_eq(fence.libraries ? fence.libraries : "(none)", libraries);
+	cr_expect_eq(fence.page != NULL, fence.libraries != NULL);
+	pgfence_done(&fence);
+}
+
+Test(pgfence, joins_what_alter_system_loads)
+{
+	static const char alone[] = "shared_preload_libraries = 'citus, x'\n";
+	struct place place;
+
+	setup(&place, true);
+	expect_over_auto(&place, NULL, "(none)");
+	expect_over_auto(&place, "work_mem = '1MB'\n", "(none)");
+	expect_over_auto(&place, alone, "citus, x,pgha_fence");
+	expect_over_auto(&place, "shared_preload_libraries = ''\n", "pgha_fence");
+	expect_over_auto(&place, "shared_preload_libraries = 'a, pgha_fence'\n", "(none)");
+	place.config.fence.commit_guard = FENCE_COMMIT_OFF;
+	expect_over_auto(&place, alone, "(none)");
+	remove_all(&place);
+	setup(&place, false);
+	expect_over_auto(&place, alone, "(none)");
+	remove_all(&place);
+}
+
 Test(pgfence, is_listed_once)
 {
 	static const char *const lists[][2] = {
