@@ -437,6 +437,15 @@ static int parse_options(int argc, char **argv, struct wish *ret)
 	return -1;
 }
 
+/* A configuration that did not fit onto the disk must not pass for one that was printed. */
+static int told(int code)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	(void)fputs("pghad: what is printed could not be written whole\n", stderr);
+	return code != 0 ? code : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct wish wish = { 0 };
@@ -448,7 +457,7 @@ int main(int argc, char **argv)
 	tune_process();
 	r = parse_options(argc, argv, &wish);
 	if (r >= 0)
-		return r;
+		return told(r);
 	what = wish.what == WHAT_RUN && wish.print ? WHAT_PRINT : wish.what;
 	path = optind < argc ? argv[optind] : NULL;
 	if (optind + 1 < argc || (what == WHAT_KEYS && path != NULL) ||
@@ -459,15 +468,15 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (what == WHAT_GENERATE)
-		return generate(wish.dsn, path);
+		return told(generate(wish.dsn, path));
 	if (what == WHAT_SAMPLE || what == WHAT_KEYS)
-		return print_texts(what, path);
+		return told(print_texts(what, path));
 	if (what == WHAT_REPLAY)
-		return replay(path);
+		return told(replay(path));
 	if (what == WHAT_VALIDATE || what == WHAT_TAKE_OVER)
-		return validate(path, &wish);
+		return told(validate(path, &wish));
 	if (what == WHAT_PRINT)
-		return print_config(path);
+		return told(print_config(path));
 
 	journal = journal_new();
 	if (geteuid() == 0) {

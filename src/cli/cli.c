@@ -309,16 +309,23 @@ static int usage_failure(const char *program, const struct cli_command *command,
 	return EXIT_USAGE;
 }
 
-static int finish(int r, const struct err *err)
+/* What did not get out, onto a full disk for one, is no answer: who reads it must not take it for
+ * the whole. */
+static int finish(int code)
 {
-	(void)fflush(stdout);
-	if (r >= 0)
-		return r;
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	fprintf(stderr, "Error: what is printed could not be written whole\n");
+	return code != EXIT_SUCCESS ? code : EXIT_FAILURE;
+}
+
+static int fail(const struct cli_command *command, const struct err *err)
+{
 	if (err->code == ERR_CANCELED)
 		fprintf(stderr, "%s\n", err->msg);
 	else
 		fprintf(stderr, "Error: %s\n", err->msg);
-	return EXIT_FAILURE;
+	return command->failure != 0 ? command->failure : EXIT_FAILURE;
 }
 
 void cli_done(struct cli *cli)
@@ -353,7 +360,7 @@ static int run_named(const char *program, const char *name, struct args *args, i
 	if (r >= 0 && args_has(args, "--help")) {
 		cli_command_help(program, command, &help);
 		printf("%s", help.data);
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
 	if (r >= 0)
 		r = check_words(command, args, &err);
@@ -361,7 +368,7 @@ static int run_named(const char *program, const char *name, struct args *args, i
 		return usage_failure(program, command, &err);
 	r = run_command(&cli, command, args, env, &err);
 	report_print(&cli, r, &err);
-	return finish(r, &err);
+	return finish(r >= 0 ? r : fail(command, &err));
 }
 
 int cli_main(int argc, char *const *argv, const char *const *env)
@@ -379,12 +386,12 @@ int cli_main(int argc, char *const *argv, const char *const *env)
 		return usage_failure(program, NULL, &err);
 	if (args_has(&args, "--version")) {
 		printf("%s %s\n", program, PACKAGE_VERSION);
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
 	cli_help(program, &help);
 	if (args_has(&args, "--help")) {
 		printf("%s", help.data);
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
 	if (1 + used >= argc) {
 		fprintf(stderr, "%s", help.data);

@@ -61,6 +61,7 @@ struct cli_command {
 	const char *more; /* what else there is to know; NULL nothing */
 	const struct args_option *options; /* ended by a NULL name; may be NULL */
 	bool alone; /* needs neither a configuration nor a cluster: nothing is made for it */
+	int failure; /* exit code when it could not do its work; 0: 1, as everywhere */
 	int (*run)(struct cli *cli, const struct args *args, struct err *err);
 };
 

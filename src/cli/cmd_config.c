@@ -235,7 +235,7 @@ static int settle(struct cli *cli, const struct args *args, const struct picture
 
 	treedump_yaml(config->root, false, &after);
 	if (str_eq(before, after.data) && picture->config.root != NULL) {
-		if (!quiet)
+		if (!quiet || cli->json)
 			report_add(cli, NULL, REPORT_NOTHING, 0, "Not changed");
 		return 0;
 	}

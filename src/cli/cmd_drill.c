@@ -448,9 +448,9 @@ static void clean_up(struct drill *drill)
 	if (!drill->table)
 		return;
 	if (exec_patiently(drill, &drop, NULL, NULL, &err) < 0)
-		report_line(drill->cli,
-			    "The table " DRILLLOAD_TABLE " is left behind: %s; drop it by hand",
-			    err.msg);
+		report_add(drill->cli, NULL, REPORT_UNKNOWN, 0,
+			   "The table " DRILLLOAD_TABLE " is left behind: %s; drop it by hand",
+			   err.msg);
 }
 
 /* -- what came of it ------------------------------------------------------------------------ */

@@ -9,8 +9,11 @@
 #include "base/parse.h"
 #include "cli/cmd.h"
 #include "cli/listing.h"
+#include "cli/node.h"
+#include "cli/report.h"
 #include "cli/when.h"
 #include "io/loop.h"
+#include "wire/treedump.h"
 
 #define WATCH_MS     2000
 #define WATCH_MIN_MS 100
@@ -35,8 +38,13 @@ static void print_time(void)
 	printf("%s\n", stamp);
 }
 
-static int show_cluster(struct cli *cli, const char *name, const struct listing *listing,
-			struct err *err)
+/* What is shown and how; with --json all clusters are one document, printed at the end. */
+struct show {
+	struct listing listing;
+	struct tree rows;
+};
+
+static int show_cluster(struct cli *cli, const char *name, struct show *show, struct err *err)
 {
 	_cleanup_(picture_done) struct picture picture = { 0 };
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -45,14 +53,18 @@ static int show_cluster(struct cli *cli, const char *name, const struct listing 
 	r = cli_picture(cli, name, &picture, err);
 	if (r < 0)
 		return r;
-	listing_print(listing, &picture, &text);
+	if (cli->json) {
+		listing_collect(&show->listing, &picture, &show->rows);
+		return 0;
+	}
+	listing_print(&show->listing, &picture, &text);
 	printf("%s", text.data);
 	return 0;
 }
 
 /* All clusters of a directory of configurations. One that cannot be read hides none of the others.
  */
-static int show_configured(struct cli *cli, const struct listing *listing, struct err *err)
+static int show_configured(struct cli *cli, struct show *show, struct err *err)
 {
 	int failed = 0;
 
@@ -60,7 +72,7 @@ static int show_configured(struct cli *cli, const struct listing *listing, struc
 		/* Each cluster's own configuration takes the place of the one before. */
 		_cleanup_(freep) char *name = str_dup(cli->setup.scopes[i]);
 
-		if (show_cluster(cli, name, listing, err) < 0) {
+		if (show_cluster(cli, name, show, err) < 0) {
 			fprintf(stderr, "Error: %s: %s\n", name, err->msg);
 			failed = 1;
 		}
@@ -68,28 +80,53 @@ static int show_configured(struct cli *cli, const struct listing *listing, struc
 	return failed;
 }
 
-static int show_all(struct cli *cli, const struct args *args, const struct listing *listing,
-		    struct err *err)
+static int show_all(struct cli *cli, const struct args *args, struct show *show, struct err *err)
 {
 	const char *name;
 	int r;
 
 	if (args->nwords == 0 && cli->setup.nscopes > 0)
-		return show_configured(cli, listing, err);
+		return show_configured(cli, show, err);
 	if (args->nwords == 0) {
 		r = cli_cluster(cli, args, &name, err);
-		return r < 0 ? r : show_cluster(cli, name, listing, err);
+		return r < 0 ? r : show_cluster(cli, name, show, err);
 	}
 	for (size_t i = 0; i < args->nwords; i++) {
-		r = show_cluster(cli, args->words[i], listing, err);
+		r = show_cluster(cli, args->words[i], show, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int watch(struct cli *cli, const struct args *args, const struct listing *listing,
-		 struct err *err)
+static int show_once(struct cli *cli, const struct args *args, struct show *show, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int r;
+
+	if (args_has(args, "--timestamp") && !cli->json)
+		print_time();
+	r = show_all(cli, args, show, err);
+	if (r >= 0 && cli->json) {
+		if (show->rows.root == NULL)
+			(void)node_add(&show->rows, NULL, NULL, TREE_LIST);
+		treedump_json(show->rows.root, &text);
+		printf("%s\n", text.data);
+	}
+	tree_done(&show->rows);
+	return r;
+}
+
+/* A watch outlives what it watches: etcd may be back at the next look. */
+static void tell_failure(struct cli *cli, const struct err *err)
+{
+	if (cli->json)
+		report_print(cli, -(int)err->code, err);
+	else
+		printf("Error: %s\n", err->msg);
+}
+
+static int watch(struct cli *cli, const struct args *args, struct show *show, struct err *err)
 {
 	int64_t interval_ms = 0;
 	int r;
@@ -100,14 +137,11 @@ static int watch(struct cli *cli, const struct args *args, const struct listing 
 	for (;;) {
 		if (interval_ms > 0 && isatty(STDOUT_FILENO))
 			printf("\033[2J\033[1;1H");
-		if (args_has(args, "--timestamp"))
-			print_time();
-		r = show_all(cli, args, listing, err);
+		r = show_once(cli, args, show, err);
 		if (interval_ms == 0)
 			return r;
-		/* A watch outlives what it watches: etcd may be back at the next look. */
 		if (r < 0)
-			printf("Error: %s\n", err->msg);
+			tell_failure(cli, err);
 		(void)fflush(stdout);
 		cli_wait(cli, interval_ms);
 	}
@@ -115,20 +149,23 @@ static int watch(struct cli *cli, const struct args *args, const struct listing 
 
 static int run_list(struct cli *cli, const struct args *args, struct err *err)
 {
-	const struct listing listing = {
+	struct show show = { .listing = {
 		.format = cli_format(args),
 		.extended = args_has(args, "--extended"),
-	};
+	} };
 
-	return watch(cli, args, &listing, err);
+	return watch(cli, args, &show, err);
 }
 
 static int run_topology(struct cli *cli, const struct args *args, struct err *err)
 {
 	/* A program finds who streams from whom in the tags. */
-	const struct listing listing = { .topology = !cli->json, .format = cli_format(args) };
+	struct show show = { .listing = {
+		.topology = !cli->json,
+		.format = cli_format(args),
+	} };
 
-	return watch(cli, args, &listing, err);
+	return watch(cli, args, &show, err);
 }
 
 static const struct args_option list_options[] = {

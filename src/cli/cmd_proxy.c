@@ -46,6 +46,10 @@ static int read_wish(const struct cli *cli, const struct args *args, struct prox
 			       args->words[0]);
 	if (args_has(args, "--watch") && args_value(args, "--output") == NULL)
 		return err_set(err, ERR_PARSE, "--watch needs --output, the file to keep true");
+	if (args_has(args, "--watch") && cli->json)
+		return err_set(err, ERR_PARSE,
+			       "--watch goes on until it is ended: not with --json, which is one "
+			       "document");
 	if (args_value(args, "--reload") != NULL && args_value(args, "--output") == NULL)
 		return err_set(err, ERR_PARSE, "--reload needs --output");
 	r = read_number(args, "--write-port", 65535, WRITE_PORT, &ret->write_port, err);
@@ -66,7 +70,7 @@ static int make(struct cli *cli, const char *name, const struct proxy_wish *wish
 }
 
 /* 1: written and not taken up, to be tried again. */
-static int write_file(const struct args *args, const char *text, struct err *err)
+static int write_file(struct cli *cli, const struct args *args, const char *text, struct err *err)
 {
 	const char *path = args_value(args, "--output");
 	const char *command = args_value(args, "--reload");
@@ -75,12 +79,14 @@ static int write_file(const struct args *args, const char *text, struct err *err
 	if (r < 0)
 		return r;
 	r = command != NULL ? outside_shell(command) : 0;
-	cli_print_stamp();
+	if (!cli->json)
+		cli_print_stamp();
 	if (r == 0)
-		printf("%s is written%s\n", path, command != NULL ? " and taken up" : "");
+		report_add(cli, NULL, REPORT_DONE, 0, "%s is written%s", path,
+			   command != NULL ? " and taken up" : "");
 	else
-		printf("%s is written, but '%s' failed with %d\n", path, command, r);
-	(void)fflush(stdout);
+		report_add(cli, NULL, REPORT_REFUSED, 0, "%s is written, but '%s' failed with %d",
+			   path, command, r);
 	return r == 0 ? 0 : 1;
 }
 
@@ -100,7 +106,7 @@ static void keep_true(struct cli *cli, const struct args *args, const char *name
 	int r = make(cli, name, wish, &text, &err);
 
 	if (r >= 0 && (keeper->written == NULL || !str_eq(keeper->written, text.data))) {
-		r = write_file(args, text.data, &err);
+		r = write_file(cli, args, text.data, &err);
 		free(keeper->written);
 		keeper->written = r == 0 ? buf_take(&text) : NULL;
 	}
@@ -116,8 +122,6 @@ static int dry_run(struct cli *cli, const struct args *args, const char *text)
 	const char *command = args_value(args, "--reload");
 
 	report_line(cli, "%s", text);
-	if (path == NULL)
-		return 0;
 	report_add(cli, NULL, REPORT_WOULD, 0, "Would write this to %s", path);
 	if (command != NULL)
 		report_add(cli, NULL, REPORT_WOULD, 0, "Would run: %s", command);
@@ -143,10 +147,10 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	r = make(cli, name, &wish, &text, err);
 	if (r < 0)
 		return r;
-	if (cli->dry)
+	if (cli->dry && args_value(args, "--output") != NULL)
 		return dry_run(cli, args, text.data);
 	if (args_value(args, "--output") != NULL)
-		return write_file(args, text.data, err);
+		return write_file(cli, args, text.data, err);
 	if (cli->json)
 		report_add(cli, NULL, REPORT_DONE, 0, "%s", text.data);
 	else

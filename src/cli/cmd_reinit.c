@@ -336,6 +336,9 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 	r = select_members(&want, &selection, err);
 	if (r >= 0 && cli->dry)
 		return dry_all(cli, &reinit, &picture, &selection);
+	if (r >= 0 && selection.n == 0)
+		report_add(cli, NULL, REPORT_NOTHING, 0,
+			   "No member is named, and with --force nobody is asked which is meant");
 	if (r >= 0 && !reinit.force)
 		r = select_confirm(&selection, want.action, NULL, err);
 	if (r >= 0)

@@ -134,6 +134,8 @@ static int no_record(const struct picture *picture, const char *timeline, struct
 			       "shows which ones did, each a line after the one that ended",
 			       timeline);
 	for (int i = 0; part != NULL; part = part->next, i++) {
+		if (part->text == NULL)
+			continue;
 		at = i == 3 ? part->text : at;
 		leader = i == 4 ? part->text : leader;
 	}
@@ -193,6 +195,9 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		r = cli_picture_dcs(cli, name, &picture, err);
 	if (r < 0)
 		return r;
+	if (args_has(args, "--recorder") && cli->json)
+		return err_set(err, ERR_PARSE,
+			       "a flight recorder is text, for pghad --replay: not with --json");
 	if (args_has(args, "--recorder"))
 		return print_recorder(cli, &picture, args_value(args, "--recorder"), err);
 	timeline = timeline != NULL ? timeline : newest(&picture);

@@ -236,11 +236,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 		r = cli_picture(cli, name, &picture, err);
 	if (r >= 0 && picture_members(&picture) == NULL)
 		r = err_set(err, ERR_STATE, "cluster %s has no members", name);
-	if (r < 0) {
-		fprintf(stderr, "Error: %s\n", err->msg);
-		return FINDING_UNKNOWN;
-	}
-	return examine_all(cli, args, &picture);
+	return r < 0 ? r : examine_all(cli, args, &picture);
 }
 
 const struct cli_command cmd_doctor = {
@@ -253,5 +249,6 @@ const struct cli_command cmd_doctor = {
 		"  to connect to the others as a standby would. Nothing is changed. The exit code is\n"
 		"  that of a monitoring check: 0 nothing found, 1 warnings, 2 something critical,\n"
 		"  3 what matters could not be looked at.\n",
+	.failure = FINDING_UNKNOWN,
 	.run = run,
 };

@@ -76,7 +76,7 @@ struct work {
 	const struct listing *listing;
 	const struct picture *picture;
 	bool with_port; /* hosts as host:port */
-	struct tree rows;
+	struct tree *rows;
 };
 
 /* Names of hosts alone are enough while all use the standard port and none is shared. */
@@ -101,7 +101,7 @@ static void add_cell(struct work *work, struct tree_node *row, enum column colum
 		     const char *text)
 {
 	if (*text != '\0')
-		node_add_text(&work->rows, row, columns[column].name, text);
+		node_add_text(work->rows, row, columns[column].name, text);
 }
 
 static void add_name(struct work *work, struct tree_node *row, const struct place *place)
@@ -167,7 +167,7 @@ static void add_lag(struct work *work, struct tree_node *row, const struct tree_
 	if (lsn != NULL)
 		add_cell(work, row, lsn_column, lsn);
 	if (node_int(member, lag_key, &lag) && lag >= 0)
-		node_add_int(&work->rows, row, columns[lsn_column + 1].name, to_mib(lag));
+		node_add_int(work->rows, row, columns[lsn_column + 1].name, to_mib(lag));
 }
 
 /* Members before Patroni 4.1 tell one position only: a streaming one received it, another one
@@ -231,7 +231,7 @@ static void add_row(struct work *work, const struct place *place)
 {
 	const struct tree_node *member = place->member;
 	const struct tree_node *tags = tree_child(member, "tags");
-	struct tree_node *row = node_add(&work->rows, work->rows.root, NULL, TREE_MAP);
+	struct tree_node *row = node_add(work->rows, work->rows->root, NULL, TREE_MAP);
 	int64_t timeline;
 
 	if (row == NULL)
@@ -242,14 +242,14 @@ static void add_row(struct work *work, const struct place *place)
 	add_role(work, row, member);
 	add_cell(work, row, STATE, node_str(member, "state"));
 	if (node_int(member, "timeline", &timeline))
-		node_add_int(&work->rows, row, columns[TIMELINE].name, timeline);
+		node_add_int(work->rows, row, columns[TIMELINE].name, timeline);
 	add_lags(work, row, member);
 	if (node_truthy(member, "pending_restart"))
 		add_cell(work, row, PENDING, "*");
 	add_reason(work, row, member);
 	add_scheduled(work, row, member);
 	if (tags != NULL && tags->type == TREE_MAP && tags->first != NULL)
-		node_add_copy(&work->rows, row, columns[TAGS].name, tags);
+		node_add_copy(work->rows, row, columns[TAGS].name, tags);
 	if (work->listing->extended)
 		add_cell(work, row, FENCE, node_str(tree_child(member, "pgha"), "fence"));
 	add_cell(work, row, TROUBLE, node_str(member, "trouble"));
@@ -387,26 +387,35 @@ static void add_footer(const struct picture *picture, struct buf *text)
 			buf_printf(text, "%24s: %s\n", ends[i], node_str(switchover, ends[i]));
 }
 
+void listing_collect(const struct listing *listing, const struct picture *picture,
+		     struct tree *rows)
+{
+	struct work work = { .listing = listing, .picture = picture, .rows = rows };
+
+	work.with_port = needs_port(picture);
+	if (rows->root == NULL)
+		(void)node_add(rows, NULL, NULL, TREE_LIST);
+	add_rows(&work);
+}
+
 void listing_print(const struct listing *listing, const struct picture *picture,
 		   struct buf *ret_text)
 {
-	struct work work = { .listing = listing, .picture = picture };
+	const struct work work = { .listing = listing, .picture = picture };
+	_cleanup_(tree_done) struct tree rows = { 0 };
 	const struct table_column *shown[COLUMN__MAX];
 	struct table table = { .columns = shown, .nhidden = 1, .flow = listing->topology };
 	char header[3 * NAME_SIZE];
 
-	work.with_port = needs_port(picture);
-	(void)node_add(&work.rows, NULL, NULL, TREE_LIST);
-	add_rows(&work);
+	listing_collect(listing, picture, &rows);
 	for (enum column i = CLUSTER; i < COLUMN__MAX; i++)
 		if (is_shown(&work, i))
 			shown[table.ncolumns++] = &columns[i];
 	if (str_printf(header, sizeof(header), " Cluster: %s (%s) ", picture->name,
 		       picture->sysid) >= 0)
 		table.header = header;
-	table.rows = work.rows.root;
+	table.rows = rows.root;
 	table_print(&table, listing->format, ret_text);
 	if (listing->format == TABLE_PRETTY)
 		add_footer(picture, ret_text);
-	tree_done(&work.rows);
 }

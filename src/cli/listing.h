@@ -14,6 +14,9 @@ struct listing {
 	bool extended; /* also the columns that are empty everywhere */
 };
 
+/* The rows of the table, added to those that are there: for one document of several clusters. */
+void listing_collect(const struct listing *listing, const struct picture *picture,
+		     struct tree *rows);
 /* The table and what is said below it. */
 void listing_print(const struct listing *listing, const struct picture *picture,
 		   struct buf *ret_text);

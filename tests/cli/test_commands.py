@@ -2,8 +2,14 @@
 """Commands that members carry out."""
 
 import json
+import os
 import re
+import subprocess
 import time
+
+import pytest
+
+from conftest import program
 
 TABLE = "+ Cluster: "
 
@@ -379,3 +385,15 @@ def test_explain(world):
     assert shown == [{"name": "node0", "role": "primary", "state": "running", "timeline": 3,
                       "pgha": STATUS["pgha"]}]
     assert "nobody is not a member" in world.hactl("explain", "nobody", code=1).stderr
+
+
+@pytest.mark.parametrize("args", [["show-config"], ["list", "--json"], ["completion", "bash"], ["--help"],
+                                  ["list", "--help"], ["--version"]], ids=" ".join)
+def test_a_full_disk_is_told(world, args):
+    """A configuration that was saved onto a full disk must not pass for one that was saved."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program(), "-d", "etcd3://127.0.0.1:%d" % world.etcd.port, *args],
+                              stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False,
+                              env=dict(os.environ, PATRONI_SCOPE=world.scope))
+    assert done.returncode == 1
+    assert done.stderr == "Error: what is printed could not be written whole\n"

@@ -477,6 +477,30 @@ def test_directory_of_several_clusters(world, tmp_path):
     done = hactl("list", code=1)
     assert "Cluster: b " in done.stdout and "Cluster: %s " % world.scope in done.stdout
     assert "gone" in done.stderr and "cannot reach etcd" in done.stderr
+    shown = json.loads(hactl("list", "--json", code=1).stdout)
+    assert {row["Cluster"] for row in shown} == {"b", world.scope}
+
+
+@pytest.mark.parametrize("verb", ["list", "topology"])
+def test_several_clusters_are_one_document(world, verb):
+    world.etcd.put("/service/second/members/x", {"conn_url": "postgres://hb:5432/x", "state": "stopped"})
+    options = ["-t"] if verb == "list" else []
+    shown = json.loads(world.hactl(verb, *options, "--json", world.scope, "second").stdout)
+    assert [row["Member"] for row in shown] == ["node0", "node1", "node2", "x"]
+    assert json.loads(world.hactl(verb, "--json", "nosuch").stdout) == []
+    # A program of patronictl's reads a line for each cluster.
+    if verb == "list":
+        lines = world.hactl("list", "-f", "json", world.scope, "second").stdout.splitlines()
+        assert [len(json.loads(line)) for line in lines] == [3, 1]
+
+
+def test_watching_tells_failures_as_json(world):
+    with subprocess.Popen([program(), "-d", "etcd3://127.0.0.1:1", "list", "x", "--json", "-w", "9"],
+                          stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert "cannot reach etcd" in json.loads(process.stdout.readline())["error"]
+        finally:
+            process.kill()
 
 
 def test_members_stand_in_for_etcd(world, tmp_path):

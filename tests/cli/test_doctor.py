@@ -361,6 +361,17 @@ def test_no_cluster_is_unknown(world):
     done = world.hactl("doctor", "nosuch", code=3)
     assert "cluster nosuch has no members" in done.stderr
     assert done.stdout == ""
+    done = world.hactl("doctor", "nosuch", "--json", code=3)
+    assert json.loads(done.stdout) == {"error": "cluster nosuch has no members"}
+    done = world.hactl("doctor", "nosuch", "--json", options=["-d", "etcd3://127.0.0.1:1"], code=3)
+    assert "cannot reach etcd" in json.loads(done.stdout)["error"]
+
+
+def test_no_configuration_is_no_warning(world):
+    """A monitoring check that can look at nothing must not end as one with warnings."""
+    done = world.hactl("doctor", options=["-c", str(world.tmp / "nosuch.yml")], code=3)
+    assert "nosuch.yml" in done.stderr
+    world.hactl("list", options=["-c", str(world.tmp / "nosuch.yml")], code=1)
 
 
 def test_open_file_of_this_host(world):
@@ -541,3 +552,9 @@ def test_why(world):
         world.hactl("why", "3", code=1).stderr
     for word in ("9", "two", "0"):
         assert "timeline %s did not begin" % word in world.hactl("why", word, code=1).stderr
+    # What another program wrote there may be anything.
+    world.put("history", [[2, 83986176, "no recovery target specified", None, None], [3, {}, None]])
+    for word in ("3", "4"):
+        assert "is not recorded ()" in world.hactl("why", word, code=1).stderr
+    world.hactl("history", "-f", "json")
+    world.hactl("watch", "--count", "1")
