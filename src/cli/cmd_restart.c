@@ -19,6 +19,8 @@
  * checkpoint and the recovery do. */
 #define RESTART_TIMEOUT_MS (3600 * INT64_C(1000))
 #define FLUSH_TIMEOUT_MS   10000
+/* A member rounds what it is told to whole seconds, and takes none for no time. */
+#define TIMEOUT_LEAST_MS 500
 
 struct restart {
 	struct when when;
@@ -152,6 +154,7 @@ static void dry_member(struct cli *cli, const struct restart *restart,
 	_cleanup_(tree_done) struct tree status = { 0 };
 	const char *name = node_str(member, "name");
 	struct err err = { 0 };
+	int64_t timeout_ms = 0;
 
 	report_request(cli, member, "POST", "restart", body);
 	if (cli_request(cli, member, "GET", "patroni", NULL, FLUSH_TIMEOUT_MS, &reply, &err) < 0 ||
@@ -159,6 +162,14 @@ static void dry_member(struct cli *cli, const struct restart *restart,
 		report_add(cli, name, REPORT_WOULD_NOT, 0, "Would fail: %s", err.msg);
 		return;
 	}
+	if (!restart->when.now && restart->when.at_us < loop_wall_us())
+		report_add(cli, name, REPORT_WOULD_NOT, 422,
+			   "Would be refused: Cannot schedule restart in the past");
+	if (restart->timeout != NULL &&
+	    (parse_duration_ms(restart->timeout, "s", &timeout_ms, NULL) < 0 ||
+	     timeout_ms <= TIMEOUT_LEAST_MS))
+		report_add(cli, name, REPORT_WOULD_NOT, 400,
+			   "Would be refused: Timeout should be a positive number of seconds");
 	if (node_truthy(member, "scheduled_restart") && !restart->when.now)
 		report_add(cli, name, restart->force ? REPORT_WOULD : REPORT_WOULD_NOT, 0, "%s %s",
 			   restart->force ? "Takes the place of the restart scheduled on member" :

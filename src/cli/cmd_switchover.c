@@ -362,6 +362,9 @@ static int dry_run(struct cli *cli, const struct move *move, const struct pictur
 	fit_look(cli, picture, fit);
 	report_request(cli, picture_member(picture, to), "POST", action_of(move), body.data);
 	dry_leader(cli, to, picture, fit);
+	if (!move->when.now && move->when.at_us < loop_wall_us())
+		report_add(cli, NULL, REPORT_WOULD_NOT, 422,
+			   "Would be refused: Cannot schedule switchover in the past");
 	if (picture_is_paused(picture) && *move->candidate == '\0')
 		report_add(cli, NULL, REPORT_WOULD_NOT, 400,
 			   "Would be refused: Switchover is possible only to a specific candidate "

@@ -105,6 +105,19 @@ def test_what_would_refuse_a_switchover(world):
     assert "it does not answer" in dry(world, "switchover", "--candidate", "node2", code=1)
 
 
+def test_a_time_in_the_past_would_be_refused(world):
+    fit(world)
+    out = dry(world, "switchover", "--scheduled", "2020-01-01T10:00Z", code=1)
+    assert "Would be refused: Cannot schedule switchover in the past" in out
+    out = dry(world, "restart", world.scope, "node1", "--scheduled", "2020-01-01T10:00Z", code=1)
+    assert "Would be refused: Cannot schedule restart in the past" in out
+    dry(world, "switchover", "--scheduled", "2099-01-01T10:00Z")
+    for timeout in ("soon", "0", "-1", "100ms"):
+        out = dry(world, "restart", world.scope, "node1", "--timeout", timeout, code=1)
+        assert "Timeout should be a positive number of seconds" in out
+    dry(world, "restart", world.scope, "node1", "--timeout", "1min")
+
+
 def test_what_would_be_written(world):
     fit(world)
     out = dry(world, "edit-config", "-s", "ttl=33")
@@ -137,6 +150,28 @@ def test_json_asks_nothing(world):
     world.members["node0"].stop()
     results = json.loads(world.hactl("reload", world.scope, "--json", "--force", code=1).stdout)
     assert [r["outcome"] for r in results["results"]] == ["no answer", "done", "done"]
+
+
+def test_doing_nothing_is_a_document_too(world, tmp_path):
+    fit(world)
+    done = json.loads(world.hactl("edit-config", "-q", "-s", "ttl=20", "--force", "--json").stdout)
+    assert done["results"][0]["text"] == "Not changed"
+    done = json.loads(world.hactl("reinit", world.scope, "--force", "--json").stdout)
+    assert done["results"][0]["outcome"] == "nothing to do"
+    path = tmp_path / "haproxy.cfg"
+    done = json.loads(world.hactl("proxy-config", "haproxy", "-o", str(path), "--json").stdout)
+    assert done["results"][0]["text"] == "%s is written" % path and path.exists()
+    done = world.hactl("proxy-config", "haproxy", "-o", str(path), "--reload", "exit 3", "--json", code=1)
+    assert json.loads(done.stdout)["results"][0]["outcome"] == "refused"
+    done = json.loads(world.hactl("proxy-config", "haproxy", "--dry-run", "--json").stdout)
+    assert done["dry_run"] and "listen primary" in done["results"][0]["text"]
+
+
+@pytest.mark.parametrize("args", [["why", "--recorder", "node0"],
+                                  ["proxy-config", "nginx", "-o", "x", "--watch"]], ids=" ".join)
+def test_what_is_no_document_is_refused(world, args):
+    done = world.hactl(*args, "--json", code=1)
+    assert "not with --json" in json.loads(done.stdout)["error"]
 
 
 @pytest.mark.parametrize("args", [["list"], ["topology"], ["history"], ["show-config"], ["dsn"],
