@@ -30,16 +30,16 @@ static void interrupted(int signo)
 static void blank_password(char *arg)
 {
 	char *login = strstr(arg, "://");
-	char *colon;
-	size_t len;
+	char *at, *colon;
 
 	if (login == NULL)
 		return;
 	login += 3;
-	len = strcspn(login, "/@");
-	colon = memchr(login, ':', len);
-	if (login[len] == '@' && colon != NULL)
-		memset(colon + 1, 'x', (size_t)(login + len - colon - 1));
+	/* The last one: it may stand in the password too. */
+	at = memrchr(login, '@', strcspn(login, "/"));
+	colon = at != NULL ? memchr(login, ':', (size_t)(at - login)) : NULL;
+	if (colon != NULL)
+		memset(colon + 1, 'x', (size_t)(at - colon - 1));
 }
 
 /* Everybody on the host can read the command line for as long as the program runs. */

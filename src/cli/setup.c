@@ -13,6 +13,7 @@
 #include "cli/confdir.h"
 #include "cli/outside.h"
 #include "wire/conffile.h"
+#include "wire/pct.h"
 
 #define ETCD_PORT 2379
 #define FILE_MAX  (1024 * 1024)
@@ -103,6 +104,15 @@ static int add_endpoint(const char *text, bool tls, struct config_etcd *etcd, st
 	return 0;
 }
 
+/* %2F -> / , as in etcd3.url; what is no escape stays. */
+static char *decoded(const char *text, size_t len)
+{
+	char *plain = mem_new(len + 1, 1);
+
+	(void)pct_decode(text, len, false, plain, len + 1); /* cannot be too long */
+	return plain;
+}
+
 /* user:password of the URL. */
 static void take_login(const char *login, size_t len, struct config_etcd *etcd)
 {
@@ -111,8 +121,8 @@ static void take_login(const char *login, size_t len, struct config_etcd *etcd)
 
 	free(etcd->username);
 	free(etcd->password);
-	etcd->username = str_ndup(login, user_len);
-	etcd->password = colon != NULL ? str_ndup(colon + 1, len - user_len - 1) : NULL;
+	etcd->username = decoded(login, user_len);
+	etcd->password = colon != NULL ? decoded(colon + 1, len - user_len - 1) : NULL;
 }
 
 static int take_hosts(char *hosts, bool tls, struct config_etcd *etcd, struct err *err)
@@ -254,7 +264,8 @@ int setup_load(const struct setup_args *args, struct setup *ret, struct err *err
 	if (url != NULL && *url != '\0') {
 		r = setup_apply_url(url, ret->config, err);
 		if (r < 0)
-			return err_wrap(err, "-d %s", url);
+			/* The URL itself may hold a password. */
+			return err_wrap(err, "%s", args->dcs_url != NULL ? "-d" : "DCS_URL");
 	}
 	if (args->insecure)
 		ret->config->ctl.insecure = true;

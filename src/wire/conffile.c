@@ -346,15 +346,21 @@ int conf_build(const struct confdoc *doc, const char *dynamic_json, struct confi
  * command line. */
 static bool concerns_client(const struct confdoc *doc, const struct conf_problem *problem)
 {
-	static const char *const sections[] = { "etcd3.", "ctl.", "restapi.authentication." };
+	static const char *const sections[] = { "etcd3", "ctl", "restapi.authentication" };
 
 	if (tree_find(doc->tree.root, problem->path) == NULL)
 		return false;
-	if (str_eq(problem->path, "scope") || str_eq(problem->path, "namespace"))
+	if (str_eq(problem->path, "scope") || str_eq(problem->path, "namespace") ||
+	    str_eq(problem->path, "restapi"))
 		return true;
-	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
-		if (str_starts(problem->path, sections[i]))
+	/* The section itself, which may be a text or a list, and what is below it. */
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+		const size_t len = strlen(sections[i]);
+
+		if (str_starts(problem->path, sections[i]) &&
+		    (problem->path[len] == '\0' || problem->path[len] == '.'))
 			return true;
+	}
 	return false;
 }
 

@@ -135,10 +135,53 @@ Test(setup, reads_addresses_of_etcd)
 	cr_assert_str_eq(config.etcd.password, "se:cret");
 	free(config.etcd.username);
 	free(config.etcd.password);
+	cr_assert_eq(apply("etcd3://m%40e:a%2Fb%@h/ns", &config, NULL), 0);
+	cr_assert_str_eq(config.etcd.username, "m@e");
+	cr_assert_str_eq(config.etcd.password, "a/b%");
+	cr_assert_str_eq(config.namespace_, "ns");
+	free(config.etcd.username);
+	free(config.etcd.password);
 
 	cr_assert_lt(apply("consul://h:8500", &config, &err), 0);
 	cr_assert(strstr(err.msg, "Unknown dcs scheme: consul"), "%s", err.msg);
 	cr_assert_lt(apply("etcd3://h:port", &config, NULL), 0);
+}
+
+/* The URL may stand in a script or a unit, whose output goes to a log. */
+Test(setup, keeps_the_password_of_a_bad_address_to_itself)
+{
+	_cleanup_(setup_done) struct setup setup = { 0 };
+	struct err err = { 0 };
+
+	cr_assert_lt(load("scope: demo\n",
+			  (struct setup_args){ .dcs_url = "etcd3://me:secret@h:port" }, &setup,
+			  &err),
+		     0);
+	cr_assert(strstr(err.msg, "-d: ") != NULL && strstr(err.msg, "h:port") != NULL, "%s",
+		  err.msg);
+	cr_assert_null(strstr(err.msg, "secret"), "%s", err.msg);
+}
+
+/* With a section that is no map hactl would go on as if it were not there. */
+Test(setup, refuses_sections_of_another_type)
+{
+	static const char *const texts[] = {
+		"scope: x\netcd3: 10.0.0.5:2379\n",
+		"scope: x\netcd3: [10.0.0.5:2379]\n",
+		"scope: x\nctl: true\n",
+		"scope: x\nctl: {authentication: me}\n",
+		"scope: x\nrestapi: 10.0.0.5:8008\n",
+		"scope: x\nrestapi: {authentication: [me, secret]}\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		_cleanup_(setup_done) struct setup setup = { 0 };
+		struct err err = { 0 };
+
+		cr_assert_lt(load(texts[i], (struct setup_args){ 0 }, &setup, &err), 0, "%s",
+			     texts[i]);
+		cr_assert(strstr(err.msg, "line 2: ") != NULL, "%s", err.msg);
+	}
 }
 
 Test(setup, insists_on_a_file_that_was_named_and_not_on_others)
