@@ -252,7 +252,8 @@ static void add_member(struct picture *picture, struct tree_node *list, const st
 	node_add_text(doc, member, "name", known->name);
 	node_add_text(doc, member, "role", role);
 	node_add_text(doc, member, "state",
-		      !leads && *replication != '\0' ? replication : node_str(value, "state"));
+		      !str_eq(role, "leader") && *replication != '\0' ? replication :
+									node_str(value, "state"));
 	node_add_text(doc, member, "api_url", known->api_url);
 	if (*known->host != '\0') {
 		node_add_text(doc, member, "host", known->host);

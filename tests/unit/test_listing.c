@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cli/listing.h"
+#include "cli/node.h"
 
 #define PREFIX "/service/batman/"
 #define KEYS_MAX 16
@@ -259,6 +260,8 @@ Test(listing, names_a_standby_leader)
 
 	draw(keys, &picture);
 	cr_assert_str_eq(role_of(&picture, "node0"), "standby_leader");
+	/* Of it, as of any standby, it is told whether it streams. */
+	cr_assert_str_eq(node_str(picture_member(&picture, "node0"), "state"), "streaming");
 	cr_assert_not(picture_is_synchronous(&picture));
 }
 
