@@ -6,6 +6,7 @@
  */
 #include "wire/tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,19 @@ static enum tree_type type_of_json(const json_t *value)
 	return TREE_NULL;
 }
 
+/* As few digits as read back as the same number: the document is written again as it was. */
+static char *real_text(double value)
+{
+	char text[40];
+
+	for (int digits = 15; digits <= 17; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	return str_dup(text);
+}
+
 static int add_json(struct tree *tree, struct tree_node *parent, const char *key,
 		    const json_t *value, struct tree_node **ret, struct err *err)
 {
@@ -139,7 +153,7 @@ static int add_json(struct tree *tree, struct tree_node *parent, const char *key
 	if (node->type == TREE_STRING)
 		node->text = str_dup(json_string_value(value));
 	if (node->type == TREE_FLOAT)
-		node->text = str_dupf("%.15g", json_real_value(value));
+		node->text = real_text(json_real_value(value));
 	if (node->type == TREE_INT) {
 		node->num = json_integer_value(value);
 		node->text = str_dupf("%lld", (long long)node->num);

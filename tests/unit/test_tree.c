@@ -29,6 +29,7 @@ Test(tree, writes_json_as_it_was_read)
 	expect_same("[]");
 	expect_same("{\"a\":{},\"b\":[],\"c\":[[],{}],\"d\":null}");
 	expect_same("{\"a\":[1,-2,true,false,null,\"x\",{\"b\":{\"c\":[3]}}],\"z\":1.5}");
+	expect_same("[0.1,1e+20,12345678.12345679,1.2345678901234568e+17]");
 	expect_same("{\"a\":\"\\u00E9\\uD83D\\uDE00 \\\" \\\\ \\n\"}");
 }
 
