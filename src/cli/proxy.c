@@ -68,9 +68,26 @@ static void add_address(const char *host, int64_t port, struct buf *text)
 	buf_printf(text, "%s%s%s:%lld", v6 ? "[" : "", host, v6 ? "]" : "", (long long)port);
 }
 
+/* A name that Patroni permits and the other program's syntax does not: who leads may be missing. */
+static void add_left_out(const struct picture *picture, char comment, struct buf *text)
+{
+	for (const struct tree_node *m = picture_members(picture); m != NULL; m = m->next) {
+		char name[NAME_SIZE];
+		struct place p;
+		int64_t port;
+
+		if (!node_int(m, "port", &port) || place_of(m, &p))
+			continue;
+		str_line(name, sizeof(name), node_str(m, "name"));
+		buf_printf(text, "%c Left out: '%s', whose name or address is no plain word.\n",
+			   comment, name);
+	}
+}
+
 static void add_head(const struct picture *picture, const char *more, struct buf *text)
 {
 	buf_printf(text, "# Cluster %s, by hactl proxy-config.%s\n", picture->name, more);
+	add_left_out(picture, '#', text);
 }
 
 /* ---- HAProxy ---- */
@@ -137,9 +154,14 @@ static const struct tree_node *leader_of(const struct picture *picture, struct p
 
 static int need_leader(const struct picture *picture, struct place *ret, struct err *err)
 {
-	if (leader_of(picture, ret) == NULL)
-		return err_set(err, ERR_STATE, "nobody leads '%s' at the moment", picture->name);
-	return 0;
+	if (leader_of(picture, ret) != NULL)
+		return 0;
+	if (*picture->leader != '\0')
+		return err_set(err, ERR_STATE,
+			       "the leader '%s' has no name and address that can stand in such a "
+			       "file",
+			       picture->leader);
+	return err_set(err, ERR_STATE, "nobody leads '%s' at the moment", picture->name);
 }
 
 /* Reads go to the leader where no standby can serve them. */
@@ -214,10 +236,10 @@ static int print_pgbouncer(const struct picture *picture, struct buf *text, stru
 	buf_printf(text,
 		   "; Cluster %s, by hactl proxy-config. Rewrite it and RELOAD when the leader "
 		   "changes.\n"
-		   "; In pgbouncer.ini: %%include and this file's name.\n"
-		   "[databases]\n"
-		   "* = host=%s port=%lld\n",
-		   picture->name, p.host, (long long)p.port);
+		   "; In pgbouncer.ini: %%include and this file's name.\n",
+		   picture->name);
+	add_left_out(picture, ';', text);
+	buf_printf(text, "[databases]\n* = host=%s port=%lld\n", p.host, (long long)p.port);
 	return 0;
 }
 

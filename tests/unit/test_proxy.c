@@ -144,7 +144,17 @@ Test(proxy, what_is_no_plain_word_gets_into_no_file)
 		"n2", "replica", "running", "10.0.0.2\\n}", "") "]}");
 	cr_assert_eq(make((struct proxy_wish){ .kind = PROXY_HAPROXY }), 0);
 	cr_assert_not(has("server n"));
+	/* Who reads the file sees that somebody is missing. */
+	cr_assert(has("\n# Left out: 'n1; rm', whose name or address is no plain word.\n"), "%s",
+		  text.data);
+	cr_assert(has("\n# Left out: 'n2', "));
 	cr_assert_lt(make((struct proxy_wish){ .kind = PROXY_NGINX }), 0);
+	cr_assert(strstr(error.msg, "the leader 'n1; rm' has no name"), "%s", error.msg);
+	draw("{\"members\": [" MEMBER("a b", "replica", "streaming", "10.0.0.1", "") ", " MEMBER(
+		"n2", "leader", "running", "10.0.0.2", "") "]}");
+	cr_assert_eq(make((struct proxy_wish){ .kind = PROXY_PGBOUNCER }), 0);
+	cr_assert(has("\n; Left out: 'a b', "), "%s", text.data);
+	cr_assert(has("\n[databases]\n* = host=10.0.0.2 port=5432\n"), "%s", text.data);
 }
 
 static const char *dsn(const char *role, bool uri)
