@@ -65,18 +65,62 @@ static int write_all(int fd, const char *text)
 }
 
 /* Its exit code, or < 0. */
-static int run_and_wait(const char *program, char *const *argv,
-			const posix_spawn_file_actions_t *actions)
+static int wait_for(pid_t pid)
 {
-	pid_t pid;
 	int status;
 
-	if (posix_spawnp(&pid, program, actions, NULL, argv, environ) != 0)
-		return -1;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* ctrl-C and ctrl-\, which a terminal sends to everybody on it. */
+static const int keys[] = { SIGINT, SIGQUIT };
+
+/* An editor or a pager makes of them what it likes, so we see it to its end. */
+struct hold {
+	struct sigaction before[ARRAY_LEN(keys)];
+	posix_spawnattr_t attr; /* for whom they are as ever */
+};
+
+static int hold_keys(struct hold *hold)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	if (posix_spawnattr_init(&hold->attr) != 0)
+		return -1;
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		(void)sigaddset(&set, keys[i]);
+		(void)sigaction(keys[i], &ignore, &hold->before[i]);
+	}
+	(void)posix_spawnattr_setsigdefault(&hold->attr, &set);
+	(void)posix_spawnattr_setflags(&hold->attr, POSIX_SPAWN_SETSIGDEF);
+	return 0;
+}
+
+static void let_keys_go(struct hold *hold)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		(void)sigaction(keys[i], &hold->before[i], NULL);
+	(void)posix_spawnattr_destroy(&hold->attr);
+}
+
+/* Its exit code, or < 0. */
+static int run_on_terminal(const char *program, char *const *argv)
+{
+	struct hold hold;
+	int code = -1;
+	pid_t pid;
+
+	if (hold_keys(&hold) < 0)
+		return -1;
+	if (posix_spawnp(&pid, program, NULL, &hold.attr, argv, environ) == 0)
+		code = wait_for(pid);
+	let_keys_go(&hold);
+	return code;
 }
 
 /* $EDITOR may hold options, so a shell takes it apart. */
@@ -84,16 +128,16 @@ static int run_editor(char *path, struct err *err)
 {
 	static const char *const fallbacks[] = { "editor", "vi" };
 	const char *editor = getenv("EDITOR");
-	char *const by_shell[] = { (char *)"sh", (char *)"-c", (char *)"$EDITOR \"$1\"",
+	char *const by_shell[] = { (char *)"sh", (char *)"-c", (char *)"exec $EDITOR \"$1\"",
 				   (char *)"sh", path, NULL };
 	int code = -1;
 
 	if (editor != NULL && *editor != '\0')
-		code = run_and_wait("/bin/sh", by_shell, NULL);
+		code = run_on_terminal("/bin/sh", by_shell);
 	for (size_t i = 0; code < 0 && i < ARRAY_LEN(fallbacks); i++) {
 		char *const argv[] = { (char *)fallbacks[i], path, NULL };
 
-		code = run_and_wait(fallbacks[i], argv, NULL);
+		code = run_on_terminal(fallbacks[i], argv);
 		if (code == 127)
 			code = -1;
 	}
@@ -154,8 +198,10 @@ int outside_shell(const char *command)
 {
 	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
 
+	pid_t pid;
+
 	(void)fflush(stdout);
-	return run_and_wait("/bin/sh", argv, NULL);
+	return posix_spawnp(&pid, "/bin/sh", NULL, NULL, argv, environ) != 0 ? -1 : wait_for(pid);
 }
 
 static bool in_path(const char *program)
@@ -175,39 +221,54 @@ static bool in_path(const char *program)
 	return false;
 }
 
+/* A pager that is left early closes its end. Nobody else holds that open, or a long text would be
+ * written for ever. */
+static void feed(int to, const char *text)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction before;
+
+	(void)sigaction(SIGPIPE, &ignore, &before);
+	(void)write_all(to, text);
+	(void)sigaction(SIGPIPE, &before, NULL);
+}
+
+static int start_pager(char *const *argv, int from, const struct hold *hold, pid_t *ret)
+{
+	posix_spawn_file_actions_t actions;
+	int r;
+
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	(void)posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO);
+	r = posix_spawnp(ret, "/bin/sh", &actions, &hold->attr, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return r != 0 ? -1 : 0;
+}
+
 /* < 0: not shown. */
 static int page_through(const char *command, const char *text)
 {
 	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
-	posix_spawn_file_actions_t actions;
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
-	_cleanup_(closep) int to = -1;
-	_cleanup_(closep) int from = -1;
+	struct hold hold;
 	int ends[2];
-	int status;
 	pid_t pid;
 	int r;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (hold_keys(&hold) < 0)
 		return -1;
-	from = ends[0];
-	to = ends[1];
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return -1;
-	(void)posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO);
-	r = posix_spawnp(&pid, "/bin/sh", &actions, NULL, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return -1;
-	/* A pager that is left early closes its end. */
-	(void)sigaction(SIGPIPE, &ignore, &before);
-	(void)write_all(to, text);
-	(void)sigaction(SIGPIPE, &before, NULL);
-	closep(&to);
-	to = -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return 0;
+	r = pipe2(ends, O_CLOEXEC);
+	if (r >= 0) {
+		r = start_pager(argv, ends[0], &hold, &pid);
+		closep(&ends[0]);
+		if (r >= 0)
+			feed(ends[1], text);
+		closep(&ends[1]);
+		if (r >= 0)
+			(void)wait_for(pid);
+	}
+	let_keys_go(&hold);
+	return r;
 }
 
 void outside_page(const char *text)

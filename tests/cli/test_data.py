@@ -288,6 +288,43 @@ def test_edit_config_in_an_editor_refuses_and_lets_mend(world, terminal, tmp_pat
     assert term.process.wait(timeout=20) == 0 and world.get("config")["ttl"] == 15
 
 
+def test_pager_that_is_left_early_holds_nothing_up(world, terminal, tmp_path):
+    change = tmp_path / "change.yml"
+    change.write_text("pgha: {note: [%s]}\n" % ", ".join(["x" * 100] * 2000))
+    t = terminal("edit-config", "--apply", str(change), env={"PAGER": "true"})
+    t.wait("Apply these changes? [y/N]: ")
+    os.write(t.master, b"n\n")
+    assert t.process.wait(timeout=20) == 0
+
+
+def test_interrupt_belongs_to_the_editor(world, terminal, tmp_path):
+    """ctrl-C leaves the insert mode of vi, and a search of less: what was typed must not go with hactl."""
+    editor = tmp_path / "editor"
+    editor.write_text("""#!/bin/sh
+        trap 'echo interrupted' INT
+        echo ready
+        until read -r line && [ "$line" = go ]; do :; done
+        sed -i 's/ttl: 20/ttl: 33/' "$1"
+        """)
+    editor.chmod(0o755)
+    pager = "trap 'echo interrupted' INT; cat; read -r line </dev/tty || read -r line </dev/tty; echo paged"
+    t = terminal("edit-config", env={"EDITOR": str(editor), "PAGER": pager, "TMPDIR": str(tmp_path)})
+    at = t.wait("ready")
+    os.write(t.master, b"\x03")
+    at = t.wait("interrupted", since=at)
+    os.write(t.master, b"go\n")
+    at = t.wait("+ttl: 33", since=at)
+    os.write(t.master, b"\x03")
+    at = t.wait("interrupted", since=at)
+    os.write(t.master, b"\n")
+    at = t.wait("paged", since=at)
+    t.wait("Apply these changes? [y/N]: ", since=at)
+    os.write(t.master, b"y\n")
+    t.wait("Configuration changed", since=at)
+    assert t.process.wait(timeout=20) == 0
+    assert world.get("config")["ttl"] == 33
+
+
 def test_edit_config_makes_the_key(world):
     world.hactl("edit-config", "nosuch", "-s", "ttl=20", "--force")
     assert json.loads(world.etcd.get("/service/nosuch/config")) == {"ttl": 20}
