@@ -232,6 +232,9 @@ static int choose(struct restart *restart, const struct picture *picture,
 		return r;
 	if (restart->pending && restart->when.now)
 		drop_not_pending(selection);
+	/* Nobody is left to ask about. */
+	if (selection->n == 0)
+		return 0;
 	if (!restart->force && !restart->dry) {
 		r = select_confirm(selection, "restart",
 				   restart->when.now ? NULL : restart->when.iso, err);

@@ -305,6 +305,16 @@ static int choose(struct move *move, const struct picture *picture, const struct
 	return r;
 }
 
+/* What is to be minded, or would refuse it. member NULL: the cluster. */
+static void dry_objection(struct cli *cli, const char *member, bool minds, const char *why)
+{
+	const int code = minds || member != NULL ? 0 : 412;
+
+	report_add(cli, member, minds ? REPORT_WOULD : REPORT_WOULD_NOT, code, "%s: %s%s%s%s",
+		   minds ? "Mind" : "Would be refused", member != NULL ? "member " : "",
+		   member != NULL ? member : "", member != NULL ? ": " : "", why);
+}
+
 /* Who would take over, as far as it can be told from here. */
 static void dry_candidate(struct cli *cli, const struct move *move, const struct picture *picture,
 			  const struct fit *fit)
@@ -312,23 +322,18 @@ static void dry_candidate(struct cli *cli, const struct move *move, const struct
 	const bool named = *move->candidate != '\0';
 	const struct fit_member *m = named ? fit_find(fit, move->candidate) : fit_best(fit);
 	const char *name = m != NULL ? node_str(m->member, "name") : "";
+	/* Of a time to come nobody knows yet how the members are then, so none refuses it. */
+	const bool later = !move->when.now;
 
 	if (m == NULL) {
-		report_add(cli, NULL, REPORT_WOULD_NOT, 412,
-			   "Would be refused: no good candidates, see below");
+		dry_objection(cli, NULL, later, "no good candidates, see below");
 		return;
 	}
 	/* A failover may be forced to who lags; the others are asked first. */
 	if (m->why[0] != '\0')
-		report_add(cli, name, move->is_failover && m->answers ? REPORT_WOULD :
-									REPORT_WOULD_NOT,
-			   0, "%s: member %s: %s",
-			   move->is_failover && m->answers ? "Mind" : "Would be refused", name,
-			   m->why);
+		dry_objection(cli, name, later || (move->is_failover && m->answers), m->why);
 	if (picture_is_synchronous(picture) && picture_is_async(picture, name))
-		report_add(cli, name, move->is_failover ? REPORT_WOULD : REPORT_WOULD_NOT, 0,
-			   "%s: member %s is not synchronous",
-			   move->is_failover ? "Mind" : "Would be refused", name);
+		dry_objection(cli, name, later || move->is_failover, "it is not synchronous");
 	if (m->lag_bytes >= 0)
 		report_add(cli, name, REPORT_WOULD, 0, "Member %s is %lld bytes behind%s", name,
 			   (long long)m->lag_bytes,
@@ -336,8 +341,8 @@ static void dry_candidate(struct cli *cli, const struct move *move, const struct
 					       ", and gets those first: nothing is lost");
 }
 
-static void dry_leader(struct cli *cli, const char *to, const struct picture *picture,
-		       const struct fit *fit)
+static void dry_leader(struct cli *cli, const struct move *move, const char *to,
+		       const struct picture *picture, const struct fit *fit)
 {
 	const struct fit_member *leader = fit_find(fit, to);
 
@@ -348,8 +353,7 @@ static void dry_leader(struct cli *cli, const char *to, const struct picture *pi
 				   "nothing could be done, for etcd is not reached either" :
 				   "the request would be written into etcd");
 	else if (leader->leads && leader->why[0] != '\0')
-		report_add(cli, to, REPORT_WOULD_NOT, 0, "Would be refused: member %s: %s", to,
-			   leader->why);
+		dry_objection(cli, to, !move->when.now, leader->why);
 }
 
 static int dry_run(struct cli *cli, const struct move *move, const struct picture *picture)
@@ -361,7 +365,7 @@ static int dry_run(struct cli *cli, const struct move *move, const struct pictur
 	make_body(move, &body);
 	fit_look(cli, picture, fit);
 	report_request(cli, picture_member(picture, to), "POST", action_of(move), body.data);
-	dry_leader(cli, to, picture, fit);
+	dry_leader(cli, move, to, picture, fit);
 	if (!move->when.now && move->when.at_us < loop_wall_us())
 		report_add(cli, NULL, REPORT_WOULD_NOT, 422,
 			   "Would be refused: Cannot schedule switchover in the past");

@@ -239,6 +239,11 @@ def test_restart_of_some(world):
     assert body(world.members["node2"], "POST", "/restart") == {"restart_pending": True}
 
 
+def test_nobody_left_to_restart_is_no_question(world):
+    done = world.hactl("restart", world.scope, "--pending", stdin="\n")
+    assert done.stdout.endswith("No member has a pending restart\n") and "[y/N]" not in done.stdout
+
+
 def test_restart_refuses(world):
     def error(*args):
         return world.hactl("restart", world.scope, *args, "--force", code=1).stderr

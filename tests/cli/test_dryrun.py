@@ -118,6 +118,17 @@ def test_a_time_in_the_past_would_be_refused(world):
     dry(world, "restart", world.scope, "node1", "--timeout", "1min")
 
 
+def test_how_members_are_now_refuses_nothing_for_later(world):
+    """Members take a schedule without a look at each other: they are judged when its time has come."""
+    later = ("switchover", "--scheduled", "2099-01-01T10:00Z")
+    fit(world, node0={"state": "starting"}, node1={"state": "stopped"},
+        node2={"replication_state": "in archive recovery"})
+    out = dry(world, *later, "--candidate", "node1")
+    assert "Mind: member node1: its PostgreSQL is 'stopped'" in out and "refused" not in out
+    out = dry(world, *later)
+    assert "Mind: no good candidates, see below" in out and "refused" not in out
+
+
 def test_what_would_be_written(world):
     fit(world)
     out = dry(world, "edit-config", "-s", "ttl=33")
