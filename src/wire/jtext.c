@@ -65,14 +65,20 @@ static int walk(const char *text, size_t len, bool one, size_t *ret_pos, uint32_
 	return 0;
 }
 
+int jtext_check_depth(const char *text, size_t len, struct err *err)
+{
+	uint32_t depth;
+	size_t pos;
+
+	return walk(text, len, false, &pos, &depth, err);
+}
+
 int jtext_load(const char *text, size_t len, json_t **ret, struct err *err)
 {
 	json_error_t why;
-	uint32_t depth;
-	size_t pos;
 	int r;
 
-	r = walk(text, len, false, &pos, &depth, err);
+	r = jtext_check_depth(text, len, err);
 	if (r < 0)
 		return r;
 	*ret = json_loadb(text ? text : "", len, JSON_DECODE_ANY, &why);

@@ -27,6 +27,8 @@ enum jtext_style {
 /* For _cleanup_. */
 void jtext_unrefp(json_t **value);
 
+/* Before jansson sees a text that does not come by these functions. -ERR_RANGE. */
+int jtext_check_depth(const char *text, size_t len, struct err *err) _must_check_;
 /* Reads exactly one JSON value of any type. */
 int jtext_load(const char *text, size_t len, json_t **ret, struct err *err) _must_check_;
 /* The same, and fails unless it is an object. */

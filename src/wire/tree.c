@@ -27,17 +27,25 @@ void tree_done(struct tree *tree)
 	*tree = (struct tree){ 0 };
 }
 
+/* Lines start at 1; what came from no file has none. */
+static int too_much(int line, const char *more, int max, const char *of, struct err *err)
+{
+	int r = err_set(err, ERR_RANGE, "%s than %d %s", more, max, of);
+
+	if (line > 0)
+		(void)err_wrap(err, "line %d", line);
+	return r;
+}
+
 int tree_add(struct tree *tree, struct tree_node *parent, const char *key, enum tree_type type,
 	     int line, struct tree_node **ret, struct err *err)
 {
 	struct tree_node *node;
 
 	if (tree->nnodes >= TREE_NODES_MAX)
-		return err_set(err, ERR_RANGE, "line %d: more than %d values", line,
-			       TREE_NODES_MAX);
+		return too_much(line, "more", TREE_NODES_MAX, "values", err);
 	if (parent != NULL && parent->depth + 1 >= TREE_DEPTH_MAX)
-		return err_set(err, ERR_RANGE, "line %d: nested deeper than %d levels", line,
-			       TREE_DEPTH_MAX);
+		return too_much(line, "nested deeper", TREE_DEPTH_MAX, "levels", err);
 
 	node = mem_new(1, sizeof(*node));
 	node->type = type;

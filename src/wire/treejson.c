@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+#include "wire/jtext.h"
 
 static void json_putp(json_t **jsonp)
 {
@@ -232,8 +232,10 @@ int tree_from_json(const char *json, size_t len, struct tree *ret, struct err *e
 	_cleanup_(tree_done) struct tree tree = { 0 };
 	_cleanup_(json_putp) json_t *root = NULL;
 	json_error_t where;
-	int r;
+	int r = jtext_check_depth(json, len, err);
 
+	if (r < 0)
+		return r;
 	root = json_loadb(json, len, 0, &where);
 	if (root == NULL)
 		return err_set(err, ERR_PARSE, "not JSON: %s", where.text);

@@ -3,6 +3,7 @@
  * test_tree - a configuration document in memory
  */
 #include <criterion/criterion.h>
+#include <pthread.h>
 
 #include "wire/tree.h"
 
@@ -49,6 +50,31 @@ Test(tree, refuses_json_that_is_broken_or_too_deep)
 	cr_assert_lt(tree_from_json(deep.data, deep.len, &tree, &err), 0);
 	cr_assert(strstr(err.msg, "nested deeper") != NULL);
 	cr_assert_null(tree.root);
+}
+
+static void *read_deep(void *text)
+{
+	struct tree tree = { 0 };
+	struct buf *deep = text;
+
+	cr_assert_eq(tree_from_json(deep->data, deep->len, &tree, NULL), -ERR_RANGE);
+	return NULL;
+}
+
+/* As a client of the REST server may send it, whose thread has a small stack. */
+Test(tree, needs_no_stack_for_json_that_is_too_deep)
+{
+	_cleanup_(buf_done) struct buf deep = { 0 };
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	for (int i = 0; i < 2000; i++)
+		buf_str(&deep, "{\"a\":[");
+	pthread_attr_init(&attr);
+	cr_assert_eq(pthread_attr_setstacksize(&attr, 64 * 1024), 0);
+	cr_assert_eq(pthread_create(&thread, &attr, read_deep, &deep), 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
 }
 
 Test(tree, finds_values_by_their_path)
