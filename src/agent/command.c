@@ -35,6 +35,18 @@ void command_answer(struct agent *a, uint64_t id, int code, const char *fmt, ...
 
 /* ---- configuration ---- */
 
+/* What members cannot read would take all of their configuration away. */
+static bool refuse_unreadable(struct agent *a, uint64_t id, const char *text)
+{
+	struct err err = { 0 };
+
+	if (restmsg_config_check(text, strlen(text), &err) == 0)
+		return false;
+	command_answer(a, id, 400, "the configuration cannot be read then: %s; nothing was stored",
+		       err.msg);
+	return true;
+}
+
 /* A change that this member would not follow is none that it passes on. */
 static bool refuse_remote(struct agent *a, uint64_t id, const char *text)
 {
@@ -96,7 +108,7 @@ static void put_config(struct agent *a, uint64_t id, const struct command *cmd)
 		free(merged);
 		return;
 	}
-	if (refuse_remote(a, id, merged)) {
+	if (refuse_unreadable(a, id, merged) || refuse_remote(a, id, merged)) {
 		free(merged);
 		return;
 	}

@@ -313,17 +313,7 @@ static void fold_text(char **text, const struct etcd_kv *kv)
 	str_set(text, kv->deleted ? NULL : kv->value);
 }
 
-static bool is_document(const struct etcd_kv *kv)
-{
-	_cleanup_(freep) char *text = str_ndup(kv->value, kv->len);
-	_cleanup_(freep) char *same = NULL;
-	bool changed;
-
-	same = restmsg_config_merge(text, "{}", &changed);
-	return same != NULL;
-}
-
-/* What is no JSON object counts as absent, and the last good one stays in force: the leader then
+/* What cannot be read counts as absent, and the last good one stays in force: the leader then
  * writes it again. */
 static void fold_config(struct agent *a, const struct etcd_kv *kv)
 {
@@ -333,15 +323,16 @@ static void fold_config(struct agent *a, const struct etcd_kv *kv)
 	c->config_mod_revision = kv->deleted ? 0 : kv->mod_revision;
 	if (!kv->deleted && c->config_present && str_eq(a->config_text, kv->value))
 		return;
-	c->config_present = !kv->deleted && kv->len > 0 && !is_too_long(a, kv, "config") &&
-			    is_document(kv);
-	if (c->config_present) {
-		fold_text(&a->config_text, kv);
-		agent_configure(a, a->config_text);
-	} else if (!kv->deleted && kv->len > 0) {
-		(void)err_set(&err, ERR_PARSE, "not a JSON object");
+	c->config_present = false;
+	if (kv->deleted || kv->len == 0 || is_too_long(a, kv, "config"))
+		return;
+	if (restmsg_config_check(kv->value, kv->len, &err) < 0) {
 		say_garbage(a, kv->key, &err);
+		return;
 	}
+	c->config_present = true;
+	fold_text(&a->config_text, kv);
+	agent_configure(a, a->config_text);
 }
 
 static void fold_history(struct agent *a, const struct etcd_kv *kv)

@@ -72,6 +72,11 @@ TESTS += tests/unit/test_failsafe
 tests_unit_test_failsafe_SOURCES = tests/unit/test_failsafe.c
 tests_unit_test_failsafe_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_failsafe_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/test_dynamic
+TESTS += tests/unit/test_dynamic
+tests_unit_test_dynamic_SOURCES = tests/unit/test_dynamic.c
+tests_unit_test_dynamic_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_dynamic_LDADD = $(AGENT_LIBS) $(CRITERION_LIBS)
 endif
 
 # Counts what our own code allocates; see the test.

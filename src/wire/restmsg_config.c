@@ -10,6 +10,7 @@
 
 #include "wire/jtext.h"
 #include "wire/restmsg.h"
+#include "wire/tree.h"
 
 /* One object of the one document beside the object of the other that stands at the same place. */
 struct pair_frame {
@@ -103,6 +104,16 @@ char *restmsg_config_merge(const char *old_json, const char *patch_json, bool *r
 		changed |= patch_key(&stack, base, key, value);
 	*ret_changed = changed;
 	return jtext_print(doc, JTEXT_COMPACT);
+}
+
+int restmsg_config_check(const char *json, size_t len, struct err *err)
+{
+	_cleanup_(tree_done) struct tree tree = { 0 };
+	int r = tree_from_json(json, len, &tree, err);
+
+	if (r < 0)
+		return r;
+	return tree.root->type == TREE_MAP ? 0 : err_set(err, ERR_PARSE, "not a JSON object");
 }
 
 bool restmsg_config_equal(const char *a_json, const char *b_json)
