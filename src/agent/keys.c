@@ -324,7 +324,7 @@ static void fold_config(struct agent *a, const struct etcd_kv *kv)
 	if (!kv->deleted && c->config_present && str_eq(a->config_text, kv->value))
 		return;
 	c->config_present = false;
-	if (kv->deleted || kv->len == 0 || is_too_long(a, kv, "config"))
+	if (kv->deleted || kv->len == 0)
 		return;
 	if (restmsg_config_check(kv->value, kv->len, &err) < 0) {
 		say_garbage(a, kv->key, &err);

@@ -15,6 +15,7 @@
 #include "cli/outside.h"
 #include "cli/report.h"
 #include "wire/confremote.h"
+#include "wire/restmsg.h"
 #include "wire/treedump.h"
 
 #define TEXT_MAX ETCD_VALUE_MAX
@@ -191,6 +192,8 @@ static int write_config(struct cli *cli, const struct picture *picture, const st
 	if (r < 0)
 		return r;
 	tree_to_json(config->root, &json);
+	if (restmsg_config_check(json.data, json.len, err) < 0)
+		return err_wrap(err, "Nothing was changed: members would not take it");
 	if (cli->dry) {
 		report_add(cli, NULL, REPORT_WOULD, 0,
 			   "Would write to etcd, over revision %lld: %s = %s",

@@ -280,7 +280,7 @@ int restmsg_command(const char *method, const char *path, bool has_body, const c
  * differs. Returns the merged document (heap, compact, keys kept in order) and whether anything
  * changed. NULL when either text is no JSON object. */
 char *restmsg_config_merge(const char *old_json, const char *patch_json, bool *ret_changed);
-/* Whether members can read that document at all: 0, or -ERR_PARSE, -ERR_RANGE with what is wrong. */
+/* Whether members take that document at all: 0, or -ERR_PARSE, -ERR_RANGE with what is wrong. */
 int restmsg_config_check(const char *json, size_t len, struct err *err) _must_check_;
 /* Deep equality of contract section 0: same keys, same text of values. */
 bool restmsg_config_equal(const char *a_json, const char *b_json);

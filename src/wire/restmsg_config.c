@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "wire/jtext.h"
+#include "wire/record.h"
 #include "wire/restmsg.h"
 #include "wire/tree.h"
 
@@ -109,8 +110,12 @@ char *restmsg_config_merge(const char *old_json, const char *patch_json, bool *r
 int restmsg_config_check(const char *json, size_t len, struct err *err)
 {
 	_cleanup_(tree_done) struct tree tree = { 0 };
-	int r = tree_from_json(json, len, &tree, err);
+	size_t limit = record_size_limit("config");
+	int r;
 
+	if (len > limit)
+		return err_set(err, ERR_RANGE, "more than %zu kB", limit / 1024);
+	r = tree_from_json(json, len, &tree, err);
 	if (r < 0)
 		return r;
 	return tree.root->type == TREE_MAP ? 0 : err_set(err, ERR_PARSE, "not a JSON object");

@@ -185,6 +185,15 @@ def test_edit_config_by_file(world, tmp_path):
     assert "Error:" in world.hactl("edit-config", "--apply", "-", stdin="- a\n", code=1).stderr
 
 
+def test_edit_config_to_what_no_member_takes(world):
+    """Members pass over such a document, and the leader writes the one before it again."""
+    before = world.get("config")
+    done = world.hactl("edit-config", "-q", "--apply", "-", "--force", code=1,
+                       stdin="postgresql: {pg_hba: [%s]}\n" % ", ".join(["x" * 1000] * 300))
+    assert "members would not take it: more than 256 kB" in done.stderr, done.stderr
+    assert world.get("config") == before
+
+
 def editor(tmp_path, script):
     path = tmp_path / "editor"
     path.write_text("#!/bin/sh\n" + script)

@@ -145,6 +145,28 @@ Test(dynamic, what_cannot_be_read_is_not_stored)
 	expect_refused("", CMD_PUT_CONFIG);
 }
 
+Test(dynamic, what_is_too_long_is_not_stored)
+{
+	struct outside out = { 0 };
+	struct agent *a = member(&out, "");
+	struct buf text = { 0 };
+	struct command cmd = { .type = CMD_PATCH_CONFIG };
+
+	buf_printf(&text, "{\"x\":\"%0300000d\"}", 0);
+	cmd.json = buf_take(&text);
+	watched(a, "{\"ttl\": 20}", 50);
+	command_run(a, 5, &cmd);
+	cr_assert_eq(out.code, 400, "%d %s", out.code, out.text);
+	cr_assert_str_eq(out.text, "the configuration cannot be read then: more than 256 kB; "
+				   "nothing was stored");
+	cr_assert_eq(out.nwritten, 0);
+	watched(a, cmd.json, 60);
+	cr_assert_not(a->view.cluster.config_present);
+	cr_assert_eq(a->config->ha.ttl_ms, 20000);
+	command_done(&cmd);
+	agent_free(a);
+}
+
 /* Nor does it get past the look for keys that run programs. */
 Test(dynamic, what_cannot_be_read_brings_no_command)
 {
