@@ -119,6 +119,9 @@ void rig_kill(pid_t pid, int signo)
 		if (pids[i] != pid)
 			continue;
 		kill(pid, signo);
+		/* On a busy host it may run on for a moment, and answer. */
+		if (signo == SIGSTOP)
+			waitpid(pid, NULL, WUNTRACED);
 		if (signo != SIGKILL)
 			return;
 		waitpid(pid, NULL, 0);
