@@ -186,4 +186,9 @@ def test_a_member_with_another_secret_is_noticed_and_mended(trusting):
     leader.kill_all()
     cluster.wait_leader(other_than=leader)
     leader.start_agent()
+    # What they refused the doctor tells of for minutes, to whoever comes next.
+    for n in (odd, right):
+        n.kill_agent()
+        n.start_agent()
+        n.wait_agent_up()
     cluster.wait_whole()

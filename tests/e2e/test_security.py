@@ -25,7 +25,11 @@ READS = ("/patroni", "/cluster", "/config", "/history", "/metrics", "/openapi.js
 
 
 class ProcessLists:
-    """What everybody on the host can see of other people's processes, all the time."""
+    """What everybody on the host can see of other people's processes, all the time. Those that have
+    said the same for a while are looked at more seldom, so that on a busy machine, too, no other
+    comes and goes between two looks."""
+
+    SAME, SELDOM = 20, 50
 
     def __init__(self):
         self.found = []
@@ -34,18 +38,26 @@ class ProcessLists:
         self.thread = threading.Thread(target=self._look)
 
     def _look(self):
-        own = os.getpid()
+        known, turn = {}, 0  # by pid: the line, and how often it was that
         while not self.over.wait(0.005):
-            for pid in os.listdir("/proc"):
-                if not pid.isdigit() or int(pid) == own:
-                    continue
-                try:
-                    with open("/proc/%s/cmdline" % pid, "rb") as f:
-                        line = f.read().replace(b"\0", b" ").decode("utf-8", "replace")
-                except OSError:
-                    continue
-                self.seen.add(os.path.basename(line.split(" ")[0]))
-                self.found += [line for secret in PLANTED.values() if secret in line]
+            turn += 1
+            pids = {pid for pid in os.listdir("/proc") if pid.isdigit()} - {str(os.getpid())}
+            for pid in known.keys() - pids:
+                del known[pid]
+            for pid in pids:
+                line, times = known.get(pid, ("", 0))
+                if times < self.SAME or turn % self.SELDOM == 0:
+                    self._look_at(pid, known, line, times)
+
+    def _look_at(self, pid, known, before, times):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                line = f.read().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            return
+        known[pid] = (line, times + 1 if line == before else 0)
+        self.seen.add(os.path.basename(line.split(" ")[0]))
+        self.found += [line for secret in PLANTED.values() if secret in line]
 
     def __enter__(self):
         self.thread.start()
@@ -83,10 +95,12 @@ def use_roles(cluster):
     for n in cluster.nodes:
         n.change_config(
             restapi={"authentication": {"username": "operator", "password": PLANTED["rest"]}},
-            postgresql={"authentication": {
-                "superuser": {"username": "pgha_agent", "password": PLANTED["agent"]},
-                "replication": {"password": PLANTED["replication"]},
-                "rewind": {"password": PLANTED["rewind"], "sslpassword": PLANTED["key"]}}})
+            postgresql={
+                "basebackup": [{"checkpoint": "fast"}, {"max-rate": "20M"}],  # lasts, to be seen
+                "authentication": {
+                    "superuser": {"username": "pgha_agent", "password": PLANTED["agent"]},
+                    "replication": {"password": PLANTED["replication"]},
+                    "rewind": {"password": PLANTED["rewind"], "sslpassword": PLANTED["key"]}}})
         n.agent.kill(signal.SIGHUP)
 
 

@@ -134,18 +134,18 @@ def test_it_can_be_turned_off_while_it_runs(server):
 def test_a_procedure_that_commits_stops_at_the_gate(server):
     before = server.status()
     server.ask(CALL_LOOP)
-    server.page.arm(1000)
-    armed_by = time.time()
     session = Background(server, "call fill(100000000)")
+    wait_for(lambda: rows(server) > 0)
+    server.page.arm(300)
+    armed_by = time.time()
     # Refused at the next commit, or cut off when the gate fell in the middle of one.
     outcome = session.result()
     assert session.was_cut() or outcome.pgcode == REFUSED, outcome
     after = server.status()
     assert (after["refused"] + after["withheld"]
             == before["refused"] + before["withheld"] + 1)
-    assert rows(server) > 0
     # The page was armed before the clock was read here, so that its gate cannot be later.
-    assert server.ask("select extract(epoch from max(at))::float8 from t") < armed_by + 1.0
+    assert server.ask("select extract(epoch from max(at))::float8 from t") < armed_by + 0.3
 
 
 @pytest.mark.parametrize("clocks", [(-1, 600000), (600000, -1)])
@@ -156,7 +156,7 @@ def test_either_clock_shuts_the_gate(server, clocks):
 
 @pytest.mark.parametrize("reason", ["replica", "stopped"])
 def test_an_agent_that_lost_its_lease_lifts_no_deadline(server, reason):
-    server.page.arm(1500)
+    server.page.arm(4000)
     server.ask("select 1")
     server.page.disarm(reason)
     server.ask("insert into t values (1)")
@@ -167,7 +167,7 @@ def test_an_agent_that_lost_its_lease_lifts_no_deadline(server, reason):
         except psycopg2.Error as e:
             return e.pgcode == REFUSED
 
-    wait_for(is_refused, 5)
+    wait_for(is_refused)
     server.page.disarm("paused")
     server.ask("insert into t values (1)")
 
