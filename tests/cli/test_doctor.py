@@ -417,7 +417,7 @@ def certificate(path, *times):
 
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory):
-    made = {"good": (), "soon": ("-1 day", "+10 days"), "over": ("-9 days", "-1 day"),
+    made = {"good": (), "soon": ("-1 day", "+10 days -1 hour"), "over": ("-9 days", "-1 day"),
             "early": ("+1 day", "+90 days")}
     place = tmp_path_factory.mktemp("papers")
     return {name: certificate(str(place / name), *times) for name, times in made.items()}
