@@ -238,7 +238,7 @@ static enum situation_data classify_data(const struct view *view, enum leader_cl
 	if (is_foreign(view)) /* an unfinished bootstrap of ours lost its race: nobody needs it */
 		return pg->boot_unfinished && pg->dir == DIR_PRESENT ? DATA_REPLACE : DATA_FOREIGN;
 	if (pg->dir == DIR_HALF)
-		return way_back(view);
+		return pg->emptied ? DATA_REPLACE : way_back(view);
 	if (pg->boot_unfinished)
 		return DATA_BOOT;
 	if (leader != LEADER_OTHER)

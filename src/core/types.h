@@ -351,6 +351,7 @@ struct pg_state {
 	bool standby_signal;   /* standby.signal or recovery.signal exists */
 	bool restoring;        /* a new cluster on its way to its target: there it opens */
 	bool boot_unfinished;  /* our mark: initdb done, roles and post_bootstrap not yet */
+	bool emptied;          /* with DIR_HALF: for a copy that was to replace it, and did not */
 	bool can_rewind;       /* wal_log_hints or checksums, by the control file */
 	bool pending_restart;
 	enum pg_control control;

@@ -4,8 +4,10 @@
  *
  * The configured methods are tried in their order. The built-in one is pg_basebackup into the
  * staged directory; what stood there before keeps standing until the copy is whole, verified and
- * on disk. A command of the operator's works on data_dir itself, for its tools have that path in
- * their own configuration: meanwhile the old directory stands aside.
+ * on disk. Only its table spaces with a place of their own do not, for the copy is made in the same
+ * place: from the moment that they are emptied the old directory is half a one, and has the mark
+ * PGDIR_EMPTIED. A command of the operator's works on data_dir itself, for its tools have that path
+ * in their own configuration: meanwhile the old directory stands aside.
  */
 #include <stdlib.h>
 #include <sys/statvfs.h>
@@ -17,6 +19,7 @@
 #include "io/pgdir.h"
 #include "io/pgfiles.h"
 #include "io/pgkinds.h"
+#include "io/pgspace.h"
 #include "io/pgtool.h"
 #include "io/pgwal.h"
 #include "io/pgwatch.h"
@@ -32,8 +35,8 @@
 /* clang-format off */
 enum {
 	C_CHECK = 0, C_CLEAN, C_CLEAN_WAL, C_RESOLVE, C_CONNECT, C_IDENTIFY, C_IDENTIFIED,
-	C_SUPER, C_SIZE, C_SIZED, C_METHOD, C_RAN, C_PAUSE, C_CLEAN_AGAIN, C_CONTROL, C_VERIFY,
-	C_SYNC, C_SWAP, C_SYNC_PARENT, C_DONE,
+	C_SUPER, C_SIZE, C_SIZED, C_METHOD, C_SPACES, C_BACKUP, C_RAN, C_PAUSE, C_CLEAN_AGAIN,
+	C_CONTROL, C_VERIFY, C_SYNC, C_SWAP, C_SYNC_PARENT, C_DONE,
 };
 /* clang-format on */
 
@@ -225,7 +228,31 @@ static void add_pairs(struct words *words, const struct pairs *pairs, bool baseb
 	}
 }
 
-static int run_basebackup(struct pgwork *work, struct err *err)
+static int step_spaces(struct pgwork *work, struct err *err)
+{
+	_cleanup_(words_done) struct words words = { 0 };
+	struct clone *clone = work->data;
+	size_t none;
+	int rc;
+
+	words_add(&words, "rm");
+	words_add(&words, "-rf");
+	words_add(&words, "--one-file-system");
+	words_add(&words, "--");
+	none = words.n;
+	pgspace_outside(clone->dir.data, &words);
+	if (words.n == none)
+		return PGWORK_NEXT;
+	rc = pgdir_mark(clone->dir.data, PGDIR_EMPTIED, err);
+	if (rc < 0)
+		return rc;
+	log_notice("what '%s' has in table spaces elsewhere makes room for the copy: that data is "
+		   "not whole any more",
+		   clone->dir.data);
+	return pgtool_run(work, "rm", &words, err);
+}
+
+static int step_backup(struct pgwork *work, struct err *err)
 {
 	_cleanup_(words_done) struct words words = { 0 };
 	_cleanup_(buf_done) struct buf conninfo = { 0 };
@@ -246,6 +273,7 @@ static int run_basebackup(struct pgwork *work, struct err *err)
 	if (!pgconf_pair(&conf->basebackup, "checkpoint"))
 		words_add(&words, "--checkpoint=fast");
 	add_pairs(&words, &conf->basebackup, true);
+	pgwork_tolerate(work);
 	return pgtool_run(work, "pg_basebackup", &words, err);
 }
 
@@ -311,18 +339,19 @@ static int step_method(struct pgwork *work, struct err *err)
 	struct clone *clone = work->data;
 	const struct replica_method *method;
 
-	if (clone->builtin && clone->tries > 0 && clone->tries < TRIES) {
-		pgwork_tolerate(work);
-		return run_basebackup(work, err);
-	}
+	if (clone->builtin && clone->tries > 0 && clone->tries < TRIES)
+		return PGWORK_NEXT;
 	clone->tries = 0;
 	method = next_method(work);
 	if (!method)
 		return no_method(clone, err);
 	str_clip(clone->name, sizeof(clone->name), method->name ? method->name : BUILTIN);
 	clone->builtin = str_eq(clone->name, BUILTIN) && !method->command;
+	if (clone->builtin)
+		return PGWORK_NEXT;
+	pgwork_jump(work, C_RAN);
 	pgwork_tolerate(work);
-	return clone->builtin ? run_basebackup(work, err) : run_custom(work, method, err);
+	return run_custom(work, method, err);
 }
 
 /* This method failed; what it left is rubbish, and what stood aside comes back. */
@@ -489,6 +518,8 @@ static const struct pgwork_step steps[] = {
 	[C_SIZE] = { "size of upstream", step_size },
 	[C_SIZED] = { "size of upstream", step_sized },
 	[C_METHOD] = { "base backup", step_method },
+	[C_SPACES] = { "empty table spaces", step_spaces },
+	[C_BACKUP] = { "base backup", step_backup },
 	[C_RAN] = { "base backup", step_ran },
 	[C_PAUSE] = { "base backup", step_pause },
 	[C_CLEAN_AGAIN] = { "clean up", step_clean_again },

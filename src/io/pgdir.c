@@ -131,7 +131,7 @@ static enum data_dir classify(const char *data_dir, int32_t major)
 	default:
 		return DIR_UNKNOWN;
 	}
-	if (pgdir_has(data_dir, PGDIR_REWINDING))
+	if (pgdir_has(data_dir, PGDIR_REWINDING) || pgdir_has(data_dir, PGDIR_EMPTIED))
 		return DIR_HALF;
 	if (major > 0 && pgdir_has(data_dir, "global/pg_control"))
 		return DIR_PRESENT;
@@ -186,6 +186,7 @@ void pgdir_look(const char *data_dir, struct pg_state *ret)
 	ret->standby_signal = pgdir_has(data_dir, "standby.signal") ||
 			      pgdir_has(data_dir, "recovery.signal");
 	ret->boot_unfinished = pgdir_has(data_dir, PGDIR_BOOTSTRAP);
+	ret->emptied = pgdir_has(data_dir, PGDIR_EMPTIED);
 	ret->restoring = ret->boot_unfinished && pgdir_has(data_dir, "recovery.signal") &&
 			 !pgdir_has(data_dir, "standby.signal");
 	if (ret->server_version / 10000 != major)
@@ -198,6 +199,7 @@ static void copy_look(struct pg_state *dst, const struct pg_state *src)
 	dst->dir = src->dir;
 	dst->standby_signal = src->standby_signal;
 	dst->boot_unfinished = src->boot_unfinished;
+	dst->emptied = src->emptied;
 	dst->restoring = src->restoring;
 	if (dst->server_version / 10000 != src->server_version / 10000)
 		dst->server_version = src->server_version / 10000 * 10000;

@@ -27,6 +27,7 @@
 /* Being rewound. A FIFO: pg_rewind removes every file that its source does not have, and knows
  * files, directories and links only (PostgreSQL 13 to 18). */
 #define PGDIR_REWINDING "pgha.rewinding"
+#define PGDIR_EMPTIED   "pgha.emptied"   /* its table spaces elsewhere made room for a copy */
 #define PGDIR_BOOTSTRAP "pgha.bootstrap" /* initialised; roles and post_bootstrap are to come */
 #define PGDIR_WHOLE     "pgha.whole"     /* in a staged directory: may replace the other one */
 #define PGDIR_ASIDE     "pgha.aside"     /* in the old directory: a crash brings it back */
@@ -39,8 +40,8 @@ struct pgdir {
 
 int pgdir_init(struct pgdir *dir, const char *data_dir, struct err *err) _must_check_;
 
-/* Fills dir, standby_signal, boot_unfinished of *ret, and server_version from PG_VERSION where
- * nothing better is known. Never fails: what cannot be read is DIR_UNKNOWN. */
+/* Fills dir, standby_signal, boot_unfinished, emptied of *ret, and server_version from PG_VERSION
+ * where nothing better is known. Never fails: what cannot be read is DIR_UNKNOWN. */
 void pgdir_look(const char *data_dir, struct pg_state *ret);
 
 /* What a file or directory was like when it was looked at; zeroed: it was not. */

@@ -76,6 +76,7 @@ src_libio_a_SOURCES += \
 	src/io/pgready.c src/io/pgready.h \
 	src/io/pgreceiver.c src/io/pgreceiver.h \
 	src/io/pgrewind.c \
+	src/io/pgspace.c src/io/pgspace.h \
 	src/io/pgstart.c \
 	src/io/pgstop.c \
 	src/io/pgtool.c src/io/pgtool.h \

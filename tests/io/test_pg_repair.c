@@ -471,6 +471,27 @@ static void a_table_space_is_elsewhere(void)
 	three->config.pg.basebackup.n = 1;
 	node_configure(three);
 	CHECK(node_from(three, PGOP_CLONE, two) == 0, "%s", three->err.msg);
+	CHECK(three->state.dir == DIR_PRESENT && !three->state.emptied);
+}
+
+/* A place has room for one copy, which takes the place of the other; what else is there stays. */
+static void a_table_space_is_copied_again(void)
+{
+	char text[300];
+
+	str_printf(text, sizeof(text), "echo >%s/apart-copy/PG_9_1", rig_dir());
+	sh(text);
+	/* One that fails leaves half a directory, which is never taken for a whole one. */
+	CHECK(node_from(three, PGOP_CLONE, two) == -(int)ERR_CHILD);
+	CHECK(strstr(three->err.msg, "is not empty"), "%s", three->err.msg);
+	CHECK(node_do(three, PGOP_PROBE) == 0);
+	CHECK(three->state.dir == DIR_HALF && three->state.emptied);
+	str_printf(text, sizeof(text), "rm %s/apart-copy/PG_9_1", rig_dir());
+	sh(text);
+	CHECK(node_from(three, PGOP_CLONE, two) == 0, "%s", three->err.msg);
+	CHECK(three->state.dir == DIR_PRESENT && !three->state.emptied);
+	CHECK(node_from(three, PGOP_CLONE, two) == 0, "%s", three->err.msg);
+
 	three->config.pg.basebackup.n = 0;
 	node_configure(three);
 	CHECK(node_sql(two, "alter table t set tablespace pg_default", NULL));
@@ -493,6 +514,7 @@ static void a_full_disk_loses_nothing(void)
 	CHECK(node_from(three, PGOP_CLONE, two) == -(int)ERR_STATE);
 	CHECK(strstr(three->err.msg, "no room for a base backup"), "%s", three->err.msg);
 	a_table_space_is_elsewhere();
+	a_table_space_is_copied_again();
 
 	/* Room by the numbers, but not in the end. */
 	CHECK(node_sql(two, "truncate t", NULL));

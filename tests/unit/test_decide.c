@@ -651,6 +651,22 @@ Test(decide, removes_what_a_failed_bootstrap_made_before_it_gives_the_race_back)
 	cr_assert_eq(plan_of(&v).rule->id, 611);
 }
 
+Test(decide, what_is_left_of_data_that_was_to_be_replaced_is_replaced)
+{
+	struct view v = follower();
+
+	/* By pg_rewind it may only be mended where the settings have it. */
+	v.pg = (struct pg_state){ .run = PG_DOWN, .dir = DIR_HALF };
+	cr_assert_eq(plan_of(&v).rule->id, 506);
+	v.pg.emptied = true;
+	cr_assert_eq(plan_of(&v).rule->id, 505);
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_CLONE);
+	/* And whatever happens meanwhile, nobody takes it for a server. */
+	v.cluster.leader[0] = '\0';
+	v.cluster.leader_epoch = 0;
+	cr_assert_eq(plan_of(&v).pg_verb, PGV_LEAVE);
+}
+
 Test(decide, restarts_a_standby_whose_replay_waits_for_higher_settings)
 {
 	struct view v = follower();

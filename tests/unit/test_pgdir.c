@@ -136,6 +136,10 @@ Test(pgdir, tells_what_it_is)
 	cr_assert_eq(pgdir_unmark(dir.data, PGDIR_REWINDING, NULL), 0);
 	cr_assert_eq(pgdir_unmark(dir.data, PGDIR_REWINDING, NULL), 0);
 	cr_assert_eq(looked(), DIR_PRESENT);
+	cr_assert(!state.emptied);
+	cr_assert_eq(pgdir_mark(dir.data, PGDIR_EMPTIED, NULL), 0);
+	pgdir_look(dir.data, &state);
+	cr_assert(state.dir == DIR_HALF && state.emptied);
 }
 
 /* Until clocks of the file system have gone on: from then on nothing is read without a reason. */
@@ -159,6 +163,7 @@ static void check_again(struct pgdir_seen *seen)
 	cr_assert_eq(again.dir, fresh.dir, "%d, not %d", again.dir, fresh.dir);
 	cr_assert_eq(again.standby_signal, fresh.standby_signal);
 	cr_assert_eq(again.boot_unfinished, fresh.boot_unfinished);
+	cr_assert_eq(again.emptied, fresh.emptied);
 	cr_assert_eq(again.server_version, fresh.server_version);
 }
 
