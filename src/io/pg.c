@@ -160,7 +160,7 @@ void pg_look(struct pg *pg, struct pg_state *ret)
 		rc = pgtool_control_now(pg, pg->config->pg.data_dir, &control, &err);
 		if (rc < 0)
 			log_warning("cannot read the control file: %s", err.msg);
-		pgwatch_control_keep(pg, rc == 0 ? &control : NULL);
+		pgwatch_control_keep(pg, &pg->control_next, rc == 0 ? &control : NULL);
 	} else {
 		pgwatch_control_apply(pg);
 	}

@@ -131,7 +131,7 @@ static int step_control_read(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 	int rc = pgtool_control_read(work, &control, &why);
 
-	pgwatch_control_keep(work->pg, rc == 0 ? &control : NULL);
+	pgwatch_control_keep(work->pg, &work->control_seen, rc == 0 ? &control : NULL);
 	if (rc < 0 && probe->why.code == ERR_NONE)
 		probe->why = why;
 	return PGWORK_NEXT;
@@ -272,6 +272,12 @@ static int step_state_read(struct pgwork *work, struct err *err _unused_)
 	struct probe *probe = work->data;
 
 	probe->nfacts = pgconn_round_read(work->pg->conn);
+	/* It said so, and has shut down since. */
+	if (probe->nfacts >= PGQUERY_STATE &&
+	    (work->pg->life.shut || !pgwatch_runs(work->pg))) {
+		unheard(work, PG_DOWN);
+		return PGWORK_NEXT;
+	}
 	if (probe->nfacts >= PGQUERY_STATE) {
 		heard(work);
 		return PGWORK_NEXT;

@@ -81,7 +81,7 @@ static int step_control(struct pgwork *work, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	pgwatch_control_keep(work->pg, &rewind->control);
+	pgwatch_control_keep(work->pg, &work->control_seen, &rewind->control);
 	rewind->unclean = rewind->control.state != CONTROL_SHUT_DOWN &&
 			  rewind->control.state != CONTROL_SHUT_DOWN_IN_RECOVERY;
 	if (!rewind->control.wal_log_hints && !rewind->control.checksums)
@@ -321,7 +321,7 @@ static int step_done(struct pgwork *work, struct err *err)
 	if (rc < 0)
 		return rc;
 	pgwatch_look(work->pg);
-	pgwatch_control_keep(work->pg, &rewind->control);
+	pgwatch_control_keep(work->pg, &work->control_seen, &rewind->control);
 	(void)str_printf(work->text, sizeof(work->text), "%s '%s'%s",
 			 rewind->nothing_to_do ? "no rewind was required from" : "rewound to",
 			 work->req.upstream.name,

@@ -128,7 +128,7 @@ static int step_files(struct pgwork *work, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	pgwatch_control_keep(pg, &control);
+	pgwatch_control_keep(pg, &work->control_seen, &control);
 	start->want.major = pgdir_major(pg->config->pg.data_dir);
 	start->want.standby = work->req.op == PGOP_START_STANDBY;
 	start->want.upstream = work->req.upstream;

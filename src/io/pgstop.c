@@ -338,6 +338,7 @@ static int step_signal(struct pgwork *work, struct err *err)
 static int step_control(struct pgwork *work, struct err *err)
 {
 	struct pg *pg = work->pg;
+	bool stale;
 
 	if (pgwatch_exit_pending(pg))
 		return pgwork_again_in(work, EXIT_EVERY_MS);
@@ -347,12 +348,14 @@ static int step_control(struct pgwork *work, struct err *err)
 		pgwork_jump(work, S_SIGNAL);
 		return PGWORK_NEXT;
 	}
-	if (pg->state.dir != DIR_PRESENT || !pgwatch_control_stale(pg)) {
-		pgwatch_control_apply(pg);
+	stale = pgwatch_control_stale(pg);
+	/* Also where it looks as it was: what a primary did last may have left no other time. */
+	if (pg->state.dir == DIR_PRESENT && pgwatch_control_reread(pg)) {
+		pg->state.timeline = pg->state.control_timeline;
 		return PGWORK_DONE;
 	}
-	if (pgwatch_control_reread(pg)) {
-		pg->state.timeline = pg->state.control_timeline;
+	if (pg->state.dir != DIR_PRESENT || !stale) {
+		pgwatch_control_apply(pg);
 		return PGWORK_DONE;
 	}
 	pgwork_tolerate(work);
@@ -364,7 +367,7 @@ static int step_read(struct pgwork *work, struct err *err _unused_)
 	struct pgcontrol control;
 	int rc = pgtool_control_read(work, &control, NULL);
 
-	pgwatch_control_keep(work->pg, rc == 0 ? &control : NULL);
+	pgwatch_control_keep(work->pg, &work->control_seen, rc == 0 ? &control : NULL);
 	work->pg->state.timeline = work->pg->state.control_timeline;
 	return PGWORK_DONE;
 }

@@ -141,6 +141,7 @@ int pgtool_control(struct pgwork *work, const char *data_dir, struct err *err)
 	_cleanup_(words_done) struct words words = { 0 };
 	int rc;
 
+	work->control_seen = work->pg->control_next;
 	control_words(work->pg, data_dir, &words);
 	rc = pgtool_run(work, "pg_controldata", &words, err);
 	if (rc == PGWORK_WAIT)

@@ -28,7 +28,8 @@ int pgtool_remove(struct pgwork *work, const char *path, struct err *err);
 int pgtool_sync(struct pgwork *work, const struct words *paths, struct err *err);
 int pgtool_sync_path(struct pgwork *work, const char *path, struct err *err);
 
-/* pg_controldata of a directory; the next step reads the answer with pgtool_control_read(). */
+/* pg_controldata of a directory; the next step reads the answer with pgtool_control_read(). What
+ * the file was like is taken from the last pgwatch_control_stale(). */
 int pgtool_control(struct pgwork *work, const char *data_dir, struct err *err);
 int pgtool_control_read(struct pgwork *work, struct pgcontrol *ret, struct err *err);
 /* The same at once, blocking for at most a second. */

@@ -232,7 +232,7 @@ int pgwatch_must_be_down(struct pg *pg, struct err *err)
 
 /* -- control file ------------------------------------------------------------------------- */
 
-static bool control_stamp(const struct pg *pg, int64_t ret[3])
+static bool control_stamp(const struct pg *pg, struct control_stamp *ret)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -240,19 +240,21 @@ static bool control_stamp(const struct pg *pg, int64_t ret[3])
 	if (str_printf(path, sizeof(path), "%s/global/pg_control", pg->config->pg.data_dir) < 0 ||
 	    stat(path, &st) < 0)
 		return false;
-	ret[0] = (int64_t)st.st_ino;
-	ret[1] = st.st_mtim.tv_sec;
-	ret[2] = st.st_mtim.tv_nsec;
+	*ret = (struct control_stamp){ (int64_t)st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec };
 	return true;
+}
+
+static bool same_stamp(const struct control_stamp *a, const struct control_stamp *b)
+{
+	return a->inode == b->inode && a->s == b->s && a->ns == b->ns;
 }
 
 bool pgwatch_control_stale(struct pg *pg)
 {
 	/* Noted before the file is read: what is written meanwhile makes it stale again. */
-	if (!control_stamp(pg, pg->control_next))
+	if (!control_stamp(pg, &pg->control_next))
 		return false;
-	return !pg->control_known ||
-	       memcmp(pg->control_next, pg->control_stamp, sizeof(pg->control_stamp)) != 0;
+	return !pg->control_known || !same_stamp(&pg->control_next, &pg->control_stamp);
 }
 
 bool pgwatch_control_reread(struct pg *pg)
@@ -262,24 +264,42 @@ bool pgwatch_control_reread(struct pg *pg)
 	if (!pg->control_known || (pgwatch_runs(pg) && !pg->life.shut) ||
 	    !pgcontrol_reread_shut_down(pg->config->pg.data_dir, &control))
 		return false;
-	pgwatch_control_keep(pg, &control);
+	pgwatch_control_keep(pg, &pg->control_next, &control);
 	return true;
 }
 
-void pgwatch_control_keep(struct pg *pg, const struct pgcontrol *control)
+/* Whether the file, as it is now, has been read already, and differently from what somebody read
+ * who began earlier. Clocks of file systems tick slowly: of two reads of one moment the shutdown is
+ * the later one. */
+static bool is_outdated(const struct pg *pg, const struct control_stamp *seen,
+			const struct pgcontrol *control)
 {
-	pg->control_known = control != NULL;
-	if (control)
-		pg->control = *control;
-	memcpy(pg->control_stamp, pg->control_next, sizeof(pg->control_stamp));
+	struct control_stamp now;
+
+	if (!pg->control_known || !control_stamp(pg, &now) || !same_stamp(&now, &pg->control_stamp))
+		return false;
+	return !same_stamp(&now, seen) ||
+	       (pg->control.state == CONTROL_SHUT_DOWN && control &&
+		control->state != CONTROL_SHUT_DOWN);
+}
+
+void pgwatch_control_keep(struct pg *pg, const struct control_stamp *seen,
+			  const struct pgcontrol *control)
+{
+	if (!is_outdated(pg, seen, control)) {
+		pg->control_known = control != NULL;
+		if (control)
+			pg->control = *control;
+		pg->control_stamp = *seen;
+	}
 	pgwatch_control_apply(pg);
 }
 
 void pgwatch_control_apply(struct pg *pg)
 {
-	int64_t stamp[3];
+	struct control_stamp stamp;
 
-	if (pg->state.dir == DIR_EMPTY || !control_stamp(pg, stamp)) {
+	if (pg->state.dir == DIR_EMPTY || !control_stamp(pg, &stamp)) {
 		pg->control_known = false;
 		pg->state.control = CONTROL_UNKNOWN;
 		pg->state.sysid[0] = '\0';

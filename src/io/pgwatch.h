@@ -27,8 +27,10 @@ void pgwatch_forget(struct pg *pg);
 
 /* Whether the control file changed since pg->control was read. */
 bool pgwatch_control_stale(struct pg *pg);
-/* Remembers what was read and fills pg->state; NULL: it could not be read. */
-void pgwatch_control_keep(struct pg *pg, const struct pgcontrol *control);
+/* Remembers what was read of the file as it was then, and fills pg->state; NULL: it could not be
+ * read. What is older than what is known by now, for pg_controldata takes its time, is dropped. */
+void pgwatch_control_keep(struct pg *pg, const struct control_stamp *seen,
+			  const struct pgcontrol *control);
 /* The same at once, without pg_controldata: for a primary that was shut down in good order. */
 bool pgwatch_control_reread(struct pg *pg);
 /* Copies the control file's facts into the state of a server that is not up. */

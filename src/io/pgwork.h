@@ -43,6 +43,12 @@ struct pgwork_kind {
 	void (*answer)(struct pgwork *work, struct event *event);
 };
 
+/* What a control file was like: all zero, and it fits none. */
+struct control_stamp {
+	int64_t inode;
+	int64_t s, ns; /* of its last change */
+};
+
 struct pgwork {
 	struct pg *pg;
 	const struct pgwork_kind *kind;
@@ -69,6 +75,7 @@ struct pgwork {
 	int ending;    /* < 0: the chain ends as soon as its child has */
 	struct err ending_err;
 
+	struct control_stamp control_seen; /* of the file that pgtool_control() reads */
 	char hostaddr[256]; /* of pgdial_resolve() */
 	char text[ERR_MSG_MAX]; /* for event.text */
 };
@@ -123,8 +130,8 @@ struct pg {
 
 	struct pgcontrol control;
 	bool control_known;
-	int64_t control_stamp[3]; /* inode, seconds, nanoseconds of the file it was read from */
-	int64_t control_next[3];  /* of the file that is being read */
+	struct control_stamp control_stamp; /* of the file that it was read from */
+	struct control_stamp control_next;  /* as pgwatch_control_stale() saw it last */
 
 	uint32_t nchanges; /* settings that wait for a restart of this life */
 	struct setting_change changes[SETTING_CHANGES_MAX];

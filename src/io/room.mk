@@ -109,6 +109,7 @@ pg_tests = \
 	tests/unit/test_pgconf \
 	tests/unit/test_pgcontrol \
 	tests/unit/test_pgwalend \
+	tests/unit/test_pgwatch \
 	tests/unit/test_pgdir \
 	tests/unit/test_pgdsn \
 	tests/unit/test_pgfiles \
@@ -126,6 +127,9 @@ tests_unit_test_pgconf_SOURCES = tests/unit/test_pgconf.c
 tests_unit_test_pgconf_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgconf_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 
+tests_unit_test_pgwatch_SOURCES = tests/unit/test_pgwatch.c
+tests_unit_test_pgwatch_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pgwatch_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
 tests_unit_test_pgwalend_SOURCES = tests/unit/test_pgwalend.c
 tests_unit_test_pgwalend_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pgwalend_LDADD = $(IO_TEST_LIBS) $(CRITERION_LIBS)
