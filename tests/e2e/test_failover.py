@@ -77,9 +77,11 @@ def test_higher_failover_priority_wins(cluster, out):
     preferred.change_config(tags={"failover_priority": 5})
     assert preferred.rest("/reload", "POST", {}).code == 202
     cluster.wait_member(preferred, tags={"failover_priority": 5})
-    # Without writers: priority decides between equal positions only.
+    # Without writers: priority decides between equal positions only. Who had replayed all of it when
+    # it began to receive is said to have received nothing but the beginning of the segment.
     wait_for("positions are equal", lambda: len({n.sql1(
-        "SELECT pg_last_wal_receive_lsn()") for n in (other, preferred)}) == 1, 10)
+        "SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())")
+        for n in (other, preferred)}) == 1, 10)
     old.kill_all()
     assert cluster.wait_leader(other_than=old) is preferred
     old.start_agent()
