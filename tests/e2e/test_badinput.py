@@ -215,6 +215,8 @@ def test_bad_bodies_are_refused(cluster):
     for path, method, body, code in (
             ("/config", "PATCH", b"not json", 400), ("/config", "PATCH", b"[]", 400),
             ("/config", "PATCH", b"{}", 400), ("/config", "PUT", b"\xff\xfe", 400),
+            ("/config", "PATCH", b'{"x": ' + b"[" * 40 + b"]" * 40 + b"}", 400),
+            ("/config", "PUT", b'{"x": "' + b"y" * 300000 + b'"}', 400),
             ("/restart", "POST", b'{"nonsense": 1}', 400),
             ("/restart", "POST", b'{"role": "king"}', 400),
             ("/restart", "POST", b'{"timeout": "-5"}', 400),
