@@ -242,8 +242,10 @@ bool seal_candidate(struct agent *a)
 {
 	struct view *v = &a->view;
 
-	/* Peers do not promise the same ballot again when their promise has ended. */
-	if (v->ballot != 0 && v->ballot <= v->promised && a->seal.until_ms == 0)
+	/* Peers do not promise the same ballot again when their promise has ended, and of those
+	 * that could not be reached nobody knows whether it has. */
+	if (v->ballot != 0 && ((v->ballot <= v->promised && a->seal.until_ms == 0) ||
+			       v->now_ms - v->ballot_at_ms >= span_ms(a)))
 		v->ballot = 0;
 	if (v->ballot == 0) {
 		take_ballot(a);

@@ -86,9 +86,7 @@ static bool lags(const struct view *view, uint64_t lsn)
 
 static bool has_release(const struct view *view)
 {
-	const struct release *r = &view->cluster.release;
-
-	return r->present && r->epoch >= view->last_epoch && view->cluster.leader[0] == '\0';
+	return turn_released(view) && view->cluster.leader[0] == '\0';
 }
 
 /* Whether the answers at hand still count. */
@@ -365,6 +363,12 @@ static bool meets_every_majority(const struct view *view)
 	return n >= needed;
 }
 
+/* It cannot lead, and its vote is one that a candidate may need. */
+static bool is_needed(const struct view *view)
+{
+	return view->election_open && !meets_every_majority(view);
+}
+
 /* All answers are there: stand in line. */
 static void stand_in_line(const struct view *view, struct verdict *ret)
 {
@@ -406,7 +410,9 @@ static void stand_in_line(const struct view *view, struct verdict *ret)
 		    "too few of the synchronous standbys tell a final position");
 		return;
 	}
-	if (!meets_every_majority(view)) {
+	/* What is received first comes from one that is sealed, and nothing is taken with it. Our
+	 * own vote counts again when that is over. */
+	if (fetch == NULL && !meets_every_majority(view)) {
 		say(ret, RANK_WAIT, retry_at, "",
 		    "too few members of the failsafe list are free of a promise to the old leader");
 		return;
@@ -487,7 +493,8 @@ void rank_me(const struct view *view, struct verdict *ret)
 		const struct member *m = &view->cluster.members[i];
 		const struct vote *vote = rank_vote(view, m->name);
 
-		if (str_eq(m->name, view->name) || m->api_url[0] == '\0' || is_barred(&m->tags))
+		if (str_eq(m->name, view->name) || m->api_url[0] == '\0' ||
+		    (is_barred(&m->tags) && !is_needed(view)))
 			continue;
 		alone = false;
 		if (vote == NULL || !is_asked(view, vote)) {

@@ -138,6 +138,8 @@ static struct confdoc *local_file(const struct world *world, const struct node *
 		   node->name, node->host, node->host, world->wide_lag ? "16777216" : "65536",
 		   crash, failsafe[world->failsafe], mend, sync_names, node->host, node->host,
 		   mend, mend);
+	if (world->options.nofailover == node->id + 1)
+		buf_str(&text, "tags: {nofailover: true}\n");
 	if (confdoc_parse(text.data, text.len, NULL, &doc, &err) < 0) {
 		log_critical("the simulator's own configuration: %s", err.msg);
 		abort();

@@ -109,7 +109,9 @@ EXTRA_DIST += \
 	tests/scenarios/primary-last.scn \
 	tests/scenarios/promotion-frozen.scn \
 	tests/scenarios/rejoin-diverged.scn \
+	tests/scenarios/quorum-ballot-again.scn \
 	tests/scenarios/quorum-minority.scn \
+	tests/scenarios/quorum-nofailover.scn \
 	tests/scenarios/quorum-takeover-needs-one.scn \
 	tests/scenarios/quorum-too-few.scn \
 	tests/scenarios/quorum-voter-promised.scn \

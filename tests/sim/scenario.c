@@ -123,6 +123,11 @@ static int options_line(const struct line *line, struct options *options, struct
 		options->poolers = on;
 	if (str_eq(word(line, 0), "keep-diverged"))
 		options->keep_diverged = on;
+	if (str_eq(word(line, 0), "nofailover")) {
+		if (parse_uint(word(line, 1), WORLD_NODES_MAX, &value, err) < 0)
+			return err_wrap(err, "line %u", line->number);
+		options->nofailover = (uint32_t)value;
+	}
 	if (str_eq(word(line, 0), "sync")) {
 		if (parse_uint(word(line, 1), WORLD_NODES_MAX, &value, err) < 0)
 			return err_wrap(err, "line %u", line->number);
@@ -501,7 +506,8 @@ static int play_line(struct story *story, struct err *err)
 	    str_eq(first, "module") || str_eq(first, "hung-fence") ||
 	    str_eq(first, "etcd-faults") ||
 	    str_eq(first, "bad-clocks") || str_eq(first, "sync") || str_eq(first, "poolers") ||
-	    str_eq(first, "keep-diverged") || str_eq(first, "failsafe"))
+	    str_eq(first, "keep-diverged") || str_eq(first, "failsafe") ||
+	    str_eq(first, "nofailover"))
 		return 0;
 	if (str_eq(first, "at"))
 		return play_at(story, err);

@@ -9,6 +9,7 @@
  *   module on|off            the fence module is loaded (off)
  *   etcd-faults on|off       etcd behaves as 3.4.23 does (off)
  *   poolers on|off           clients come through PgBouncer (off)
+ *   nofailover N             n1, n2, ... by its number has that tag (0, nobody)
  *   bad-clocks on|off        hosts' clocks run up to 10 % fast or slow (off)
  *   at TIME ...              TIME since the start ("20s", "1500ms"); after it, one of:
  *     FAULT [NODE] [member M] [for TIME|for ever]    see FAULTS in nemesis.h

@@ -47,6 +47,7 @@ struct options {
 	enum failsafe_mode failsafe; /* of a scenario */
 	bool poolers;       /* clients come through PgBouncer */
 	bool keep_diverged; /* neither pg_rewind nor a new copy is allowed */
+	uint32_t nofailover; /* n1, n2, ... by its number: it has that tag; 0: nobody */
 };
 
 struct world {

@@ -157,7 +157,8 @@ Test(rank, goes_at_once_when_named_even_after_a_failure)
 	struct view v = three();
 
 	v.step_aside_until_ms = 20000;
-	v.cluster.release = (struct release){ .present = true, .lsn = 5000 };
+	v.last_epoch = 9;
+	v.cluster.release = (struct release){ .present = true, .epoch = 9, .lsn = 5000 };
 	str_clip(v.cluster.release.to, NAME_SIZE, "b");
 	v.release_seen_at_ms = 10000;
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
@@ -210,6 +211,26 @@ Test(rank, of_the_successor_needs_all_wal_of_the_old_leader)
 	cr_assert_eq(ask(&v).rank, RANK_WAIT);
 	cr_assert_eq(ask(&v).wait_until_ms, 10000 + RANK_BEHIND_TERMS * 5000);
 	v.cluster.release.lsn = 5000;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+/* A Patroni member that takes the key leaves the marker standing, and an agent that has just
+ * started has seen nobody lead. */
+Test(rank, believes_no_marker_that_may_be_older_than_the_last_leader)
+{
+	struct view v = three();
+
+	v.cluster.release = (struct release){ .present = true, .from = "a", .to = "b", .epoch = 9,
+					      .lsn = 5000 };
+	v.release_seen_at_ms = 10000;
+	v.votes[1].lsn = 6000;
+	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+	cr_assert_str_eq(ask(&v).other, "c");
+	v.last_epoch = 9;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.last_epoch = 0;
+	for (uint32_t i = 0; i < v.cluster.nmembers; i++)
+		v.cluster.members[i].is_pgha = true; /* each of them takes it away */
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
 
@@ -545,6 +566,49 @@ Test(rank, needs_no_vote_beside_its_own_of_two_members)
 	cr_assert_eq(ask(&v).rank, RANK_BEST);
 	v.cluster.failsafe.n = 3;
 	cr_assert_eq(ask(&v).rank, RANK_WAIT);
+}
+
+/* The one that may not lead votes all the same; of two more nothing has to be asked. */
+Test(rank, asks_the_barred_where_their_votes_are_needed)
+{
+	struct view v = voted();
+
+	v.cluster.members[2].tags.nofailover = v.votes[1].nofailover = true;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.cluster.nmembers--; /* of 'a' not even the key is there, so nobody else is asked */
+	v.cluster.members[0] = v.cluster.members[1];
+	v.cluster.members[1] = v.cluster.members[2];
+	v.cluster.members[1].tags.nofailover = true;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+	v.nvotes = 0;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.ballot = 0; /* the first thing to be had */
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.cluster.failsafe.mark = FAILSAFE_OFF;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
+}
+
+/* While it receives its own seal is open, so its own vote is missing. */
+Test(rank, goes_on_receiving_while_votes_are_missing)
+{
+	struct view v = open_election_with_gone(6000);
+	struct failsafe_key *key = &v.cluster.failsafe;
+
+	v.last_epoch = 60;
+	key->present = true;
+	key->mark = FAILSAFE_QUORUM;
+	for (key->n = 0; key->n < 3; key->n++)
+		str_clip(key->names[key->n], NAME_SIZE, v.cluster.members[key->n].name);
+	v.votes[0] = (struct vote){ .asked_at_ms = 10000, .failed = true, .ballot = 70,
+				    .name = "a" };
+	v.votes[1].sealed = v.promised = v.ballot;
+	cr_assert_eq(ask(&v).rank, RANK_FETCH);
+	v.sealed = false;
+	cr_assert_eq(ask(&v).rank, RANK_FETCH);
+	v.pg.receive_lsn = 6000;
+	cr_assert_eq(ask(&v).rank, RANK_UNKNOWN);
+	v.sealed = true;
+	cr_assert_eq(ask(&v).rank, RANK_BEST);
 }
 
 Test(rank, counts_no_vote_that_a_sign_of_the_old_leader_has_ended)
