@@ -499,6 +499,8 @@ static void wake_cycle(struct agent *a)
 	if (a->waiting.phase != WAITING_NONE)
 		at = MIN_OF(at, a->waiting.until_ms);
 	at = MIN_OF(at, failsafe_wake_ms(a));
+	if (a->refused_wake_ms > a->view.now_ms)
+		at = MIN_OF(at, a->refused_wake_ms);
 	/* A deadline in the past is being worked on; looking again in a moment is enough. A moment
 	 * from now, not from the step's beginning: where a step takes longer than that, the timer,
 	 * which goes before all others, would leave no time for the answer. */

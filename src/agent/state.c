@@ -8,6 +8,7 @@
 
 /* An answer that never came: the port promises one, so this is a bug of it, not a wait. */
 #define PENDING_LOST_MS 600000
+#define REFUSED_MS      250
 
 int64_t state_now(const struct agent *a)
 {
@@ -83,7 +84,14 @@ bool state_waits_for(struct agent *a, enum ticket_kind kind)
 {
 	struct pending *p = state_pending(a, kind);
 
+	if (a->view.now_ms < a->refused_until_ms[kind])
+		return true;
 	return p != NULL && a->view.now_ms - p->since_ms < PENDING_LOST_MS;
+}
+
+void state_refused(struct agent *a, enum ticket_kind kind)
+{
+	a->refused_until_ms[kind] = a->refused_wake_ms = a->view.now_ms + REFUSED_MS;
 }
 
 static void note_kinds(struct agent *a)

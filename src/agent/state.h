@@ -270,6 +270,9 @@ struct agent {
 	uint64_t rng;
 	struct pending pending[PENDING_MAX];
 	uint64_t pending_kinds; /* bits: of which kinds there are any */
+	uint64_t refused_kinds; /* bits: the newest answer of etcd to one of them was a refusal */
+	int64_t refused_until_ms[TICKET__MAX]; /* not asked again before */
+	int64_t refused_wake_ms; /* the latest of these */
 
 	/* etcd */
 	struct session session;
@@ -410,8 +413,11 @@ const char *state_key(const struct agent *a, const char *name, char dst[ETCD_KEY
 void state_api_url(const struct agent *a, char dst[URL_SIZE]);
 uint64_t state_ticket(struct agent *a, enum ticket_kind kind, int64_t number, const char *name);
 struct pending *state_pending(struct agent *a, enum ticket_kind kind);
+/* An answer to one of that kind is out, or it was refused a moment ago. */
 bool state_waits_for(struct agent *a, enum ticket_kind kind);
 bool state_take(struct agent *a, uint64_t ticket, struct pending *ret);
+/* Etcd answered it, and does not do it: the same again at once would be refused as well. */
+void state_refused(struct agent *a, enum ticket_kind kind);
 
 /* probe.c: when the local Postgres is looked at */
 void probe_cycle(struct agent *a);

@@ -331,7 +331,23 @@ void store_clear_request(struct agent *a, const char *why)
 	etcd_req_init_txn(&req, a->view.cfg.retry_timeout_ms);
 	txn_cmp_number(a, &req, "failover", ETCD_CMP_MOD, a->view.cluster.request.mod_revision);
 	txn_then_put(a, &req, "failover", "{}", 0);
-	txn_send(a, TICKET_CLEAR, 0, &req);
+	txn_send(a, TICKET_CLEAR, a->view.cluster.request.mod_revision, &req);
+}
+
+/* The watch may be late with it, or lose it. */
+static void clear_answered(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	struct request *r = &a->view.cluster.request;
+
+	if (ev->result < 0 || ev->rep->error_code != 0)
+		return;
+	if (ev->rep->succeeded && r->mod_revision == p->number) {
+		*r = (struct request){ .mod_revision = ev->rep->revision };
+		a->cluster_dirty = true;
+	} else if (!ev->rep->succeeded) {
+		state_refused(a, TICKET_CLEAR);
+		a->read_at_ms = 0;
+	}
 }
 
 void store_refuse_request(struct agent *a, const char *why)
@@ -441,6 +457,27 @@ static bool is_answer(const struct event *ev)
 	return ev->result == 0 && ev->rep->error_code == 0;
 }
 
+/* By a database without space, a user without the right. A lease that is gone is asked for anew,
+ * and the keepalive has a rhythm of its own. */
+static void note_refusal(struct agent *a, const struct pending *p, const struct event *ev)
+{
+	uint64_t bit = UINT64_C(1) << p->kind;
+	uint64_t before = a->refused_kinds;
+
+	if (ev->result < 0 || ev->rep->error_code == 5 || p->kind == TICKET_KEEPALIVE)
+		return;
+	a->refused_kinds &= ~bit;
+	if (ev->rep->error_code != 0) {
+		state_refused(a, p->kind);
+		a->refused_kinds |= bit;
+	}
+	if (before == 0 && a->refused_kinds != 0)
+		log_warning("etcd refuses what this member asks of it: %s; trying again",
+			    ev->rep->error_text);
+	else if (before != 0 && a->refused_kinds == 0)
+		log_notice("etcd refuses nothing of this member any more");
+}
+
 void store_answer(struct agent *a, const struct pending *p, const struct event *ev)
 {
 	if (ev->result == 0) {
@@ -456,6 +493,7 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 	}
 	if (ev->result == 0 && regress_check(a, p, ev))
 		return;
+	note_refusal(a, p, ev);
 	if (p->kind == TICKET_GRANT)
 		term_granted(a, ev);
 	else if (p->kind == TICKET_KEEPALIVE)
@@ -480,6 +518,8 @@ void store_answer(struct agent *a, const struct pending *p, const struct event *
 		init_answered(a, p, ev);
 	else if (p->kind == TICKET_READ)
 		read_answered(a, p, ev);
+	else if (p->kind == TICKET_CLEAR)
+		clear_answered(a, p, ev);
 	else if (p->kind == TICKET_COMMAND)
 		command_request_written(a, is_answer(ev));
 	else if (p->kind == TICKET_CONFIG)

@@ -494,6 +494,8 @@ void upkeep_answer(struct agent *a, const struct pending *p, const struct event 
 
 	if (p->kind == TICKET_MEMBER)
 		member_answered(a, p, ev);
+	else if (refused)
+		state_refused(a, p->kind);
 	if (p->kind == TICKET_STATUS && (ev->result < 0 || refused))
 		a->status_epoch = 0; /* written again by the next cycle */
 }

@@ -13,12 +13,16 @@
 
 static struct agent *agent;
 static struct config config = { .prefix = "/service/one/" };
-static uint64_t read_ticket;
-static uint32_t nreads, nwarnings;
+static uint64_t read_ticket, write_ticket;
+static uint32_t nreads, nwrites, nwarnings;
 
 static void on_etcd(void *ctx, uint64_t ticket, const struct etcd_req *req)
 {
 	(void)ctx;
+	if (req->op == ETCD_TXN) {
+		write_ticket = ticket;
+		nwrites++;
+	}
 	if (req->op != ETCD_RANGE)
 		return;
 	read_ticket = ticket;
@@ -50,7 +54,7 @@ static void setup(void)
 	agent->view.cfg.ttl_ms = 5000;
 	agent->view.cfg.retry_timeout_ms = 2000;
 	agent->stream_revision = 10;
-	nreads = nwarnings = 0;
+	nreads = nwrites = nwarnings = 0;
 	log_sink_set(on_line, NULL);
 	store_start(agent);
 	cr_assert_eq(nreads, 1);
@@ -102,4 +106,54 @@ Test(store, passes_over_a_read_that_events_have_overtaken)
 	cr_assert_eq(nreads, 2);
 	answer(12);
 	cr_assert_eq(agent->read_at_ms, agent->view.now_ms);
+}
+
+static void answer_write(int code, bool succeeded, int64_t revision)
+{
+	struct etcd_rep rep = { .op = ETCD_TXN, .error_code = code, .succeeded = succeeded,
+				.revision = revision };
+	struct event ev = { .type = EVENT_ETCD, .sent_at_ms = NOW_MS, .rep = &rep };
+	struct pending p;
+
+	cr_assert(state_take(agent, write_ticket, &p));
+	store_answer(agent, &p, &ev);
+}
+
+/* Each answer begins a step, and each step would ask again: a thousand times in a second. */
+Test(store, does_not_repeat_at_once_what_etcd_refuses)
+{
+	agent->view.cluster.request = (struct request){ .present = true, .mod_revision = 9 };
+	store_clear_request(agent, "");
+	answer_write(8 /* no space */, false, 0);
+	cr_assert_eq(nwarnings, 1);
+	store_clear_request(agent, "");
+	cr_assert_eq(nwrites, 1);
+	cr_assert_eq(agent->refused_wake_ms, NOW_MS + 250);
+	agent->view.now_ms += 250;
+	store_clear_request(agent, "");
+	cr_assert_eq(nwrites, 2);
+	answer_write(8, false, 0);
+	cr_assert_eq(nwarnings, 1, "it is told once");
+	agent->view.now_ms += 250;
+	store_clear_request(agent, "");
+	answer_write(0, true, 11);
+	cr_assert_eq(agent->refused_kinds, 0);
+}
+
+Test(store, knows_by_the_answer_that_a_request_is_cleared)
+{
+	agent->view.cluster.request = (struct request){ .present = true, .mod_revision = 9 };
+	store_clear_request(agent, "");
+	answer_write(0, true, 11);
+	cr_assert_not(agent->view.cluster.request.present);
+	agent->view.cluster.request = (struct request){ .present = true, .mod_revision = 12 };
+	store_clear_request(agent, "");
+	agent->view.cluster.request.mod_revision = 14; /* another one, before the answer */
+	answer_write(0, true, 13);
+	cr_assert(agent->view.cluster.request.present);
+	store_clear_request(agent, "");
+	answer_write(0, false, 15);
+	cr_assert(agent->view.cluster.request.present);
+	store_clear_request(agent, "");
+	cr_assert_eq(nwrites, 3, "a read comes first");
 }
