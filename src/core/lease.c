@@ -11,8 +11,10 @@ void lease_proven(struct lease *lease, int64_t epoch, int64_t lease_id, int64_t 
 {
 	assert(epoch > 0 && ttl_ms > 0);
 
-	/* Replies may overtake each other: only a later departure extends the term. */
-	if (lease->epoch == epoch && asked_at_ms <= lease->asked_at_ms)
+	/* Replies may overtake each other: only a later departure extends the term. But another
+	 * lease of etcd has a term of its own. */
+	if (lease->epoch == epoch && lease->lease_id == lease_id &&
+	    asked_at_ms <= lease->asked_at_ms)
 		return;
 
 	/* A promise is for the term that was asked for. */

@@ -50,7 +50,10 @@ struct lease {
 	int64_t promised_at_ms; /* send time of what the others promised; 0: nothing */
 };
 
-/* Records a committed proof. An older proof of the same epoch that arrives late changes nothing.
+/* Records a committed proof. An older proof of the same epoch and lease that arrives late changes
+ * nothing. The first one under another lease (ttl was changed) may count from an earlier moment:
+ * since then the key hangs on that lease, for its term. The caller takes none for a lease that it
+ * has left.
  * asked_at_ms  when the attempt that was answered left
  * ttl_ms       term granted by etcd, greater than 0 */
 void lease_proven(struct lease *lease, int64_t epoch, int64_t lease_id, int64_t asked_at_ms,

@@ -43,6 +43,21 @@ Test(lease, is_not_shortened_by_an_older_proof_that_arrives_late)
 	cr_assert_eq(lease.asked_at_ms, 3000);
 }
 
+/* ttl was changed: the new lease counts from when its grant left; a renewal of the old one may
+ * have overtaken that. */
+Test(lease, moved_to_another_lease_is_of_that_one_s_term)
+{
+	struct lease lease = { 0 };
+
+	lease_proven(&lease, 7, 99, 2000, 30000);
+	lease_proven(&lease, 7, 100, 1500, 5000);
+	cr_assert_eq(lease.lease_id, 100);
+	cr_assert_eq(lease_at(&lease, 100), 6500);
+	lease_proven(&lease, 7, 101, 1400, 30000);
+	cr_assert_eq(lease.lease_id, 101);
+	cr_assert_eq(lease_at(&lease, 100), 31400);
+}
+
 Test(lease, of_a_new_epoch_replaces_the_old_one_whatever_its_time)
 {
 	struct lease lease = { 0 };
