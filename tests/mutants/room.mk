@@ -8,6 +8,8 @@ mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS)' LINK
 	decide_LINK='$(tests_unit_test_decide_OBJECTS) @ $(tests_unit_test_decide_LDADD) $(LIBS)' \
 	keys_LINK='$(tests_unit_test_keys_OBJECTS) @ $(tests_unit_test_keys_LDADD) $(LIBS)' \
 	record_LINK='$(tests_unit_test_record_OBJECTS) @ $(tests_unit_test_record_LDADD) $(LIBS)' \
+	lease_LINK='$(tests_unit_test_lease_OBJECTS) @ $(tests_unit_test_lease_LDADD) $(LIBS)' \
+	pgwatch_LINK='$(tests_unit_test_pgwatch_OBJECTS) @ $(tests_unit_test_pgwatch_LDADD) $(LIBS)' \
 	seal_LINK='$(tests_unit_test_seal_OBJECTS) @ $(tests_unit_test_seal_LDADD) $(LIBS)' \
 	restmsg_LINK='$(tests_unit_test_restmsg_OBJECTS) @ $(tests_unit_test_restmsg_LDADD) $(LIBS)' \
 	guard_LINK='$(pgha_guard_OBJECTS) @ $(pgha_guard_LDADD) $(LIBS)' \
@@ -17,6 +19,7 @@ mutant_env = COMPILE='$(COMPILE) $(CURL_CFLAGS) $(PQ_CFLAGS) $(MHD_CFLAGS)' LINK
 mutant_programs = tests/sim/pgha-sim tests/states/pgha-states \
 	tests/rules/test_rules tests/unit/test_rank tests/unit/test_decide tests/unit/test_record \
 	tests/unit/test_failsafe tests/unit/test_keys tests/unit/test_restmsg tests/unit/test_seal \
+	tests/unit/test_lease tests/unit/test_pgwatch \
 	tests/fence/page \
 	pgha-guard tests/io/test_guard tests/io/test_pg_repair tests/io/test_pg_stop
 
@@ -39,7 +42,9 @@ EXTRA_DIST += \
 	tests/mutants/failsafe-from-answer.mut \
 	tests/mutants/failsafe-list-gone.mut \
 	tests/mutants/clone-removes-first.mut \
+	tests/mutants/control-late-read.mut \
 	tests/mutants/down-before-checkpoint.mut \
+	tests/mutants/emptied-unmarked.mut \
 	tests/mutants/fence-not-run.mut \
 	tests/mutants/fetch-gives-up.mut \
 	tests/mutants/fetch-skipped.mut \
@@ -58,6 +63,7 @@ EXTRA_DIST += \
 	tests/mutants/pause-armed.mut \
 	tests/mutants/restore-promoted.mut \
 	tests/mutants/promote-unheld.mut \
+	tests/mutants/quorum-barred-unasked.mut \
 	tests/mutants/quorum-half.mut \
 	tests/mutants/quorum-no-vote.mut \
 	tests/mutants/quorum-old-ballot.mut \
@@ -70,6 +76,7 @@ EXTRA_DIST += \
 	tests/mutants/rank-old-timeline.mut \
 	tests/mutants/regressed-accepted.mut \
 	tests/mutants/regressed-all-accepted.mut \
+	tests/mutants/release-of-another-time.mut \
 	tests/mutants/release-without-proof.mut \
 	tests/mutants/rest-by-role.mut \
 	tests/mutants/seal-skipped.mut \
@@ -78,6 +85,7 @@ EXTRA_DIST += \
 	tests/mutants/sync-garbage-empty.mut \
 	tests/mutants/sync-quorum-short.mut \
 	tests/mutants/term-from-answer.mut \
+	tests/mutants/term-of-old-lease.mut \
 	tests/mutants/unseal-never.mut \
 	tests/mutants/unsealed-votes-count.mut \
 	tests/mutants/vote-again.mut \
